@@ -1,0 +1,16 @@
+"""Whether an Accept value allows a content type (RFC 3261 §20.1)."""
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4096)
+def accepted(accept: str, content_type: str) -> bool:
+    """Whether one of the ranges of `accept` holds `content_type`; parameters do not count, `q=0` excludes."""
+    wanted = content_type.partition(";")[0].strip().lower()
+    major = wanted.partition("/")[0]
+    for item in accept.split(","):
+        range_, _, parameters = item.partition(";")
+        excluded = any(p.strip().replace(" ", "").lower() in ("q=0", "q=0.0") for p in parameters.split(";"))
+        if not excluded and range_.strip().lower() in (wanted, f"{major}/*", "*/*", "*"):
+            return True
+    return False

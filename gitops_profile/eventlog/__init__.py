@@ -1,0 +1,21 @@
+"""Events kept, in order, for ever. Knows no domain: a record is a stream, a type, a version and a JSON object."""
+
+from .file_log import FileEventLog
+from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
+from .memory_log import MemoryEventLog
+from .record import NewRecord, Record
+from .verify import VerifyReport, verify
+
+__all__ = [
+    "EventLog",
+    "FileEventLog",
+    "LogCorrupt",
+    "LogInUse",
+    "LogUnavailable",
+    "MemoryEventLog",
+    "NewRecord",
+    "Record",
+    "VerifyReport",
+    "VersionConflict",
+    "verify",
+]

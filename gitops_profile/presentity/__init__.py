@@ -1,0 +1,46 @@
+"""Who is provisioned, with what: keys, documents, presentity events and the table folded from them (pure)."""
+
+from .document import ProfileDocument
+from .etag import entity_tag
+from .events import (
+    HistoryRewritten,
+    PresentityEvent,
+    ProblemRecord,
+    ProfileAdded,
+    ProfileChanged,
+    ProfileRemoved,
+    RevisionApplied,
+    RevisionRejected,
+    RevisionStamp,
+    RevisionSuperseded,
+)
+from .events_codec import UnknownEvent, decode_event, encode_event
+from .identifier import canonical_device, mac_of
+from .key import InvalidKey, ProfileKey, ProfileType, canonical_domain
+from .table import PresentityTable, SnapshotUnusable
+
+__all__ = [
+    "HistoryRewritten",
+    "InvalidKey",
+    "PresentityEvent",
+    "PresentityTable",
+    "ProblemRecord",
+    "ProfileAdded",
+    "ProfileChanged",
+    "ProfileDocument",
+    "ProfileKey",
+    "ProfileRemoved",
+    "ProfileType",
+    "RevisionApplied",
+    "RevisionRejected",
+    "RevisionStamp",
+    "RevisionSuperseded",
+    "SnapshotUnusable",
+    "UnknownEvent",
+    "canonical_device",
+    "canonical_domain",
+    "decode_event",
+    "encode_event",
+    "entity_tag",
+    "mac_of",
+]

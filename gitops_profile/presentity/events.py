@@ -1,0 +1,113 @@
+"""Presentity events: past-tense facts about who is provisioned with what. Small, versioned, never edited."""
+
+from dataclasses import dataclass
+
+from .document import ProfileDocument
+from .key import ProfileKey
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionStamp:
+    """Which commit said so, and whose it is."""
+
+    commit: str
+    author: str
+    committer: str
+    committed_at: str
+    """ISO 8601, UTC."""
+    message: str
+    """The first line of the commit message."""
+    signer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRecord:
+    """One thing wrong with one file of a rejected revision."""
+
+    path: str
+    line: int | None
+    column: int | None
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAdded:
+    """A profile document exists that did not."""
+
+    document: ProfileDocument
+    revision: RevisionStamp
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """A profile document differs: in content, in how it may travel, or in where it is kept."""
+
+    document: ProfileDocument
+    revision: RevisionStamp
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRemoved:
+    """A commit removed a profile document; nothing else ever does (invariant I4)."""
+
+    key: ProfileKey
+    path: str
+    revision: RevisionStamp
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionApplied:
+    """A revision is in force: the checkpoint of its batch."""
+
+    revision: RevisionStamp
+    ref: str
+    path: str
+    """The profiles folder inside the repository: the same commit under another folder is another revision."""
+    loader_version: int
+    added: int
+    changed: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRejected:
+    """A revision had problems; the one before it stays in force."""
+
+    revision: RevisionStamp
+    ref: str
+    path: str
+    loader_version: int
+    problems: tuple[ProblemRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSuperseded:
+    """A newer revision arrived before this one was looked at."""
+
+    revision: RevisionStamp
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRewritten:
+    """The ref no longer contains the revision that was in force."""
+
+    ref: str
+    old_commit: str
+    new_commit: str
+
+
+PresentityEvent = (
+    ProfileAdded
+    | ProfileChanged
+    | ProfileRemoved
+    | RevisionApplied
+    | RevisionRejected
+    | RevisionSuperseded
+    | HistoryRewritten
+)

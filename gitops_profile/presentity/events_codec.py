@@ -1,0 +1,125 @@
+"""Presentity events as plain data for the log, and back.
+
+A body that is UTF-8 is stored as text, so that the log reads with jq; any other as base64.
+"""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from .document import ProfileDocument
+from .events import (
+    HistoryRewritten,
+    PresentityEvent,
+    ProblemRecord,
+    ProfileAdded,
+    ProfileChanged,
+    ProfileRemoved,
+    RevisionApplied,
+    RevisionRejected,
+    RevisionStamp,
+    RevisionSuperseded,
+)
+from .key import ProfileKey
+
+Data = dict[str, Any]
+
+
+class UnknownEvent(ValueError):
+    """A record whose type or version this program does not know: written by a newer one."""
+
+
+def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
+    """Type, version, stream and data of an event. The stream is the profile's key or `ref:<name>`."""
+    name = type(event).__name__
+    match event:
+        case ProfileAdded(document, revision) | ProfileChanged(document, revision):
+            return name, 1, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
+        case ProfileRemoved(key, path, revision):
+            return name, 1, str(key), {"key": str(key), "path": path, "revision": _stamp_data(revision)}
+        case RevisionApplied():
+            data = _outcome_data(event)
+            return name, 1, f"ref:{event.ref}", data | {k: getattr(event, k) for k in ("added", "changed", "removed")}
+        case RevisionRejected():
+            problems = [
+                {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
+                for p in event.problems
+            ]
+            return name, 1, f"ref:{event.ref}", _outcome_data(event) | {"problems": problems}
+        case RevisionSuperseded(revision, ref):
+            return name, 1, f"ref:{ref}", {"ref": ref, "revision": _stamp_data(revision)}
+        case HistoryRewritten(ref, old, new):
+            return name, 1, f"ref:{ref}", {"ref": ref, "old_commit": old, "new_commit": new}
+
+
+def decode_event(type_: str, version: int, data: Data) -> PresentityEvent:
+    """The event that `encode_event` wrote; raises UnknownEvent."""
+    decode = _DECODERS.get((type_, version))
+    if decode is None:
+        raise UnknownEvent(f"event {type_} version {version} is unknown to this version of gitops-profile; upgrade it")
+    return decode(data)
+
+
+def _document_data(document: ProfileDocument) -> Data:
+    data: Data = {
+        "key": str(document.key),
+        "etag": document.etag,
+        "content_type": document.content_type,
+        "path": document.path,
+        "sensitive": document.sensitive,
+        "effective_by": document.effective_by,
+    }
+    try:
+        data["body"] = document.body.decode()
+    except UnicodeDecodeError:
+        data["body_base64"] = base64.b64encode(document.body).decode()
+    return data
+
+
+def _document(data: Data) -> ProfileDocument:
+    body = data["body"].encode() if "body" in data else base64.b64decode(data["body_base64"])
+    return ProfileDocument(
+        key=ProfileKey.parse(data["key"]),
+        content_type=data["content_type"],
+        body=body,
+        path=data["path"],
+        sensitive=data["sensitive"],
+        effective_by=data["effective_by"],
+    )
+
+
+def _stamp_data(stamp: RevisionStamp) -> Data:
+    return {name: getattr(stamp, name) for name in RevisionStamp.__slots__}
+
+
+def _stamp(data: Data) -> RevisionStamp:
+    return RevisionStamp(**data)
+
+
+def _outcome_data(event: RevisionApplied | RevisionRejected) -> Data:
+    return {
+        "ref": event.ref,
+        "path": event.path,
+        "loader_version": event.loader_version,
+        "revision": _stamp_data(event.revision),
+    }
+
+
+def _applied(data: Data) -> RevisionApplied:
+    return RevisionApplied(**(data | {"revision": _stamp(data["revision"])}))
+
+
+def _rejected(data: Data) -> RevisionRejected:
+    problems = tuple(ProblemRecord(**problem) for problem in data["problems"])
+    return RevisionRejected(**(data | {"revision": _stamp(data["revision"]), "problems": problems}))
+
+
+_DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
+    ("ProfileAdded", 1): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
+    ("ProfileChanged", 1): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
+    ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
+    ("RevisionApplied", 1): _applied,
+    ("RevisionRejected", 1): _rejected,
+    ("RevisionSuperseded", 1): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"]),
+    ("HistoryRewritten", 1): lambda d: HistoryRewritten(**d),
+}

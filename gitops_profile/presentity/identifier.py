@@ -1,0 +1,44 @@
+"""Device identifiers: every spelling of one device becomes one name (RFC 6080 §5.1.4.2, RFC 5626 §9.1).
+
+Real phones write a MAC as `MAC:00135E874B49`, `MAC=…`, `MAC001565f4f9e1` or with separators; RFC 6080 writes it as the
+node of a version-1 UUID whose other fields are zero, with and without `urn:uuid:` and with either variant bits.
+"""
+
+import re
+
+_MAC = re.compile(
+    r"(?:mac\s*[:=-]?\s*)?([0-9a-f]{12}|[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\2[0-9a-f]{2}){4}"
+    r"|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})",
+    re.IGNORECASE,
+)
+_UUID = re.compile(
+    r"(?:urn:uuid:)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})", re.IGNORECASE
+)
+# Timestamp and clock sequence zero; the variant is 10 by the rule and 00 in the example of RFC 6080 §7.1.
+_MAC_UUID_FIELDS = ("00000000", "0000", "1000")
+_MAC_UUID_VARIANTS = ("8000", "0000")
+
+
+def mac_of(text: str) -> str | None:
+    """Twelve lower-case hex digits when `text` is a MAC in any usual spelling, else None."""
+    match = _MAC.fullmatch(text)
+    if match is None:
+        return None
+    return re.sub(r"[:.-]", "", match[1]).lower()
+
+
+def canonical_device(text: str) -> str:
+    """The one name of a device: its MAC, its UUID in lower case with hyphens, or the text itself.
+
+    `text` is already percent-decoded.
+    """
+    mac = mac_of(text)
+    if mac is not None:
+        return mac
+    match = _UUID.fullmatch(text)
+    if match is None:
+        return text
+    fields = tuple(field.lower() for field in match.groups())
+    if fields[:3] == _MAC_UUID_FIELDS and fields[3] in _MAC_UUID_VARIANTS:
+        return fields[4]
+    return "-".join(fields)

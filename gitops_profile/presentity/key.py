@@ -1,0 +1,90 @@
+"""The key of the whole product: which profile, of whom."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from .identifier import canonical_device
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+MAX_NAME = 255
+"""Characters of a user or device name: longer than any file name can be."""
+MAX_DOMAIN = 253
+
+
+class InvalidKey(ValueError):
+    """A domain, user or device identifier that can name no profile."""
+
+
+class ProfileType(StrEnum):
+    """The profile types of RFC 6080 (IANA: SIP Configuration Profile Types)."""
+
+    DEVICE = "device"
+    USER = "user"
+    LOCAL_NETWORK = "local-network"
+
+
+def canonical_domain(text: str) -> str:
+    """`text` in lower case without a final dot.
+
+    Raises InvalidKey for anything that is no host name or bracketed IPv6 address.
+    """
+    domain = text.lower().removesuffix(".")
+    if len(domain) > MAX_DOMAIN or not _DOMAIN.fullmatch(domain):
+        raise InvalidKey(f"{text!r} is not a domain")
+    return domain
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProfileKey:
+    """One profile of one user, device or network, in canonical form."""
+
+    profile_type: ProfileType
+    domain: str
+    name: str
+    """The user or device; empty for a local-network profile."""
+
+    @classmethod
+    def user(cls, domain: str, user: str) -> Self:
+        """The user profile of `sip:user@domain`; the user part is case-sensitive (RFC 3261 §19.1.4)."""
+        return cls(ProfileType.USER, canonical_domain(domain), _checked(user))
+
+    @classmethod
+    def device(cls, domain: str, identifier: str) -> Self:
+        """The device profile of a MAC, UUID or name in any spelling, already percent-decoded."""
+        return cls(ProfileType.DEVICE, canonical_domain(domain), canonical_device(_checked(identifier)))
+
+    @classmethod
+    def local_network(cls, domain: str) -> Self:
+        """The local-network profile of a domain."""
+        return cls(ProfileType.LOCAL_NETWORK, canonical_domain(domain), "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`; raises InvalidKey."""
+        kind, _, rest = text.partition("/")
+        domain, _, name = rest.partition("/")
+        match kind:
+            case "user":
+                return cls.user(domain, name)
+            case "device":
+                return cls.device(domain, name)
+            case "local-network" if not name:
+                return cls.local_network(domain)
+        raise InvalidKey(f"{text!r} is not user/DOMAIN/NAME, device/DOMAIN/ID or local-network/DOMAIN")
+
+    def __str__(self) -> str:
+        if self.profile_type is ProfileType.LOCAL_NETWORK:
+            return f"local-network/{self.domain}"
+        return f"{self.profile_type}/{self.domain}/{self.name}"
+
+
+def _checked(name: str) -> str:
+    if not name:
+        raise InvalidKey("the user or device part is empty")
+    if len(name) > MAX_NAME or _FORBIDDEN.search(name):
+        raise InvalidKey(f"{name[:40]!r} cannot name a user or device")
+    return name

@@ -1,0 +1,62 @@
+"""What must become durable together, and the messages that wait for it (invariant I6)."""
+
+from dataclasses import dataclass, field
+
+from .flow import Flow
+from .stored import StoredSubscription
+from .subscription import Subscription
+from .syntax import Request
+from .transaction import ServerTransaction
+
+
+@dataclass(slots=True, eq=False)
+class ReplyItem:
+    """A 2xx to a SUBSCRIBE."""
+
+    transaction: ServerTransaction
+    data: bytes
+    request: Request
+    flow: Flow
+    subscription: Subscription
+
+
+@dataclass(slots=True, eq=False)
+class NotifyItem:
+    """A NOTIFY, and what its acknowledgement will mean."""
+
+    branch: str
+    data: bytes
+    flow: Flow
+    subscription: Subscription
+    etag: str
+    withheld: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The work of one turn of the loop."""
+
+    items: list[ReplyItem | NotifyItem] = field(default_factory=list)
+    rows: list[StoredSubscription] = field(default_factory=list)
+    """Filled by `seal`: one row for each subscription, however often it changed."""
+    deletes: set[str] = field(default_factory=set)
+    _changed: dict[str, Subscription] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store and nothing to send."""
+        return not (self.items or self.deletes or self._changed)
+
+    def save(self, subscription: Subscription) -> None:
+        """The subscription's row is to be written as it is when the batch is sealed."""
+        self._changed[subscription.id] = subscription
+
+    def delete(self, id_: str) -> None:
+        """The subscription's row is to go."""
+        self._changed.pop(id_, None)
+        self.deletes.add(id_)
+
+    def seal(self) -> None:
+        """Make the rows; later changes belong to a later batch."""
+        self.rows = [subscription.to_stored() for subscription in self._changed.values()]
+        self._changed.clear()

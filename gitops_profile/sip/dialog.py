@@ -1,0 +1,76 @@
+"""Dialog state of a UAS, and the requests inside it (RFC 3261 §12)."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from .syntax import URI, Address, Request, SIPSyntaxError
+
+
+@dataclass(slots=True)
+class Dialog:
+    """One dialog that a SUBSCRIBE made."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    """Empty when the From had none (RFC 3261 §12.1.1: null)."""
+    local_uri: str
+    """The To of the SUBSCRIBE as it came, without a tag: our From."""
+    remote_uri: str
+    """The From of the SUBSCRIBE as it came, tag and all: our To."""
+    local_cseq: int
+    remote_cseq: int
+    remote_target: str
+    route_set: tuple[str, ...]
+    """Route values in order (§12.1.1)."""
+    secure: bool
+
+    @classmethod
+    def from_request(cls, request: Request, contact: Address, local_tag: str) -> Self:
+        """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
+        routes = request.headers.items("record-route")
+        for route in routes:
+            URI.parse(Address.parse(route).uri)
+        return cls(
+            call_id=request.call_id,
+            local_tag=local_tag,
+            remote_tag=request.from_.tag or "",
+            local_uri=request.headers.get("to") or "",
+            remote_uri=request.headers.get("from") or "",
+            local_cseq=0,
+            remote_cseq=request.cseq,
+            remote_target=contact.uri,
+            route_set=tuple(routes),
+            secure=request.uri[:5].lower() == "sips:",
+        )
+
+    def request_target(self) -> tuple[str, list[str]]:
+        """Request-URI and Route values of a request in this dialog (§12.2.1.1), strict routers included."""
+        if not self.route_set:
+            return self.remote_target, []
+        first = URI.parse(Address.parse(self.route_set[0]).uri)
+        if "lr" in first.parameters:
+            return self.remote_target, list(self.route_set)
+        # §12.2.1.1: a strict router takes the Request-URI; what is not allowed there is stripped.
+        first = replace(first, headers="", parameters={k: v for k, v in first.parameters.items() if k != "method"})
+        return str(first), [*self.route_set[1:], f"<{self.remote_target}>"]
+
+    def next_hop(self) -> URI:
+        """The URI that says where requests go first; raises SIPSyntaxError."""
+        target, routes = self.request_target()
+        if routes and self.route_set and routes[0] == self.route_set[0]:
+            return URI.parse(Address.parse(routes[0]).uri)
+        return URI.parse(target)
+
+
+def contact_of(request: Request) -> Address:
+    """The one Contact that a dialog needs, with a SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
+    values = request.headers.items("contact")
+    if len(values) != 1:
+        raise SIPSyntaxError("exactly one Contact is needed")
+    contact = Address.parse(values[0])
+    try:
+        URI.parse(contact.uri)
+    except SIPSyntaxError as error:
+        raise SIPSyntaxError("Contact is no SIP URI") from error
+    return contact

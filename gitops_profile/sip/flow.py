@@ -1,0 +1,43 @@
+"""A flow: the path to one peer (RFC 5626 §3), and the address of every message."""
+
+from dataclasses import dataclass
+
+Endpoint = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where a message came from and must go."""
+
+    transport: str
+    """"udp" or "tcp"."""
+    local: Endpoint
+    """The address of ours that the peer used; it is what Contact and Via say."""
+    remote: Endpoint
+    connection: int = 0
+    """Number of the stream connection, 0 for datagrams and for a stream that is yet to be opened."""
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
+        return self.transport != "udp"
+
+    def __str__(self) -> str:
+        return f"{self.transport}|{host_port(self.local)}|{host_port(self.remote)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Flow":
+        """The inverse of `str`; a connection does not outlive the process. Raises ValueError."""
+        transport, local, remote = text.split("|")
+        return cls(transport, _endpoint(local), _endpoint(remote))
+
+
+def host_port(endpoint: Endpoint) -> str:
+    """`host:port`, IPv6 in brackets."""
+    host, port = endpoint
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _endpoint(text: str) -> Endpoint:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,69 @@
+"""Responses (RFC 3261 §8.2.6) and where they go (§18.2.2, RFC 3581)."""
+
+import zlib
+from collections.abc import Iterable
+
+from .flow import Flow
+from .syntax import Request, SIPSyntaxError, Via, received_via
+
+REASONS = {
+    200: "OK", 204: "No Notification", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 406: "Not Acceptable", 413: "Request Entity Too Large", 416: "Unsupported URI Scheme",
+    420: "Bad Extension", 423: "Interval Too Brief", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
+    489: "Bad Event", 500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+    505: "Version Not Supported", 513: "Message Too Large",
+}  # fmt: skip
+_COPIED = ("from", "call-id", "cseq")
+_NAMES = {"from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
+Fields = Iterable[tuple[str, str]]
+
+
+def build_response(
+    request: Request, flow: Flow, status: int, reason: str = "", *, to_tag: str | None = None, fields: Fields = ()
+) -> bytes:
+    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same."""
+    lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"]
+    lines += [f"Via: {via}" for via in _vias(request, flow)]
+    for name in _COPIED:
+        value = request.headers.get(name)
+        if value is not None:
+            lines.append(f"{_NAMES[name]}: {value}")
+    to = request.headers.get("to")
+    if to is not None:
+        lines.append(f"To: {to}" if _has_tag(request, to) else f"To: {to};tag={to_tag or derived_tag(request)}")
+    lines += [f"{name}: {value}" for name, value in fields]
+    lines.append("Content-Length: 0\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def response_flow(request: Request, flow: Flow) -> Flow:
+    """Where the responses to `request` go: the source address always, the source port with `rport`.
+
+    `maddr` is not obeyed on unicast: it would let a stranger choose whom we send to.
+    """
+    if not request.checked:
+        return flow
+    if flow.reliable or "rport" in request.via.parameters:
+        return flow
+    return Flow(flow.transport, flow.local, (flow.remote[0], request.via.sent_by[1]), flow.connection)
+
+
+def derived_tag(request: Request) -> str:
+    """A To tag that is a pure function of the request (RFC 3261 §8.2.7)."""
+    seed = "\n".join([*request.headers.all("via"), request.headers.get("call-id") or ""])
+    return f"{zlib.crc32(seed.encode('utf-8', 'surrogateescape')):08x}"
+
+
+def _has_tag(request: Request, to: str) -> bool:
+    return request.to.tag is not None if request.checked else ";tag=" in to.lower()
+
+
+def _vias(request: Request, flow: Flow) -> list[str]:
+    vias = request.vias or request.headers.all("via")
+    if not vias:
+        return []
+    try:
+        via = request.via if request.checked else Via.parse(vias[0])
+    except SIPSyntaxError:
+        return vias
+    return [received_via(vias[0], via, flow.remote), *vias[1:]]

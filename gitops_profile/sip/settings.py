@@ -1,0 +1,28 @@
+"""What an operator may set about the notifier."""
+
+from dataclasses import dataclass, field
+
+from .subscribe import Durations
+from .transaction import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """Policy and bounds of one notifier."""
+
+    durations: Durations = field(default_factory=Durations)
+    timers: Timers = field(default_factory=Timers)
+    notify_rate: float = 20000.0
+    """NOTIFYs about changes in a second, overall."""
+    notify_in_flight: int = 1000
+    """Unanswered NOTIFYs about changes, overall."""
+    max_subscriptions: int = 1_000_000
+    max_per_source: int = 1000
+    unlimited_sources: frozenset[str] = frozenset()
+    """Addresses of trusted proxies: a proxy is no source."""
+    end_removed: bool = False
+    """Whether removing a document ends its subscriptions (`noresource`), or tells them that there is none."""
+    store_retry: float = 1.0
+    """Seconds until a failed write is tried again."""
+    max_retry: float = 300.0
+    """Seconds at most between tries of a NOTIFY that was answered with an error."""

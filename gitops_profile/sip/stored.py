@@ -1,0 +1,41 @@
+"""What of a subscription outlives the process."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubscription:
+    """One subscription with its dialog, as it is kept: enough to go on after a restart (RFC 3261 §12.2.2)."""
+
+    id: str
+    resource: str
+    """`str(ProfileKey)`."""
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_uri: str
+    remote_uri: str
+    local_cseq: int
+    remote_cseq: int
+    remote_target: str
+    route_set: tuple[str, ...]
+    secure: bool
+    event: str
+    """The Event header's value as it is echoed (package;id=…)."""
+    accept: str | None
+    contact_flow: str
+    """The Flow as text: transport|local|remote."""
+    expires_at: float
+    """Unix seconds."""
+    acknowledged_etag: str | None
+    suppress: str | None
+    """The Suppress-If-Match in force (RFC 5839)."""
+    delivery: str
+    """One of "held", "notified", "acknowledged", "faulted"."""
+    delivered_at: float | None
+    """Unix seconds."""
+    user_agent: str | None
+    vendor: str | None
+    model: str | None
+    version: str | None
+    identity: str | None

@@ -1,0 +1,147 @@
+"""The notifier's side of one subscription (RFC 6665 §4.2)."""
+
+from enum import Enum, auto
+
+from .dialog import Dialog
+from .flow import Flow
+from .stored import StoredSubscription
+
+NO_DOCUMENT = "none"
+"""The entity-tag of "there is no document (any more)"."""
+TRANSPORT_FAILED = 503
+"""What a failed transport counts as (RFC 3261 §8.1.3.1)."""
+TIMED_OUT = 408
+
+
+class SubscriptionState(Enum):
+    """RFC 6665 §4.2.2, figure 2, as far as a notifier that decides at once walks it."""
+
+    ACTIVE = auto()
+    TERMINATED = auto()
+
+
+# RFC 6665 §4.2.2: answers to a NOTIFY that end the subscription.
+ENDING_ANSWERS = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604, TIMED_OUT})
+
+
+class Subscription:
+    """One subscription: its dialog, what it was told last, and what it is still owed."""
+
+    __slots__ = (
+        "accept",
+        "alarm_at",
+        "acknowledged_etag",
+        "delivered_at",
+        "delivery",
+        "dialog",
+        "event",
+        "event_id",
+        "expires_at",
+        "failures",
+        "final_reason",
+        "flow",
+        "fresh",
+        "id",
+        "in_flight",
+        "owed",
+        "queued",
+        "resource",
+        "retry_at",
+        "source",
+        "state",
+        "stored",
+        "user_agent",
+        "vendor",
+    )
+
+    def __init__(self, dialog: Dialog, resource: str, event: str, event_id: str | None, flow: Flow) -> None:
+        self.id = subscription_id(dialog.call_id, dialog.local_tag)
+        self.dialog = dialog
+        self.resource = resource
+        self.event = event
+        """The Event value of every NOTIFY: the package, and `id` when the SUBSCRIBE had one."""
+        self.event_id = event_id
+        self.flow = flow
+        self.source = flow.remote[0]
+        """The address that this subscription counts for, wherever the phone moves later."""
+        self.alarm_at = float("inf")
+        """The earliest deadline that is in the notifier's heap."""
+        self.accept: str | None = None
+        self.expires_at = 0.0
+        self.state = SubscriptionState.ACTIVE
+        self.final_reason: str | None = None
+        """Reason of the terminating NOTIFY, once there is to be one."""
+        self.acknowledged_etag: str | None = None
+        """What the phone certainly has; None while another document may have reached it."""
+        self.in_flight: str | None = None
+        """Branch of the NOTIFY that is unanswered."""
+        self.owed = False
+        """A NOTIFY must go out whatever the etag says: it answers a SUBSCRIBE or ends the subscription."""
+        self.queued = False
+        self.retry_at = 0.0
+        self.failures = 0
+        self.fresh = True
+        """Not durable yet."""
+        self.stored = True
+        """False for a fetch, which leaves no state."""
+        self.delivery = "held"
+        self.delivered_at: float | None = None
+        self.user_agent: str | None = None
+        self.vendor: tuple[str | None, str | None, str | None] = (None, None, None)
+        """vendor, model and version of the Event header."""
+
+    def to_stored(self) -> StoredSubscription:
+        """The row that outlives the process."""
+        dialog = self.dialog
+        vendor, model, version = self.vendor
+        return StoredSubscription(
+            id=self.id,
+            resource=self.resource,
+            call_id=dialog.call_id,
+            local_tag=dialog.local_tag,
+            remote_tag=dialog.remote_tag,
+            local_uri=dialog.local_uri,
+            remote_uri=dialog.remote_uri,
+            local_cseq=dialog.local_cseq,
+            remote_cseq=dialog.remote_cseq,
+            remote_target=dialog.remote_target,
+            route_set=dialog.route_set,
+            secure=dialog.secure,
+            event=self.event,
+            accept=self.accept,
+            contact_flow=str(self.flow),
+            expires_at=self.expires_at,
+            acknowledged_etag=self.acknowledged_etag,
+            suppress=None,
+            delivery=self.delivery,
+            delivered_at=self.delivered_at,
+            user_agent=self.user_agent,
+            vendor=vendor,
+            model=model,
+            version=version,
+            identity=None,
+        )
+
+    @classmethod
+    def from_stored(cls, row: StoredSubscription) -> "Subscription":
+        """The inverse of `to_stored`; raises ValueError for a row that cannot be one."""
+        dialog = Dialog(
+            row.call_id, row.local_tag, row.remote_tag, row.local_uri, row.remote_uri, row.local_cseq, row.remote_cseq,
+            row.remote_target, tuple(row.route_set), row.secure,
+        )  # fmt: skip
+        _, _, event_id = row.event.partition(";id=")
+        subscription = cls(dialog, row.resource, row.event, event_id or None, Flow.parse(row.contact_flow))
+        subscription.accept = row.accept
+        subscription.expires_at = row.expires_at
+        subscription.acknowledged_etag = row.acknowledged_etag
+        subscription.delivery = row.delivery
+        subscription.delivered_at = row.delivered_at
+        subscription.user_agent = row.user_agent
+        subscription.vendor = (row.vendor, row.model, row.version)
+        subscription.fresh = False
+        return subscription
+
+
+def subscription_id(call_id: str, local_tag: str) -> str:
+    """The key of a subscription: our tag is unique in itself, Call-ID makes it readable in a trace."""
+    return f"{call_id};{local_tag}"

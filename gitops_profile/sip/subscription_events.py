@@ -1,0 +1,56 @@
+"""What happened, for those who count and log. Facts, never bodies or credentials (invariant I7)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused:
+    """A message that got an error answer, or none at all (`status` 0)."""
+
+    source: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionStarted:
+    """A subscription is durable and active."""
+
+    id: str
+    resource: str
+    source: str
+    expires: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRefreshed:
+    """A refresh was accepted."""
+
+    id: str
+    resource: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAnswered:
+    """A NOTIFY came to its end: a final status, 408 for Timer F, 503 for a failed transport (RFC 3261 §8.1.3.1)."""
+
+    id: str
+    resource: str
+    status: int
+    etag: str
+    seconds: float
+    """From the first transmission to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEnded:
+    """A subscription is over."""
+
+    id: str
+    resource: str
+    reason: str
+
+
+SubscriptionEvent = MessageRefused | SubscriptionStarted | SubscriptionRefreshed | NotifyAnswered | SubscriptionEnded

@@ -1,0 +1,31 @@
+"""RFC 3261 §7, §19, §20, §25 as values (pure)."""
+
+from .address import Address
+from .errors import SIPSyntaxError
+from .event_header import EventHeader
+from .framing import MessageReader
+from .grammar import parse_parameters, split_commas, unescape
+from .headers import Headers
+from .message import MAX_MESSAGE, Message, Request, Response, parse_message
+from .uri import URI
+from .via import DEFAULT_PORTS, Via, received_via
+
+__all__ = [
+    "DEFAULT_PORTS",
+    "MAX_MESSAGE",
+    "URI",
+    "Address",
+    "EventHeader",
+    "Headers",
+    "Message",
+    "MessageReader",
+    "Request",
+    "Response",
+    "SIPSyntaxError",
+    "Via",
+    "parse_message",
+    "parse_parameters",
+    "received_via",
+    "split_commas",
+    "unescape",
+]

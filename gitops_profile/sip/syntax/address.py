@@ -1,0 +1,35 @@
+"""name-addr and addr-spec with their parameters: From, To, Contact, Route (RFC 3261 §20.10, §25)."""
+
+import re
+from dataclasses import dataclass
+
+from .errors import SIPSyntaxError
+from .grammar import parse_parameters
+
+_NAME_ADDR = re.compile(
+    r"""\s*(?P<display>"(?:[^"\\]|\\.)*"|[^"<>,;:]*?)\s*<(?P<uri>[^<>\s]+)>(?P<parameters>.*)""", re.DOTALL
+)
+_ADDR_SPEC = re.compile(r"""\s*(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?]+)\s*(?P<parameters>(?:;.*)?)""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address header value. `uri` is its text: From and To may name anything (phones.md 3)."""
+
+    display: str
+    uri: str
+    parameters: dict[str, str | None]
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Raises SIPSyntaxError."""
+        match = _NAME_ADDR.fullmatch(text) or _ADDR_SPEC.fullmatch(text)
+        if match is None:
+            raise SIPSyntaxError("malformed address")
+        display = match["display"] if "display" in match.re.groupindex else ""
+        return cls(display, match["uri"], parse_parameters(match["parameters"].strip()))
+
+    @property
+    def tag(self) -> str | None:
+        """The dialog tag (from_tag, to_tag)."""
+        return self.parameters.get("tag")

@@ -1,0 +1,31 @@
+"""The Event header (RFC 6665 §8.2.1)."""
+
+from dataclasses import dataclass
+
+from .errors import SIPSyntaxError
+from .grammar import TOKEN, parse_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class EventHeader:
+    """An event package, compared byte by byte, and its parameters (token or quoted alike: phones.md 3)."""
+
+    package: str
+    parameters: dict[str, str | None]
+
+    @classmethod
+    def parse(cls, text: str) -> "EventHeader":
+        """Raises SIPSyntaxError with status 489: an event nobody can name is an event we do not know."""
+        package, semicolon, rest = text.partition(";")
+        package = package.strip()
+        if not TOKEN.fullmatch(package):
+            raise SIPSyntaxError("Bad Event", status=489)
+        try:
+            return cls(package, parse_parameters(semicolon + rest))
+        except SIPSyntaxError as error:
+            raise SIPSyntaxError("Bad Event", status=489) from error
+
+    @property
+    def id(self) -> str | None:
+        """Deprecated, yet echoed and matched (RFC 6665 §4.5.2)."""
+        return self.parameters.get("id")

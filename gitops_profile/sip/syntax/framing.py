@@ -1,0 +1,78 @@
+"""Messages out of a byte stream by Content-Length (RFC 3261 §18.3), with limits."""
+
+import re
+
+from .errors import SIPSyntaxError
+from .headers import Headers
+from .message import MAX_MESSAGE, content_length, parse_fields, split_head
+
+_END = re.compile(rb"\r?\n\r?\n")
+MAX_HEAD = 32 * 1024
+"""Bytes of a start line and headers before the blank line."""
+
+
+class MessageReader:
+    """Cuts a stream into messages. After it raised, the stream has lost its frame and must be closed."""
+
+    def __init__(self, max_message: int = MAX_MESSAGE) -> None:
+        self._buffer = bytearray()
+        self._max_message = max_message
+        self._scanned = 0
+        self._needed = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether part of a message is here."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> tuple[list[bytes], int]:
+        """The whole messages that `data` completes, and how many keep-alive pings it held (RFC 5626 §5.4).
+
+        Raises SIPSyntaxError when the stream cannot be framed any more.
+        """
+        self._buffer += data
+        messages: list[bytes] = []
+        pings = 0
+        while True:
+            pings += self._skip_line_ends()
+            message = self._next()
+            if message is None:
+                return messages, pings
+            messages.append(message)
+
+    def _skip_line_ends(self) -> int:
+        """Line ends before a start line: a double CRLF is a ping, a single one is not (RFC 5626 §4.4.1)."""
+        pings = 0
+        while self._buffer.startswith(b"\r\n\r\n"):
+            del self._buffer[:4]
+            pings += 1
+        if self._buffer.startswith((b"\r\n", b"\n")) and len(self._buffer) > 3:
+            del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
+        return pings
+
+    def _next(self) -> bytes | None:
+        buffer = self._buffer
+        if len(buffer) < self._needed or not buffer or buffer.startswith((b"\r", b"\n")):
+            return None
+        end = _END.search(buffer, max(0, self._scanned - 3))
+        if end is None:
+            self._scanned = len(buffer)
+            if len(buffer) > MAX_HEAD:
+                raise SIPSyntaxError("headers too long", status=513)
+            return None
+        total = end.end() + self._length(bytes(buffer[: end.start()]))
+        if len(buffer) < total:
+            self._needed, self._scanned = total, end.start()
+            return None
+        message = bytes(buffer[:total])
+        del buffer[:total]
+        self._needed = self._scanned = 0
+        return message
+
+    def _length(self, head: bytes) -> int:
+        length = content_length(Headers(parse_fields(split_head(head)[1:])))
+        if length is None:
+            raise SIPSyntaxError("Content-Length missing on a stream")
+        if length + len(head) > self._max_message:
+            raise SIPSyntaxError("Message Too Large", status=513)
+        return length

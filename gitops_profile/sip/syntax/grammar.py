@@ -1,0 +1,70 @@
+"""Terminals of RFC 3261 §25 and the two ways lists are cut: commas, and `;name=value` parameters.
+
+Read leniently where phones are sloppy (protocol.md 8.1, phones.md 3), never where a reader could be fooled.
+"""
+
+import re
+
+from .errors import SIPSyntaxError
+
+TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*)"
+_PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<]+|,|["<]', re.DOTALL)
+_PARAMETER = re.compile(
+    r"\s*;\s*(?:([A-Za-z0-9\-.!%*_+`'~$/:\[\]@&?()]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^;\"\s]*))?)?\s*", re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+
+
+def split_commas(value: str) -> list[str]:
+    """The items of a comma list; commas inside quotes and angle brackets do not count. Raises SIPSyntaxError."""
+    if "," not in value:
+        return [value.strip()]
+    items, current = [], ""
+    for piece in _PIECES.findall(value):
+        if piece == ",":
+            items.append(current.strip())
+            current = ""
+        elif piece in ('"', "<"):
+            raise SIPSyntaxError(f"unbalanced {piece}")
+        else:
+            current += piece
+    items.append(current.strip())
+    return items
+
+
+def parse_parameters(text: str) -> dict[str, str | None]:
+    """`;a=1;b;c="x y"` as a dictionary: names in lower case, values unquoted, None for a bare name.
+
+    The first of two equal names counts. Raises SIPSyntaxError.
+    """
+    parameters: dict[str, str | None] = {}
+    position = 0
+    while position < len(text):
+        match = _PARAMETER.match(text, position)
+        if match is None or match.end() == position:
+            raise SIPSyntaxError(f"bad parameters: {text[position : position + 20]!r}")
+        position = match.end()
+        if match[1] is not None:
+            value = match[2]
+            parameters.setdefault(match[1].lower(), unquote(value) if value else value)
+    return parameters
+
+
+def unquote(text: str) -> str:
+    """A quoted-string without its quotes and escapes; anything else as it is."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        return _ESCAPED.sub(r"\1", text[1:-1])
+    return text
+
+
+def unescape(text: str) -> str:
+    """Percent-escapes undone, once and only once (RFC 4475 §3.1.1.3); bytes that are no UTF-8 are kept escaped."""
+    if "%" not in text:
+        return text
+    raw = re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("utf-8", "surrogateescape"))
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _PERCENT.sub(lambda m: m[0].upper(), text)

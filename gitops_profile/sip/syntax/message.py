@@ -1,0 +1,208 @@
+"""SIP messages as values (RFC 3261 §7): parsed far enough to route and answer, headers read when asked for."""
+
+import re
+from dataclasses import dataclass, field
+
+from .address import Address
+from .errors import SIPSyntaxError
+from .grammar import TOKEN
+from .headers import COMPACT_FORMS, Headers
+from .via import Via
+
+MAX_MESSAGE = 65535
+"""Bytes of one message: the largest datagram there is (RFC 3261 §18.1.1)."""
+MAX_HEADERS = 200
+"""Fields of one message; the torture test's longest valid message has 40 (RFC 4475 §3.1.1.7)."""
+MAX_CSEQ = 2**32 - 1
+
+_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_CSEQ = re.compile(r"(\d{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.IGNORECASE)
+_BAD_URI = re.compile(r"[\s<>\x00-\x1f\x7f]")
+_VERSION = re.compile(r"SIP/\d+\.\d+", re.IGNORECASE)
+_ONCE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "event", "expires", "content-type")
+
+
+@dataclass(slots=True)
+class Request:
+    """A request; `uri` is its Request-URI as text."""
+
+    method: str
+    uri: str
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+    version: str = "SIP/2.0"
+    vias: list[str] = field(default_factory=list)
+    """Every Via value in order; filled by `check`."""
+    via: Via = field(default=None)  # type: ignore[assignment]  # set by `check`, which every request passes first
+    from_: Address = field(default=None)  # type: ignore[assignment]
+    to: Address = field(default=None)  # type: ignore[assignment]
+    call_id: str = ""
+    cseq: int = 0
+    checked: bool = False
+    """Whether `check` found nothing wrong: only then are the fields from `via` on to be read."""
+
+    def check(self) -> None:
+        """Read what every answer needs (RFC 3261 §8.1.1); raises SIPSyntaxError with this request attached.
+
+        A missing Max-Forwards or From tag is tolerated: real phones leave them out (phones.md 3).
+        """
+        try:
+            self._check()
+            self.checked = True
+        except SIPSyntaxError as error:
+            error.request = self
+            raise
+
+    def _check(self) -> None:
+        """In the order in which a UAS should notice (RFC 3261 §8.2, RFC 4475 §3.1.2.16)."""
+        if self.version.upper() != "SIP/2.0":
+            raise SIPSyntaxError("Version Not Supported", status=505)
+        if not TOKEN.fullmatch(self.method):
+            raise SIPSyntaxError("malformed method")
+        if not self.uri or _BAD_URI.search(self.uri):
+            raise SIPSyntaxError("malformed Request-URI")
+        get = self.headers.get
+        self.vias = self.headers.items("via")
+        if not self.vias:
+            raise SIPSyntaxError("Via missing")
+        self.via = Via.parse(self.vias[0])
+        seen: set[str] = set()
+        for name, _ in self.headers.fields:
+            if name in _ONCE:
+                if name in seen:
+                    raise SIPSyntaxError(f"{name} given twice", status=489 if name == "event" else 400)
+                seen.add(name)
+        for name in ("from", "to", "call-id", "cseq"):
+            if name not in seen:
+                raise SIPSyntaxError(f"{name} missing")
+        self.from_ = Address.parse(get("from") or "")
+        self.to = Address.parse(get("to") or "")
+        self.call_id = get("call-id") or ""
+        if not self.call_id:
+            raise SIPSyntaxError("Call-ID empty")
+        match = _CSEQ.fullmatch(get("cseq") or "")
+        if match is None or int(match[1]) > MAX_CSEQ:
+            raise SIPSyntaxError("malformed CSeq")
+        if match[2] != self.method:
+            raise SIPSyntaxError("CSeq names another method")
+        self.cseq = int(match[1])
+
+
+@dataclass(slots=True)
+class Response:
+    """A response."""
+
+    status: int
+    reason: str
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def matching(self) -> tuple[str, str, str] | None:
+        """Branch, sent-by and CSeq method of the request it answers; None when they cannot be read."""
+        via = self.headers.get("via")
+        match = _CSEQ.fullmatch(self.headers.get("cseq") or "")
+        if via is None or match is None:
+            return None
+        try:
+            hop = Via.parse(self.headers.items("via")[0])
+        except SIPSyntaxError:
+            return None
+        return hop.branch or "", f"{hop.host}:{hop.sent_by[1]}", match[2]
+
+
+Message = Request | Response
+
+
+def parse_message(data: bytes) -> Message:
+    """One message out of one datagram, or out of one framed piece of a stream.
+
+    Bytes after Content-Length are dropped (RFC 3261 §18.3). Raises SIPSyntaxError, whose `request` is set when the
+    sender can be answered.
+    """
+    data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
+    end = _END.search(data)
+    head, body = (data[: end.start()], data[end.end() :]) if end else (data, b"")
+    lines = split_head(head)
+    message = _start_line(lines[0])
+    try:
+        if end is None:
+            raise SIPSyntaxError("no blank line after the headers")
+        message.headers.fields = parse_fields(lines[1:])
+        message.body = _body(message.headers, body)
+    except SIPSyntaxError as error:
+        _attach(error, message, lines)
+        raise
+    return message
+
+
+def split_head(head: bytes) -> list[str]:
+    """The start line and the unfolded header lines."""
+    text = head.decode("utf-8", "surrogateescape")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def parse_fields(lines: list[str]) -> list[tuple[str, str]]:
+    """Header lines as fields; raises SIPSyntaxError."""
+    if len(lines) > MAX_HEADERS:
+        raise SIPSyntaxError("Message Too Large", status=513)
+    fields = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t").lower()
+        if not colon or not _NAME.fullmatch(name):
+            raise SIPSyntaxError("malformed header line")
+        if "\r" in value:
+            raise SIPSyntaxError("control character in a header")
+        fields.append((COMPACT_FORMS.get(name, name), value.strip(" \t")))
+    return fields
+
+
+def content_length(headers: Headers) -> int | None:
+    """The value of Content-Length, None when absent; raises SIPSyntaxError."""
+    values = headers.all("content-length")
+    if not values:
+        return None
+    if len(values) > 1 or not re.fullmatch(r"\d{1,9}", values[0]):
+        raise SIPSyntaxError("bad Content-Length")
+    return int(values[0])
+
+
+def _body(headers: Headers, rest: bytes) -> bytes:
+    length = content_length(headers)
+    if length is None:
+        return rest
+    if length > len(rest):
+        raise SIPSyntaxError("Content-Length is larger than the message")
+    return rest[:length]
+
+
+def _start_line(line: str) -> Message:
+    if line[:4].upper() == "SIP/" and (match := _STATUS_LINE.fullmatch(line)) is not None:
+        return Response(int(match[1]), match[2] or "")
+    parts = line.split(" ")
+    if line[:4].upper() == "SIP/" or len(parts) < 3:
+        raise SIPSyntaxError("not a SIP message")
+    method, uri, version = parts[0], " ".join(parts[1:-1]), parts[-1]
+    if not _VERSION.fullmatch(version) and not line.rstrip().upper().endswith("SIP/2.0"):
+        raise SIPSyntaxError("not a SIP message")
+    # A space too many ends up in the Request-URI, which `check` refuses, so that it can be answered.
+    return Request(method, uri, version=version if _VERSION.fullmatch(version) else "SIP/2.0")
+
+
+def _attach(error: SIPSyntaxError, message: Message, lines: list[str]) -> None:
+    """Hang the request on the error, with every header that can be read: it is enough for an answer."""
+    if isinstance(message, Response):
+        return
+    fields = []
+    for line in lines[1 : MAX_HEADERS + 1]:
+        try:
+            fields += parse_fields([line])
+        except SIPSyntaxError:
+            continue  # the line that is wrong; the others may still say whom to answer
+    message.headers.fields = fields
+    error.request = message

@@ -1,0 +1,67 @@
+"""sip: and sips: URIs (RFC 3261 §19.1)."""
+
+import re
+from dataclasses import dataclass
+
+from .errors import SIPSyntaxError
+from .grammar import HOST, parse_parameters, unescape
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_HOST_PORT = re.compile(rf"({HOST})(?::(\d{{1,5}})\.?)?(?=[;?]|$)")
+# A user part may hold what the grammar forbids (`MAC=…`, phones.md 3), but nothing that ends a URI or a header.
+_BAD_USER = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class URI:
+    """A SIP URI; `user` keeps its escapes, `host` is in lower case without brackets removed."""
+
+    scheme: str
+    user: str | None
+    host: str
+    port: int | None
+    parameters: dict[str, str | None]
+    headers: str
+
+    @classmethod
+    def parse(cls, text: str) -> "URI":
+        """Raises SIPSyntaxError with status 416 for another scheme, 400 for a malformed URI."""
+        match = _SCHEME.match(text)
+        if match is None:
+            raise SIPSyntaxError("URI without a scheme")
+        scheme = match[1].lower()
+        if scheme not in ("sip", "sips"):
+            raise SIPSyntaxError("Unsupported URI Scheme", status=416)
+        rest = text[match.end() :]
+        user: str | None = None
+        before, at, after = rest.rpartition("@")
+        if at:
+            user, rest = before, after
+            if not user or _BAD_USER.search(user):
+                raise SIPSyntaxError("malformed user part in a URI")
+        host_port = _HOST_PORT.match(rest)
+        if host_port is None:
+            raise SIPSyntaxError("malformed host in a URI")
+        port = int(host_port[2]) if host_port[2] else None
+        if port is not None and not 0 < port <= MAX_PORT:
+            raise SIPSyntaxError("impossible port in a URI")
+        parameters, _, headers = rest[host_port.end() :].partition("?")
+        return cls(scheme, user, host_port[1].lower(), port, parse_parameters(parameters), headers)
+
+    @property
+    def decoded_user(self) -> str | None:
+        """The user part without escapes, without a password; None when there is none."""
+        if self.user is None:
+            return None
+        name, colon, _ = self.user.partition(":")
+        # `MAC:00135E…` is a device identifier with a colon that should have been escaped, not a user and password.
+        if colon and name.lower() in ("mac", "urn"):
+            name = self.user
+        return unescape(name)
+
+    def __str__(self) -> str:
+        user = f"{self.user}@" if self.user is not None else ""
+        port = f":{self.port}" if self.port is not None else ""
+        parameters = "".join(f";{k}" if v is None else f";{k}={v}" for k, v in self.parameters.items())
+        return f"{self.scheme}:{user}{self.host}{port}{parameters}" + (f"?{self.headers}" if self.headers else "")

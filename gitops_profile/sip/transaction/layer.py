@@ -1,0 +1,170 @@
+"""The transaction layer: matches, creates, times and forgets transactions (RFC 3261 §17). One heap, no timer objects.
+
+Timer D, I and K keep a completed transaction only to absorb repetitions. A response or ACK that matches nothing is
+dropped anyway, which absorbs it as well: those transactions end at once.
+"""
+
+import heapq
+from collections import deque
+from itertools import count
+
+from ..flow import Flow
+from ..syntax import Request, Response
+from .client_transaction import ClientTransaction
+from .key import TransactionKey, server_key
+from .server_transaction import ServerState, ServerTransaction
+from .timers import Timers
+
+
+class TransactionLayer:
+    """Every transaction of one notifier; what is to be sent is appended to `outbox`."""
+
+    def __init__(self, outbox: list[tuple[bytes, Flow]], timers: Timers) -> None:
+        self._outbox = outbox
+        self._timers = timers
+        self._servers: dict[TransactionKey, ServerTransaction] = {}
+        self._merges: dict[TransactionKey, ServerTransaction] = {}
+        # Timer J is the same for all, so the order of starting is the order of ending.
+        self._ending: deque[tuple[float, ServerTransaction]] = deque()
+        self._clients: dict[str, ClientTransaction] = {}
+        self._heap: list[tuple[float, int, ClientTransaction | ServerTransaction]] = []
+        self._number = count()
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    # -- server side -----------------------------------------------------------------------------------------
+
+    def receive_request(self, request: Request, destination: Flow) -> ServerTransaction | None:
+        """A new transaction, or None when this is a repetition (answered again if it was answered) or an ACK.
+
+        `destination` is where its responses go.
+        """
+        key = server_key(request)
+        known = self._servers.get(key)
+        if known is not None:
+            if request.method == "ACK":
+                self._confirm(known)
+            elif known.state is ServerState.COMPLETED:
+                self._outbox.append((known.response, known.destination))
+            return None
+        if request.method == "ACK":
+            return None  # RFC 3261 §17.1.1.3: nothing is ever sent for an ACK
+        merge_key = None
+        if request.to.tag is None:
+            merge_key = (request.from_.tag or "", request.call_id, str(request.cseq), request.method)
+        transaction = ServerTransaction(key, merge_key, destination)
+        self._servers[key] = transaction
+        return transaction
+
+    def is_merged(self, transaction: ServerTransaction) -> bool:
+        """Whether the same request came by another path (RFC 3261 §8.2.2.2); registers it when it did not."""
+        if transaction.merge_key is None:
+            return False
+        return self._merges.setdefault(transaction.merge_key, transaction) is not transaction
+
+    def cancels(self, cancel: Request) -> bool:
+        """Whether a CANCEL names a transaction that is here (RFC 3261 §9.2); it has been answered, so nothing ends."""
+        branch, host, port = cancel.via.branch or "", cancel.via.host, str(cancel.via.sent_by[1])
+        return any((branch, host, port, method) in self._servers for method in ("SUBSCRIBE", "OPTIONS", "INVITE"))
+
+    def respond(self, transaction: ServerTransaction, response: bytes, *, now: float) -> None:
+        """Send the final response, and keep it for repetitions until Timer J (H for INVITE); a second is dropped."""
+        if transaction.state is not ServerState.TRYING:
+            return
+        transaction.state = ServerState.COMPLETED
+        transaction.response = response
+        self._outbox.append((response, transaction.destination))
+        if transaction.destination.reliable and not transaction.is_invite:
+            self._forget(transaction)  # Timer J is zero
+            return
+        self._ending.append((now + self._timers.timeout, transaction))
+        if transaction.is_invite and not transaction.destination.reliable:
+            transaction.interval = self._timers.t1
+            self._push(now + transaction.interval, transaction)
+
+    def abandon(self, transaction: ServerTransaction) -> None:
+        """Forget a transaction that will get no response."""
+        self._forget(transaction)
+
+    def _confirm(self, transaction: ServerTransaction) -> None:
+        if transaction.state is ServerState.COMPLETED:
+            transaction.state = ServerState.CONFIRMED
+
+    def _forget(self, transaction: ServerTransaction) -> None:
+        self._servers.pop(transaction.key, None)
+        key = transaction.merge_key
+        if key is not None and self._merges.get(key) is transaction:
+            del self._merges[key]
+
+    # -- client side -----------------------------------------------------------------------------------------
+
+    def send_request(self, branch: str, data: bytes, destination: Flow, owner: object, *, now: float) -> None:
+        """Send a request; `owner` comes back with its end."""
+        transaction = ClientTransaction(branch, data, destination, owner, now, self._timers.t1)
+        self._clients[branch] = transaction
+        self._outbox.append((data, destination))
+        first = self._timers.timeout if destination.reliable else transaction.interval
+        self._push(now + first, transaction)
+
+    def receive_response(self, response: Response) -> ClientTransaction | None:
+        """The transaction that a final response ends; None for provisional and unmatched ones (§17.1.3)."""
+        matching = response.matching()
+        if matching is None:
+            return None
+        branch, _, method = matching
+        transaction = self._clients.get(branch)
+        if transaction is None or method != "NOTIFY":
+            return None
+        if response.status < 200:
+            transaction.interval = self._timers.t2  # Proceeding: Timer E is T2 (§17.1.2.2)
+            return None
+        del self._clients[branch]
+        return transaction
+
+    def drop_client(self, branch: str) -> ClientTransaction | None:
+        """End a client transaction whose transport failed (§17.1.4)."""
+        return self._clients.pop(branch, None)
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is wanted next."""
+        times = [queue[0][0] for queue in (self._heap, self._ending) if queue]
+        return min(times) if times else None
+
+    def handle_deadline(self, *, now: float) -> tuple[list[ClientTransaction], list[ClientTransaction]]:
+        """Retransmit and end what is due; the client transactions that timed out, and those sent a second time."""
+        while self._ending and self._ending[0][0] <= now:
+            self._forget(self._ending.popleft()[1])
+        timed_out: list[ClientTransaction] = []
+        repeated: list[ClientTransaction] = []
+        while self._heap and self._heap[0][0] <= now:
+            due, _, transaction = heapq.heappop(self._heap)
+            if isinstance(transaction, ServerTransaction):
+                self._repeat_response(transaction, due)
+            elif self._clients.get(transaction.branch) is transaction:
+                if due >= transaction.started + self._timers.timeout:
+                    del self._clients[transaction.branch]
+                    timed_out.append(transaction)
+                else:
+                    self._repeat_request(transaction, due, repeated)
+        return timed_out, repeated
+
+    def _repeat_request(self, transaction: ClientTransaction, due: float, repeated: list[ClientTransaction]) -> None:
+        self._outbox.append((transaction.data, transaction.destination))
+        transaction.sent += 1
+        if transaction.sent == 2:
+            repeated.append(transaction)
+        transaction.interval = min(2 * transaction.interval, self._timers.t2)
+        self._push(min(due + transaction.interval, transaction.started + self._timers.timeout), transaction)
+
+    def _repeat_response(self, transaction: ServerTransaction, due: float) -> None:
+        if transaction.state is not ServerState.COMPLETED or self._servers.get(transaction.key) is not transaction:
+            return
+        self._outbox.append((transaction.response, transaction.destination))
+        transaction.interval = min(2 * transaction.interval, self._timers.t2)
+        self._push(due + transaction.interval, transaction)
+
+    def _push(self, at: float, transaction: ClientTransaction | ServerTransaction) -> None:
+        heapq.heappush(self._heap, (at, next(self._number), transaction))

@@ -1,0 +1,34 @@
+"""Server transactions: their SUBSCRIBE (RFC 3261 §17.2.2), and the INVITE that we refuse (§17.2.1)."""
+
+from enum import Enum, auto
+
+from ..flow import Flow
+from .key import TransactionKey
+
+
+class ServerState(Enum):
+    """Figures 7 and 8 of RFC 3261, as far as a server that never sends a provisional response walks them."""
+
+    TRYING = auto()
+    COMPLETED = auto()
+    CONFIRMED = auto()
+
+
+class ServerTransaction:
+    """One request and the one final response that every retransmission of it gets."""
+
+    __slots__ = ("destination", "interval", "key", "merge_key", "response", "state")
+
+    def __init__(self, key: TransactionKey, merge_key: TransactionKey | None, destination: Flow) -> None:
+        self.key = key
+        self.merge_key = merge_key
+        self.destination = destination
+        self.state = ServerState.TRYING
+        self.response = b""
+        self.interval = 0.0
+        """Seconds until the next repetition of a final response to INVITE (Timer G)."""
+
+    @property
+    def is_invite(self) -> bool:
+        """Whether this is an INVITE transaction, whose final response is repeated until its ACK."""
+        return "INVITE" in self.key

@@ -1,0 +1,147 @@
+"""How a subscription lies in SQLite: one row, one column per field, readable with the sqlite3 shell.
+
+A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit of an old one.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
+from itertools import chain, islice
+from operator import attrgetter
+
+from gitops_profile.sip.stored import StoredSubscription
+
+APPLICATION_ID = 0x67507253
+"""Marks the file as ours ("gPrS"), so that nobody else's database is ever written to."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE subscription (
+        id TEXT PRIMARY KEY NOT NULL,
+        resource TEXT NOT NULL,
+        call_id TEXT NOT NULL,
+        local_tag TEXT NOT NULL,
+        remote_tag TEXT NOT NULL,
+        local_uri TEXT NOT NULL,
+        remote_uri TEXT NOT NULL,
+        local_cseq INTEGER NOT NULL,
+        remote_cseq INTEGER NOT NULL,
+        remote_target TEXT NOT NULL,
+        route_set TEXT NOT NULL,         -- JSON list
+        secure INTEGER NOT NULL,         -- 0 or 1
+        event TEXT NOT NULL,
+        accept TEXT,
+        contact_flow TEXT NOT NULL,
+        expires_at REAL NOT NULL,        -- unix seconds
+        acknowledged_etag TEXT,
+        suppress TEXT,
+        delivery TEXT NOT NULL,
+        delivered_at REAL,               -- unix seconds
+        user_agent TEXT,
+        vendor TEXT,
+        model TEXT,
+        version TEXT,
+        identity TEXT
+    ) WITHOUT ROWID
+    """,
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+COLUMNS = tuple(field.name for field in fields(StoredSubscription))
+ROWS_PER_STATEMENT = 512
+"""SQLite takes 32 766 parameters a statement; see `save_rows` for why that many."""
+
+_values = attrgetter(*COLUMNS)
+_ROUTE_SET = COLUMNS.index("route_set")
+_SECURE = COLUMNS.index("secure")
+
+Value = str | int | float | None
+
+
+class StoreUnavailable(OSError):
+    """The subscriptions cannot be read or written; the message names the file and what to do."""
+
+
+def row_of(subscription: StoredSubscription) -> tuple[Value, ...]:
+    """The values of one row, in the order of `COLUMNS`."""
+    values = list(_values(subscription))
+    values[_ROUTE_SET] = json.dumps(subscription.route_set, ensure_ascii=False) if subscription.route_set else "[]"
+    return tuple(values)
+
+
+def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:
+    """The inverse of `row_of`; raises ValueError for a row no server has written."""
+    values = list[object](row)
+    routes = json.loads(str(values[_ROUTE_SET]))
+    if not isinstance(routes, list) or not all(isinstance(route, str) for route in routes):
+        raise ValueError(f"route_set of {row[0]!r} is no list of strings")
+    values[_ROUTE_SET] = tuple(routes)
+    values[_SECURE] = bool(values[_SECURE])
+    return StoredSubscription(*values)  # type: ignore[arg-type]  # the columns are the fields, checked by a test
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to `SCHEMA_VERSION`, in one transaction.
+
+    Raises StoreUnavailable for a database of another program or of a newer version of this one.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if owner != APPLICATION_ID and (owner or version or tables):
+        raise StoreUnavailable("this is the database of another program: give the server another state folder")
+    if version > SCHEMA_VERSION:
+        raise StoreUnavailable(
+            f"written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}): "
+            "run that version, or move the file away and let the phones subscribe again"
+        )
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for script in MIGRATIONS[version:]:
+        connection.execute(script)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def save_rows(connection: sqlite3.Connection, subscriptions: Iterable[StoredSubscription]) -> None:
+    """Insert or replace rows, many to a statement.
+
+    `executemany` gives up the interpreter lock at every row, and behind a busy event loop takes up to 5 ms to get it
+    back: measured 800 rows/s, against 19 000 with 512 rows to a statement (idle: 146 000 against 92 000).
+    """
+    waiting = iter(subscriptions)
+    while rows := [row_of(subscription) for subscription in islice(waiting, ROWS_PER_STATEMENT)]:
+        while rows:
+            count = _power_of_two(len(rows))
+            connection.execute(_save_statement(count), tuple(chain.from_iterable(rows[:count])))
+            del rows[:count]
+
+
+def delete_rows(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Delete rows by id; an id without a row is fine."""
+    waiting = iter(ids)
+    while some := list(islice(waiting, ROWS_PER_STATEMENT)):
+        while some:
+            count = _power_of_two(len(some))
+            connection.execute(_delete_statement(count), some[:count])
+            del some[:count]
+
+
+def _power_of_two(count: int) -> int:
+    """The largest power of two not above `count`: so few different statements that all stay prepared."""
+    return 1 << (count.bit_length() - 1)
+
+
+@cache
+def _save_statement(rows: int) -> str:
+    row = f"({','.join('?' * len(COLUMNS))})"
+    return f"INSERT OR REPLACE INTO subscription ({','.join(COLUMNS)}) VALUES {','.join([row] * rows)}"
+
+
+@cache
+def _delete_statement(rows: int) -> str:
+    return f"DELETE FROM subscription WHERE id IN ({','.join('?' * rows)})"

@@ -1,0 +1,186 @@
+"""The subscriptions on disk: one writer thread, and one transaction for all that waits (group commit).
+
+Rules: whatever is reported as saved survives `kill -9` and a power cut (WAL with synchronous=FULL); a commit that
+fails is reported for each submission in it, and the next one is tried as if nothing had been.
+"""
+
+import asyncio
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from gitops_profile.sip.stored import StoredSubscription
+
+from .lock import StateLock
+from .schema import COLUMNS, StoreUnavailable, delete_rows, migrate, save_rows, subscription_of
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 2.0
+"""How long a commit waits for a person's sqlite3 shell to let go of the database."""
+
+Done = Callable[[Exception | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    saves: tuple[StoredSubscription, ...]
+    deletes: tuple[str, ...]
+    done: Done
+
+
+class SubscriptionStore:
+    """The subscriptions of one server, in one SQLite database.
+
+    `submit` and `start` belong to the event loop's thread; `open`, `load` and `close` block and may be called anywhere.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: StateLock) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = lock
+        self._identity = _identity(path)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._waiting: list[_Submission] = []
+        self._wake = threading.Condition()
+        self._closing = False
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Take the state folder `path` lies in, create or migrate the database, and check it for damage.
+
+        Raises StoreUnavailable, whose message says what to do.
+        """
+        lock = StateLock.acquire(path.parent)
+        try:
+            return cls(path, _connect(path), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def load(self) -> list[StoredSubscription]:
+        """All that has been committed. Raises StoreUnavailable."""
+        try:
+            with closing(sqlite3.connect(self._path)) as connection:
+                return [subscription_of(row) for row in connection.execute(_SELECT)]
+        except (sqlite3.Error, ValueError) as error:
+            raise StoreUnavailable(_damaged(self._path, error)) from error
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to commit; each `done` is called in `loop`."""
+        if self._thread is not None:
+            raise RuntimeError("the store has been started already")
+        self._loop = loop
+        self._thread = threading.Thread(target=self._write, name="subscriptions", daemon=True)
+        self._thread.start()
+
+    def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
+        """Have `saves` written and then `deletes` removed, atomically; returns at once.
+
+        `done(None)` is called in the loop when they are durable, `done(error)` when they are not and never will be by
+        this submission. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
+        started and open.
+        """
+        with self._wake:
+            if self._thread is None or self._closing:
+                raise RuntimeError("the subscription store is not running")
+            self._waiting.append(_Submission(tuple(saves), tuple(deletes), done))
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Commit what waits and let go of the state folder. Blocks; does nothing the second time."""
+        with self._wake:
+            if self._closing:
+                return
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._connection.close()
+        self._lock.release()
+
+    def _write(self) -> None:
+        """The writer thread."""
+        while batch := self._next_batch():
+            error = self._try_commit(batch)
+            self._report(batch, error)
+
+    def _next_batch(self) -> list[_Submission]:
+        """All that waits, once something does; nothing when the store closes."""
+        with self._wake:
+            while not self._waiting and not self._closing:
+                self._wake.wait()
+            batch, self._waiting = self._waiting, []
+            return batch
+
+    def _report(self, batch: list[_Submission], error: Exception | None) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(_call_all, batch, error)
+        except RuntimeError:
+            # The loop is closed: nobody is left who could send a 200, so nobody is told.
+            logger.debug("subscriptions committed after the loop was closed: %d", len(batch))
+
+    def _try_commit(self, batch: list[_Submission]) -> Exception | None:
+        final: dict[str, StoredSubscription | None] = {}
+        for submission in batch:
+            final.update((subscription.id, subscription) for subscription in submission.saves)
+            final.update(dict.fromkeys(submission.deletes))
+        try:
+            self._restore_if_lost()
+            self._commit(final)
+            self._raise_if_lost()
+        except sqlite3.Error as error:
+            self._rollback()
+            return _unavailable(self._path, error)
+        except OSError as error:
+            return error
+        except Exception as error:  # a value SQLite cannot take: the batch is refused, the thread must live on
+            self._rollback()
+            logger.exception("subscriptions could not be written")
+            return error
+        return None
+
+    def _commit(self, final: dict[str, StoredSubscription | None]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        save_rows(self._connection, (subscription for subscription in final.values() if subscription is not None))
+        delete_rows(self._connection, (key for key, subscription in final.items() if subscription is None))
+        self._connection.execute("COMMIT")
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.rollback()
+        except sqlite3.Error as error:
+            logger.warning("subscriptions: rolling back failed: %s", error)
+
+    def _raise_if_lost(self) -> None:
+        """A commit counts only if the files it went to still have their names (SQLite would not notice)."""
+        if _identity(self._path) != self._identity:
+            raise StoreUnavailable(f"{self._path}: deleted or replaced while the server was running")
+
+    def _restore_if_lost(self) -> None:
+        """Write the database anew after it was deleted: the open one still holds every row.
+
+        Raises StoreUnavailable when another database lies in its place, which is somebody's decision to make.
+        """
+        if _identity(self._path) == self._identity:
+            return
+        if self._path.exists() and _identity(self._path)[:1] != self._identity[:1]:
+            raise StoreUnavailable(f"{self._path}: replaced while the server was running: restart the server to use it")
+        with closing(sqlite3.connect(":memory:")) as copy:
+            self._connection.backup(copy)
+            self._connection.close()
+            _restore(copy, self._path)
+        self._connection = _connect(self._path)
+        self._identity = _identity(self._path)
+        logger.warning("subscriptions restored file=%s", self._path)
+
+
+_SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"

@@ -1,0 +1,7 @@
+"""SIP sockets (RFC 3261 §18): they move bytes and hold no decision."""
+
+from .address import ListenAddress, ListenError
+from .endpoint import SIPEndpoint, SubscriptionWriter
+from .tcp import StreamLimits
+
+__all__ = ["ListenAddress", "ListenError", "SIPEndpoint", "StreamLimits", "SubscriptionWriter"]

@@ -1,0 +1,90 @@
+"""What to listen on, and which address of ours a peer sees."""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+
+class ListenError(Exception):
+    """A listener could not be bound; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """One listener, written `udp:127.0.0.1:5060` or `tcp:[::1]:5060`."""
+
+    transport: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ListenAddress":
+        """Raises ListenError."""
+        transport, _, rest = text.partition(":")
+        host, _, port = rest.rpartition(":")
+        host = host.strip("[]")
+        try:
+            ipaddress.ip_address(host)
+            number = int(port)
+        except ValueError:
+            raise ListenError(f"listen {text!r}: write it as udp:ADDRESS:PORT, such as udp:127.0.0.1:5060") from None
+        if transport not in ("udp", "tcp") or not 0 <= number <= 65535:
+            raise ListenError(f"listen {text!r}: the transport is udp or tcp, the port 0 to 65535")
+        return cls(transport, host, number)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}:{host}:{self.port}"
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_INET or AF_INET6."""
+        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    def bind(self, port: int | None = None) -> socket.socket:
+        """A bound, non-blocking socket; raises ListenError."""
+        kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
+        sock = socket.socket(self.family, kind)
+        try:
+            if self.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.host, self.port if port is None else port))
+        except OSError as error:
+            sock.close()
+            hint = "another program listens there; stop it or choose another --listen"
+            what = hint if error.errno == 98 else error.strerror
+            raise ListenError(f"cannot listen on {self}: {what}") from error
+        sock.setblocking(False)
+        return sock
+
+
+class LocalAddress:
+    """The address of ours that a peer reaches us at, for a socket that is bound to all of them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        host, self._port = sock.getsockname()[:2]
+        self._fixed = None if ipaddress.ip_address(host).is_unspecified else host
+        self._family = sock.family
+        self._known: dict[str, str] = {}
+
+    def towards(self, remote: str) -> tuple[str, int]:
+        """Our address on the route to `remote`."""
+        if self._fixed is not None:
+            return self._fixed, self._port
+        if remote not in self._known:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            with socket.socket(self._family, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.connect((remote, 9))  # sends nothing; the kernel only chooses the source address
+                    self._known[remote] = probe.getsockname()[0]
+                except OSError:
+                    return "127.0.0.1" if self._family == socket.AF_INET else "::1", self._port
+        return self._known[remote], self._port

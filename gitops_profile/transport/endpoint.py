@@ -1,0 +1,170 @@
+"""Pumps the notifier: bytes in, durable batches to the store, bytes out, one timer. It decides nothing."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
+
+from .address import ListenAddress
+from .tcp import StreamLimits, TCPTransport
+from .udp import UDPTransport
+
+logger = logging.getLogger(__name__)
+
+
+class SubscriptionWriter(Protocol):
+    """Whoever makes subscriptions durable."""
+
+    def submit(
+        self,
+        saves: Sequence[StoredSubscription],
+        deletes: Sequence[str],
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        """Store and delete, then call `done` in the loop's thread, with what went wrong or None."""
+
+
+class SIPEndpoint:
+    """A notifier with its sockets."""
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        store: SubscriptionWriter,
+        on_event: Callable[[SubscriptionEvent], None],
+        limits: StreamLimits | None = None,
+    ) -> None:
+        self.notifier = notifier
+        self._store = store
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._offset = time.time() - self._loop.time()
+        self._udp: dict[tuple[str, int], UDPTransport] = {}
+        self._wild: list[UDPTransport] = []
+        self._tcp = TCPTransport(limits or StreamLimits(), self.receive, self.pump, self._send_failed)
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._broken = False
+
+    def now(self) -> float:
+        """Unix seconds that never go back: the wall clock at the start, then the monotonic one."""
+        return self._offset + self._loop.time()
+
+    async def listen(self, addresses: Iterable[ListenAddress]) -> list[str]:
+        """Bind every address and say what was bound; raises ListenError.
+
+        Port 0 is chosen by the kernel, the same for UDP and TCP on one host (RFC 3261 §18.2.1).
+        """
+        bound: list[str] = []
+        chosen: dict[str, int] = {}
+        for address in addresses:
+            port = chosen.get(address.host) if address.port == 0 else None
+            if address.transport == "udp":
+                transport = UDPTransport(address, port, self.receive, self.pump)
+                host, number = transport.bound
+                self._udp[(host, number)] = transport
+                if host in ("0.0.0.0", "::"):
+                    self._wild.append(transport)
+            else:
+                host, number = await self._tcp.listen(address, port)
+            if address.port == 0:
+                chosen[address.host] = number
+            bound.append(str(ListenAddress(address.transport, host, number)))
+        return bound
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One message from a socket."""
+        logger.debug("< %s %s %d bytes", flow.transport, flow.remote[0], len(data))
+        if data[:1] and data[0] > 1 and data.strip(b"\r\n\0"):
+            try:
+                self.notifier.receive(data, flow, now=self.now())
+            except Exception:
+                # A message must not end the server for everybody; what it did is a bug, and says so.
+                logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+
+    def state_changed(self, resources: Iterable[str]) -> None:
+        """The documents of these resources changed."""
+        self.notifier.state_changed(resources, now=self.now())
+        self.pump()
+
+    def pump(self) -> None:
+        """Take from the notifier what it has for the world."""
+        if self._closed:
+            return
+        batch = self.notifier.take_batch()
+        if batch is not None:
+            self._submit(batch)
+        for event in self.notifier.events():
+            self._on_event(event)
+        for data, flow in self.notifier.messages_to_send():
+            self._send(data, flow)
+        self._arm()
+
+    async def close(self) -> None:
+        """Stop listening and sending."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for transport in self._udp.values():
+            transport.close()
+        await self._tcp.close()
+
+    def _submit(self, batch: Batch) -> None:
+        if not (batch.rows or batch.deletes):
+            self.notifier.committed(batch, now=self.now())
+            return
+
+        def done(error: Exception | None) -> None:
+            if error is None:
+                self.notifier.committed(batch, now=self.now())
+                if self._broken:
+                    logger.warning("subscriptions can be stored again")
+            else:
+                self.notifier.commit_failed(batch, now=self.now())
+                if not self._broken:
+                    logger.error("subscriptions cannot be stored, nothing is acknowledged: %s", error)
+            self._broken = error is not None
+            self.pump()
+
+        self._store.submit(batch.rows, list(batch.deletes), done)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
+        if flow.transport == "tcp":
+            self._tcp.send(data, flow)
+            return
+        transport = self._udp.get(flow.local) or self._udp_like(flow)
+        if transport is None:
+            logger.debug("no socket for %s any more", flow)
+            return
+        try:
+            transport.send(data, flow)
+        except OSError as error:
+            logger.debug("udp send to %s failed: %s", flow.remote[0], error)
+
+    def _udp_like(self, flow: Flow) -> UDPTransport | None:
+        """The socket of a flow whose listener is bound to every address, or was moved since the last start."""
+        same_family = [t for t in (*self._wild, *self._udp.values()) if (":" in t.bound[0]) == (":" in flow.remote[0])]
+        return same_family[0] if same_family else None
+
+    def _send_failed(self, data: bytes, flow: Flow) -> None:
+        self.notifier.transport_failed(data, flow, now=self.now())
+
+    def _arm(self) -> None:
+        deadline = self.notifier.next_deadline()
+        if deadline is None:
+            return
+        at = deadline - self._offset
+        if self._timer is not None and not self._timer.cancelled():
+            if self._timer.when() <= at and self._timer.when() > self._loop.time():
+                return  # it comes early enough, and looks again then
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self.notifier.handle_deadline(now=self.now())
+        self.pump()

@@ -1,0 +1,198 @@
+"""A laboratory for the notifier: virtual time, a fake event package, a durable-at-will store, a small phone."""
+
+import itertools
+from dataclasses import dataclass, field
+
+from gitops_profile.sip import (
+    Batch,
+    EventState,
+    Flow,
+    Notifier,
+    NotifierSettings,
+    StoredSubscription,
+    SubscriptionEvent,
+    SubscriptionRefused,
+)
+from gitops_profile.sip.syntax import EventHeader, Request, Response, parse_message
+
+SERVER = ("192.0.2.1", 5060)
+PHONE = ("192.0.2.9", 5062)
+UDP = Flow("udp", SERVER, PHONE)
+TCP = Flow("tcp", SERVER, PHONE, 7)
+
+
+@dataclass
+class FakePackage:
+    """Documents by user part."""
+
+    documents: dict[str, bytes] = field(default_factory=lambda: {"alice": b"<a/>"})
+    name: str = "ua-profile"
+    rendered: int = 0
+
+    def resource(self, request: Request, event: EventHeader) -> str:
+        user = request.uri.partition(":")[2].partition("@")[0]
+        if user not in self.documents:
+            raise SubscriptionRefused(403, "Not provisioned")
+        return user
+
+    def accepts(self, resource: str, accept: str | None) -> bool:
+        return accept is None or "text/xml" in accept
+
+    def state(self, resource: str, accept: str | None) -> EventState | None:
+        self.rendered += 1
+        body = self.documents.get(resource)
+        if body is None:
+            return None
+        head = f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        return EventState(f"etag-{body.hex()}", head + body, len(body))
+
+
+class Lab:
+    """A notifier whose shell is this test."""
+
+    def __init__(self, settings: NotifierSettings | None = None, package: FakePackage | None = None) -> None:
+        self.package = package or FakePackage()
+        self.settings = settings or NotifierSettings()
+        self.rows: dict[str, StoredSubscription] = {}
+        self.sent: list[tuple[float, bytes, Flow]] = []
+        self.happened: list[SubscriptionEvent] = []
+        self.now = 1000.0
+        self.store_works = True
+        self.holding: list[Batch] | None = None
+        """Batches that wait, when the store is slow; None: they are durable at once."""
+        self._tokens = itertools.count()
+        self.notifier = self._new_notifier()
+
+    def _new_notifier(self) -> Notifier:
+        return Notifier(self.package, self.settings, lambda: f"t{next(self._tokens)}")
+
+    def restart(self) -> None:
+        """Lose everything but the rows."""
+        self.notifier = self._new_notifier()
+        self.notifier.restore(list(self.rows.values()), now=self.now)
+        self.pump()
+
+    def receive(self, data: bytes, flow: Flow = UDP) -> list[bytes]:
+        """Give a message in, return what came out at once."""
+        before = len(self.sent)
+        self.notifier.receive(data, flow, now=self.now)
+        self.pump()
+        return [data for _, data, _ in self.sent[before:]]
+
+    def change(self, resource: str, body: bytes | None) -> list[bytes]:
+        """Change a document, return what came out at once."""
+        before = len(self.sent)
+        if body is None:
+            self.package.documents.pop(resource, None)
+        else:
+            self.package.documents[resource] = body
+        self.notifier.state_changed([resource], now=self.now)
+        self.pump()
+        return [data for _, data, _ in self.sent[before:]]
+
+    def run_until(self, end: float) -> None:
+        """Let virtual time pass."""
+        while (deadline := self.notifier.next_deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            self.notifier.handle_deadline(now=self.now)
+            self.pump()
+        self.now = end
+
+    def pump(self) -> None:
+        while True:
+            batch = self.notifier.take_batch()
+            self.happened += self.notifier.events()
+            self.sent += [(self.now, data, flow) for data, flow in self.notifier.messages_to_send()]
+            if batch is None:
+                return
+            if self.holding is not None:
+                self.holding.append(batch)
+            else:
+                self.finish(batch)
+
+    def finish(self, batch: Batch) -> None:
+        """The store's word on a batch."""
+        if not self.store_works and (batch.rows or batch.deletes):
+            self.notifier.commit_failed(batch, now=self.now)
+            return
+        self.rows.update({row.id: row for row in batch.rows})
+        for id_ in batch.deletes:
+            self.rows.pop(id_, None)
+        self.notifier.committed(batch, now=self.now)
+
+
+def parsed(data: bytes) -> Request | Response:
+    """A message that must be whole."""
+    message = parse_message(data)
+    if isinstance(message, Request):
+        message.check()
+    return message
+
+
+class Phone:
+    """One dialog of a subscriber."""
+
+    def __init__(self, lab: Lab, user: str = "alice", flow: Flow = UDP, call_id: str = "call-1") -> None:
+        self.lab, self.user, self.flow, self.call_id = lab, user, flow, call_id
+        self.cseq = 0
+        self.to_tag: str | None = None
+        self.target = f"sip:{user}@example.com"
+        self.contact = f"<sip:{user}@192.0.2.9:5062>"
+        self.notifies: list[Request] = []
+
+    def build(self, expires: int | None = 600, *, method: str = "SUBSCRIBE", **fields: str | None) -> bytes:
+        """A SUBSCRIBE; keyword `Event=None` leaves the field out, `_uri` is the Request-URI."""
+        self.cseq += 1
+        tag = f";tag={self.to_tag}" if self.to_tag else ""
+        uri = fields.pop("_uri", None) or self.target
+        values: dict[str, str | None] = {
+            "Via": f"SIP/2.0/{self.flow.transport.upper()} 192.0.2.9:5062;branch=z9hG4bK-{self.call_id}-{self.cseq};rport",
+            "Max-Forwards": "70",
+            "From": f"<sip:{self.user}@example.com>;tag=phone",
+            "To": f"<sip:{self.user}@example.com>{tag}",
+            "Call-ID": self.call_id,
+            "CSeq": f"{self.cseq} {method}",
+            "Contact": self.contact,
+            "Event": "ua-profile",
+            "Expires": None if expires is None else str(expires),
+        }
+        values |= {name.replace("_", "-"): value for name, value in fields.items()}
+        lines = [f"{method} {uri} SIP/2.0", *(f"{k}: {v}" for k, v in values.items() if v is not None)]
+        return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
+
+    def send(self, data: bytes, answer: int | None = 200) -> list[Request | Response]:
+        """Send, note the dialog, answer each NOTIFY with `answer`; everything that came is returned."""
+        return self.take(self.lab.receive(data, self.flow), answer)
+
+    def take(self, messages: list[bytes], answer: int | None = 200, *, retry_after: int | None = None) -> list[Request | Response]:
+        """Read what the notifier sent, and answer its NOTIFYs."""
+        seen: list[Request | Response] = []
+        queue = list(messages)
+        while queue:
+            message = parsed(queue.pop(0))
+            seen.append(message)
+            if isinstance(message, Response):
+                to = message.headers.get("to") or ""
+                if 200 <= message.status < 300 and ";tag=" in to:
+                    self.to_tag = to.partition(";tag=")[2]
+            else:
+                self.notifies.append(message)
+                if answer is not None:
+                    queue += self.lab.receive(self.answer(message, answer, retry_after), self.flow)
+        return seen
+
+    def subscribe(self, expires: int | None = 600, answer: int | None = 200, **fields: str | None) -> list[Request | Response]:
+        """SUBSCRIBE and what follows."""
+        return self.send(self.build(expires, **fields), answer)
+
+    @staticmethod
+    def answer(notify: Request, status: int = 200, retry_after: int | None = None) -> bytes:
+        """An answer to a NOTIFY."""
+        copied = [f"{name}: {notify.headers.get(name)}" for name in ("via", "from", "to", "call-id", "cseq")]
+        extra = [f"Retry-After: {retry_after}"] if retry_after else []
+        return "\r\n".join([f"SIP/2.0 {status} X", *copied, *extra, "Content-Length: 0\r\n\r\n"]).encode()
+
+
+def statuses(messages: list[Request | Response]) -> list[int | str]:
+    """A short form: status codes and methods, in order."""
+    return [m.status if isinstance(m, Response) else m.method for m in messages]

@@ -1,0 +1,437 @@
+"""The notifier as its RFCs say, in virtual time."""
+
+import pytest
+
+from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip.subscribe import Durations
+from gitops_profile.sip.syntax import Request, Response
+
+from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
+
+
+def final(messages: list[Request | Response]) -> Response:
+    return next(m for m in messages if isinstance(m, Response))
+
+
+def test_subscribe_gets_200_then_notify_in_one_dialog() -> None:
+    phone = Phone(Lab())
+    seen = phone.subscribe(100000, Record_Route="<sip:p1.example.com;lr>, <sip:p2.example.com;lr>")
+    assert statuses(seen) == [200, "NOTIFY"]
+    ok, notify = final(seen), phone.notifies[0]
+    assert ok.headers.get("expires") == "86400"  # never more than the maximum
+    assert ok.headers.all("record-route") == ["<sip:p1.example.com;lr>, <sip:p2.example.com;lr>"]
+    assert ok.headers.get("contact") and ok.headers.get("event") is None
+    assert notify.from_.tag == phone.to_tag and notify.to.tag == "phone" and notify.call_id == "call-1"
+    assert notify.headers.items("route") == ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]
+    assert notify.headers.get("event") == "ua-profile" and notify.cseq == 1 and notify.body == b"<a/>"
+    assert notify.headers.get("subscription-state") == "active;expires=86400"
+    assert notify.headers.get("sip-etag")
+
+
+def test_nothing_leaves_before_the_subscription_is_durable() -> None:
+    lab = Lab()
+    lab.holding = []
+    assert lab.receive(Phone(lab).build()) == []
+    batch = lab.holding.pop()
+    lab.holding = None
+    lab.finish(batch)
+    lab.pump()
+    assert [parsed(data).__class__ for _, data, _ in lab.sent] == [Response, Request]
+
+
+def test_a_store_that_fails_acknowledges_nothing_and_keeps_nothing() -> None:
+    lab = Lab()
+    lab.store_works = False
+    phone = Phone(lab)
+    assert statuses(phone.subscribe()) == [503]
+    assert len(lab.notifier) == 0 and not lab.rows
+    lab.store_works = True
+    phone.call_id, phone.to_tag = "call-2", None
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+
+
+def test_a_change_that_could_not_be_stored_is_told_later() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    lab.store_works = False
+    assert lab.change("alice", b"<b/>") == []
+    lab.store_works = True
+    before = len(lab.sent)
+    lab.run_until(lab.now + 10)
+    assert [parsed(data).body for _, data, _ in lab.sent[before:]][0] == b"<b/>"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [(0, 200), (1, 423), (59, 423), (60, 200), (3599, 200), (3600, 200)]
+)
+def test_423_only_below_the_minimum_and_never_for_a_fetch(asked: int, status: int) -> None:
+    answer = final(Phone(Lab()).subscribe(asked))
+    assert answer.status == status
+    assert answer.headers.get("min-expires") == ("60" if status == 423 else None)
+
+
+@pytest.mark.parametrize(("asked", "status"), [(3599, 423), (3600, 200)])
+def test_423_never_for_an_hour_or_more(asked: int, status: int) -> None:
+    lab = Lab(NotifierSettings(durations=Durations(minimum=7200)))
+    assert final(Phone(lab).subscribe(asked)).status == status
+
+
+@pytest.mark.parametrize("text", [None, "abc", "-1", ""])
+def test_missing_or_malformed_expires_is_the_default(text: str | None) -> None:
+    assert final(Phone(Lab()).subscribe(None, Expires=text)).headers.get("expires") == "3600"
+
+
+def test_fetch_leaves_no_state() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    seen = phone.subscribe(0)
+    assert statuses(seen) == [200, "NOTIFY"] and final(seen).headers.get("expires") == "0"
+    assert phone.notifies[0].headers.get("subscription-state") == "terminated;reason=timeout"
+    assert phone.notifies[0].body == b"<a/>"
+    assert len(lab.notifier) == 0 and not lab.rows
+    assert statuses(phone.subscribe()) == [481]
+
+
+def test_refresh_notifies_again_and_does_not_lengthen() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    lab.now += 100
+    seen = phone.subscribe(300)
+    assert statuses(seen) == [200, "NOTIFY"] and final(seen).headers.get("expires") == "300"
+    assert [n.cseq for n in phone.notifies] == [1, 2]
+    assert phone.notifies[1].headers.get("subscription-state") == "active;expires=300"
+
+
+def test_unsubscribe_ends_with_a_last_notify_then_481() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    assert statuses(phone.subscribe(0)) == [200, "NOTIFY"]
+    assert phone.notifies[-1].headers.get("subscription-state") == "terminated;reason=timeout"
+    assert not lab.rows
+    assert statuses(phone.subscribe()) == [481]
+    assert lab.change("alice", b"<b/>") == []
+
+
+def test_expiry_ends_with_timeout() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    before = len(lab.sent)
+    lab.run_until(lab.now + 601)
+    notify = parsed(lab.sent[before][1])
+    assert isinstance(notify, Request) and notify.headers.get("subscription-state") == "terminated;reason=timeout"
+    assert not lab.rows
+
+
+def test_refresh_moves_the_expiry() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    lab.run_until(lab.now + 500)
+    phone.subscribe(600)
+    before = len(lab.sent)
+    lab.run_until(lab.now + 599)
+    assert len(lab.sent) == before
+    lab.run_until(lab.now + 2)
+    assert len(lab.sent) > before
+
+
+def test_change_is_told_once_and_only_when_the_etag_differs() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"))
+    assert [n.body for n in phone.notifies] == [b"<a/>", b"<b/>"]
+    assert lab.change("alice", b"<b/>") == []
+    assert lab.change("carol", b"<c/>") == []
+
+
+def test_newest_state_wins_while_a_notify_is_unanswered() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    first = lab.change("alice", b"<b/>")
+    assert lab.change("alice", b"<c/>") == [] and lab.change("alice", b"<d/>") == []
+    phone.take(first)
+    assert [n.body for n in phone.notifies] == [b"<a/>", b"<b/>", b"<d/>"]
+
+
+def test_changed_back_while_unanswered_is_told_because_the_phone_may_have_the_other() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    first = lab.change("alice", b"<b/>")
+    lab.change("alice", b"<a/>")
+    phone.take(first)
+    assert phone.notifies[-1].body == b"<a/>"
+
+
+def test_removed_document_gives_an_empty_notify_and_the_return_a_full_one() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", None))
+    assert phone.notifies[-1].body == b"" and phone.notifies[-1].headers.get("content-length") == "0"
+    assert phone.notifies[-1].headers.get("subscription-state") is not None
+    phone.take(lab.change("alice", b"<a/>"))
+    assert phone.notifies[-1].body == b"<a/>"
+
+
+def test_removed_document_ends_the_subscription_when_policy_says_so() -> None:
+    lab = Lab(NotifierSettings(end_removed=True))
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", None))
+    assert phone.notifies[-1].headers.get("subscription-state") == "terminated;reason=noresource"
+    assert not lab.rows
+
+
+def test_unanswered_notify_is_sent_at_the_offsets_of_timer_e_then_the_subscription_goes() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    start = lab.now
+    lab.change("alice", b"<b/>")
+    lab.run_until(start + 100)
+    times = [at - start for at, data, _ in lab.sent if data.startswith(b"NOTIFY") and b"<b/>" in data]
+    assert times == [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]  # RFC 3261 §17.1.2.2
+    assert not lab.rows and len(lab.notifier) == 0
+
+
+def test_over_a_stream_nothing_is_repeated() -> None:
+    lab = Lab()
+    phone = Phone(lab, flow=TCP)
+    phone.subscribe()
+    lab.change("alice", b"<b/>")
+    lab.run_until(lab.now + 100)
+    assert sum(b"<b/>" in data for _, data, _ in lab.sent) == 1 and not lab.rows
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604])
+def test_answers_that_end_a_subscription(status: int) -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"), status)
+    assert not lab.rows and len(lab.notifier) == 0
+    assert lab.change("alice", b"<c/>") == []
+    assert statuses(phone.subscribe()) == [481]
+
+
+@pytest.mark.parametrize("status", [400, 403, 406, 413, 415, 420, 500, 502, 503, 504, 513, 600, 603, 302])
+def test_answers_that_keep_a_subscription(status: int) -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"), status, retry_after=30)
+    assert len(lab.rows) == 1
+    before = len(lab.sent)
+    lab.run_until(lab.now + 29)
+    assert len(lab.sent) == before  # Retry-After is kept
+    lab.run_until(lab.now + 2)
+    assert b"<b/>" in lab.sent[before][1]
+
+
+def test_a_change_is_tried_at_once_after_a_failure() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"), 500, retry_after=3000)
+    assert b"<c/>" in lab.change("alice", b"<c/>")[0]
+
+
+def test_retransmission_gets_the_same_bytes_and_no_second_subscription() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    data = phone.build()
+    first = lab.receive(data)
+    again = lab.receive(data)
+    assert again == [first[0]] and len(lab.notifier) == 1
+    lab.now += 31
+    assert lab.receive(data) == [first[0]]
+
+
+def test_retransmission_without_branch_is_recognised() -> None:
+    lab = Lab()
+    data = Phone(lab).build(Via="SIP/2.0/UDP 192.0.2.9:5062;rport", Max_Forwards=None)
+    first = lab.receive(data)
+    assert lab.receive(data) == [first[0]] and len(lab.notifier) == 1
+
+
+def test_merged_request_is_482() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    lab.receive(phone.build())
+    phone.cseq = 0
+    other = phone.build(Via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKother;rport")
+    assert statuses([parsed(d) for d in lab.receive(other)]) == [482]
+
+
+def test_in_dialog_cseq_must_rise() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.cseq = 9
+    phone.subscribe()
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+    phone.cseq = 4
+    assert statuses(phone.subscribe()) == [500]
+    phone.cseq = 50
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+
+
+def test_foreign_tags_and_call_ids_are_481() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    tag = phone.to_tag
+    assert statuses(phone.subscribe(From="<sip:alice@example.com>;tag=bogus")) == [481]
+    phone.to_tag = "bogus"
+    assert statuses(phone.subscribe()) == [481]
+    phone.to_tag, phone.call_id = tag, "other"
+    assert statuses(phone.subscribe()) == [481]
+
+
+@pytest.mark.parametrize("event", [None, "presence", "UA-profile", "ua-profile.winfo", "<>"])
+def test_unknown_or_missing_event_is_489_with_allow_events(event: str | None) -> None:
+    answer = final(Phone(Lab()).subscribe(Event=event))
+    assert answer.status == 489 and answer.headers.get("allow-events") == "ua-profile"
+
+
+def test_event_id_is_echoed_and_must_match() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(Event='ua-profile;id=7;vendor="v.example.com"')
+    assert phone.notifies[0].headers.get("event") == "ua-profile;id=7"
+    assert statuses(phone.subscribe()) == [403]
+    assert statuses(phone.subscribe(Event="ua-profile;id=7")) == [200, "NOTIFY"]
+
+
+def test_not_acceptable_is_406() -> None:
+    assert statuses(Phone(Lab()).subscribe(Accept="image/png")) == [406]
+
+
+def test_unknown_require_is_420() -> None:
+    answer = final(Phone(Lab()).subscribe(Require="foo, bar"))
+    assert answer.status == 420 and answer.headers.get("unsupported") == "foo, bar"
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("INVITE", 405), ("REGISTER", 405), ("PUBLISH", 405), ("NOTIFY", 405), ("FOO", 501)]
+)
+def test_other_methods(method: str, status: int) -> None:
+    answer = final(Phone(Lab()).send(Phone(Lab()).build(method=method)))
+    assert answer.status == status and "SUBSCRIBE" in (answer.headers.get("allow") or "")
+
+
+def test_refused_invite_is_repeated_until_its_ack() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    lab.receive(phone.build(method="INVITE"))
+    lab.run_until(lab.now + 2)
+    sent = len(lab.sent)
+    assert sent == 3  # Timer G: 0, 0.5, 1.5
+    phone.cseq -= 1
+    assert lab.receive(phone.build(method="ACK")) == []
+    lab.run_until(lab.now + 40)
+    assert len(lab.sent) == sent
+
+
+def test_options_says_what_we_can() -> None:
+    answer = final(Phone(Lab()).send(Phone(Lab()).build(method="OPTIONS")))
+    assert answer.status == 200 and answer.headers.get("allow-events") == "ua-profile"
+
+
+def test_cancel_changes_nothing() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    cancel = phone.build(method="CANCEL", Via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK-call-1-1;rport")
+    assert statuses(phone.send(cancel.replace(b";tag=t0", b""))) == [200]
+    assert len(lab.rows) == 1
+    assert statuses(phone.send(phone.build(method="CANCEL"))) == [481]
+
+
+def test_restart_goes_on_where_it_was() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    lab.sent.clear()
+    lab.restart()
+    assert lab.sent == []  # nobody is told twice
+    lab.package.documents["alice"] = b"<b/>"
+    lab.restart()
+    phone.take([data for _, data, _ in lab.sent])
+    assert [n.cseq for n in phone.notifies] == [1, 2] and phone.notifies[1].body == b"<b/>"
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+    assert phone.notifies[-1].cseq == 3
+
+
+def test_unanswered_before_the_crash_is_told_again_with_a_new_cseq() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"), answer=None)
+    lab.package.documents["alice"] = b"<a/>"  # reverted while down: the phone may hold <b/>
+    lab.sent.clear()
+    lab.restart()
+    phone.take([data for _, data, _ in lab.sent])
+    assert [n.cseq for n in phone.notifies] == [1, 2, 3] and phone.notifies[-1].body == b"<a/>"
+
+
+def test_notify_goes_to_the_contact_only_on_the_host_it_came_from() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.contact = "<sip:alice@192.0.2.9:9999>"
+    phone.subscribe()
+    assert lab.sent[-1][2].remote == ("192.0.2.9", 9999)
+    other = Phone(lab, call_id="call-2")
+    other.contact = "<sip:victim@198.51.100.7:5060>"
+    other.subscribe()
+    assert lab.sent[-1][2].remote == UDP.remote  # RFC 6665 §6.3: no reflector
+
+
+def test_strict_router_gets_the_request_uri() -> None:
+    phone = Phone(Lab())
+    phone.subscribe(Record_Route="<sip:strict.example.com>")
+    notify = phone.notifies[0]
+    assert notify.uri == "sip:strict.example.com"
+    assert notify.headers.items("route") == ["<sip:alice@192.0.2.9:5062>"]
+
+
+def test_response_goes_to_sent_by_port_without_rport_and_to_the_source_with_it() -> None:
+    lab = Lab()
+    source = Flow("udp", UDP.local, ("192.0.2.9", 40000))
+    lab.receive(Phone(lab).build(Via="SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKx"), source)
+    assert lab.sent[0][2].remote == ("192.0.2.9", 5070) and b";received=192.0.2.9" in lab.sent[0][1]
+    lab.receive(Phone(lab, call_id="c2").build(Via="SIP/2.0/UDP 10.0.0.1:5070;rport;branch=z9hG4bKy"), source)
+    answer = next((d, f) for _, d, f in lab.sent[1:] if d.startswith(b"SIP/2.0 200"))
+    assert answer[1].remote == ("192.0.2.9", 40000) and b";rport=40000" in answer[0]
+
+
+def test_bounds_answer_503_with_retry_after() -> None:
+    lab = Lab(NotifierSettings(max_per_source=1))
+    Phone(lab).subscribe()
+    answer = final(Phone(lab, call_id="call-2").subscribe())
+    assert answer.status == 503 and answer.headers.get("retry-after")
+
+
+def test_body_is_rendered_per_change_not_copied_per_retry() -> None:
+    lab = Lab(package=FakePackage({"alice": b"x" * 70000}))
+    phone = Phone(lab)
+    phone.subscribe()
+    assert phone.notifies[0].body == b""  # too large for a datagram; the operator sees it as faulted
+    assert next(iter(lab.rows.values())).delivery == "faulted"
+
+
+def test_pacing_keeps_in_flight_bounded_and_silent_phones_give_up_their_place() -> None:
+    lab = Lab(NotifierSettings(notify_in_flight=2))
+    for number in range(5):
+        Phone(lab, call_id=f"c{number}").subscribe()
+    assert len(lab.change("alice", b"<b/>")) == 2
+    start = lab.now
+    lab.run_until(start + 0.6)
+    first = {data for at, data, _ in lab.sent if b"<b/>" in data}
+    assert len(first) == 4
