@@ -164,7 +164,9 @@ class Phone:
         """Send, note the dialog, answer each NOTIFY with `answer`; everything that came is returned."""
         return self.take(self.lab.receive(data, self.flow), answer)
 
-    def take(self, messages: list[bytes], answer: int | None = 200, *, retry_after: int | None = None) -> list[Request | Response]:
+    def take(
+        self, messages: list[bytes], answer: int | None = 200, *, retry_after: int | None = None
+    ) -> list[Request | Response]:
         """Read what the notifier sent, and answer its NOTIFYs."""
         seen: list[Request | Response] = []
         queue = list(messages)
@@ -181,7 +183,9 @@ class Phone:
                     queue += self.lab.receive(self.answer(message, answer, retry_after), self.flow)
         return seen
 
-    def subscribe(self, expires: int | None = 600, answer: int | None = 200, **fields: str | None) -> list[Request | Response]:
+    def subscribe(
+        self, expires: int | None = 600, answer: int | None = 200, **fields: str | None
+    ) -> list[Request | Response]:
         """SUBSCRIBE and what follows."""
         return self.send(self.build(expires, **fields), answer)
 

@@ -62,9 +62,7 @@ def test_a_change_that_could_not_be_stored_is_told_later() -> None:
     assert [parsed(data).body for _, data, _ in lab.sent[before:]][0] == b"<b/>"
 
 
-@pytest.mark.parametrize(
-    ("asked", "status"), [(0, 200), (1, 423), (59, 423), (60, 200), (3599, 200), (3600, 200)]
-)
+@pytest.mark.parametrize(("asked", "status"), [(0, 200), (1, 423), (59, 423), (60, 200), (3599, 200), (3600, 200)])
 def test_423_only_below_the_minimum_and_never_for_a_fetch(asked: int, status: int) -> None:
     answer = final(Phone(Lab()).subscribe(asked))
     assert answer.status == status

@@ -1,0 +1,13 @@
+"""What can be wrong with a source, and what follows: stop, reject, or wait."""
+
+
+class NotARepository(Exception):
+    """The folder is no git repository: somebody must name another one."""
+
+
+class PathNotFound(Exception):
+    """The revision has no such folder: its author must act."""
+
+
+class SourceUnavailable(Exception):
+    """Git could not answer now: wait and try again."""

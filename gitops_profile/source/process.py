@@ -1,0 +1,113 @@
+"""Git commands that stay running and answer one request after another: no process for each file."""
+
+import subprocess
+from typing import IO, Any
+
+import git
+
+from .errors import SourceUnavailable
+
+
+class GitProcess:
+    """One running git command. It is started when first used, and again when it died."""
+
+    def __init__(self, commands: git.Git, *arguments: str) -> None:
+        self._commands = commands
+        self._arguments = arguments
+        self._process: Any = None
+
+    def start(self) -> tuple[IO[bytes], IO[bytes]]:
+        """Its standard input and output; raises SourceUnavailable."""
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
+            try:
+                self._process = self._commands.execute(
+                    ["git", *self._arguments], istream=subprocess.PIPE, as_process=True
+                )
+            except (git.GitCommandError, OSError) as error:
+                raise SourceUnavailable(f"git cannot be started: {error}") from error
+        return self._process.stdin, self._process.stdout
+
+    def write(self, data: bytes) -> None:
+        """Send a request; raises SourceUnavailable."""
+        stdin, _ = self.start()
+        try:
+            stdin.write(data)
+            stdin.flush()
+        except OSError as error:
+            raise self.failed() from error
+
+    def failed(self) -> SourceUnavailable:
+        """The error to raise after the process ended before its answer; it is started anew next time."""
+        said = ""
+        if self._process is not None:
+            process = self._process.proc
+            if process.poll() is None:
+                process.kill()
+            said = process.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
+        self.close()
+        hint = f": {said}" if said else ""
+        return SourceUnavailable(f"git {self._arguments[0]} ended before it answered{hint}")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is None:
+            return
+        process = self._process.proc
+        self._process = None
+        if process.poll() is None:
+            process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue  # what was not read any more does not matter
+        process.wait()
+
+
+class ObjectReader:
+    """Git objects by id, through one `git cat-file --batch`."""
+
+    WINDOW = 400
+    """Requests under way: 41 bytes each, so they fit a pipe and neither side can block the other for ever."""
+
+    def __init__(self, commands: git.Git) -> None:
+        self._process = GitProcess(commands, "cat-file", "--batch")
+
+    def read(self, object_id: str) -> tuple[str, bytes] | None:
+        """Type and content, None when there is no such object; raises SourceUnavailable."""
+        self._process.write(object_id.encode() + b"\n")
+        return self._answer()
+
+    def read_many(self, ids: list[str]) -> "list[tuple[str, bytes]]":
+        """Id and content of every object; raises SourceUnavailable when one is missing."""
+        found: list[tuple[str, bytes]] = []
+        for start in range(0, len(ids), self.WINDOW):
+            window = ids[start : start + self.WINDOW]
+            self._process.write("".join(f"{id_}\n" for id_ in window).encode())
+            for id_ in window:
+                answer = self._answer()
+                if answer is None:
+                    self._process.close()
+                    raise SourceUnavailable(f"object {id_} is missing from the repository; fetch it again")
+                found.append((id_, answer[1]))
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+    def _answer(self) -> tuple[str, bytes] | None:
+        _, stdout = self._process.start()
+        header = stdout.readline()
+        if header.endswith((b" missing\n", b" ambiguous\n")):
+            return None
+        parts = header.split()
+        if len(parts) != 3 or not parts[2].isdigit():
+            raise self._process.failed()
+        size = int(parts[2])
+        data = stdout.read(size + 1)
+        if len(data) != size + 1:
+            raise self._process.failed()
+        return parts[1].decode(), data[:-1]

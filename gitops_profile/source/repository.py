@@ -1,0 +1,210 @@
+"""Read-only git: resolve a ref, list and read a tree, say which paths changed."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import git
+from git.refs import SymbolicReference
+
+from .errors import NotARepository, PathNotFound, SourceUnavailable
+from .process import GitProcess, ObjectReader
+from .revision import Revision, parse_commit
+
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a tree. Its path is relative to the profiles folder."""
+
+    path: str
+    mode: str
+    """As git writes it: "100644", "100755", "120000" (a symlink), "160000" (a submodule)."""
+    blob: str
+    size: int | None = None
+    """Bytes; None for a submodule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two commits, inside the profiles folder. A rename is a removal and an addition."""
+
+    changed: tuple[FileEntry, ...]
+    removed: tuple[str, ...]
+
+
+class Repository:
+    """A repository on this machine: bare or not, a worktree, or a folder inside one. Not for two threads at once."""
+
+    def __init__(self, location: Path) -> None:
+        """Raises NotARepository."""
+        try:
+            self._repo = git.Repo(location, search_parent_directories=True)
+        except git.NoSuchPathError as error:
+            raise NotARepository(f"{location}: no such folder") from error
+        except git.InvalidGitRepositoryError as error:
+            raise NotARepository(
+                f"{location} is not in a git repository; make one with: git init {location}"
+            ) from error
+        self._repo.git.update_environment(**_ENVIRONMENT)
+        self._objects = ObjectReader(self._repo.git)
+        self._sizes = GitProcess(self._repo.git, "cat-file", "--batch-check=%(objectsize)")
+        self._differs: dict[str, GitProcess] = {}
+
+    @property
+    def git_dir(self) -> Path:
+        """Where this worktree's HEAD is."""
+        return Path(self._repo.git_dir)
+
+    @property
+    def common_dir(self) -> Path:
+        """Where the refs are; the same as `git_dir` outside linked worktrees."""
+        return Path(self._repo.common_dir)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no ref at all yet."""
+        refs = self.common_dir / "refs"
+        loose = any(path.is_file() for path in refs.rglob("*")) if refs.is_dir() else False
+        return not loose and not (self.common_dir / "packed-refs").exists()
+
+    def resolve(self, ref: str) -> str | None:
+        """The commit of a branch, tag, full ref name or commit id; None when there is none.
+
+        A branch goes before a tag of the same name: who may push a tag must not take a deployment over. No process
+        is started for it. Raises SourceUnavailable.
+        """
+        names = [ref] if ref == "HEAD" or ref.startswith("refs/") else []
+        names += [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]
+        for name in names:
+            try:
+                found = SymbolicReference.dereference_recursive(self._repo, name)
+            except (ValueError, OSError):
+                continue  # no such ref, or it is just being written
+            return self._peel(found)
+        return self._peel(ref) if _OBJECT_ID.fullmatch(ref) else None
+
+    def revision(self, commit: str) -> Revision:
+        """The commit; raises SourceUnavailable."""
+        found = self._objects.read(commit)
+        if found is None or found[0] != "commit":
+            raise SourceUnavailable(f"commit {commit} is not in the repository")
+        return parse_commit(commit, found[1])
+
+    def list_files(self, commit: str, path: str) -> list[FileEntry]:
+        """Every file under `path` ("." is all); raises PathNotFound, SourceUnavailable."""
+        tree = commit if path == "." else f"{commit}:{path.strip('/')}"
+        try:
+            out = self._repo.git.ls_tree("-r", "-z", "-l", "--full-tree", tree, stdout_as_string=False)
+        except git.GitCommandError as error:
+            if self._objects.read(f"{commit}^{{tree}}") is None:
+                raise SourceUnavailable(f"commit {commit} is not in the repository") from error
+            raise PathNotFound(f"there is no folder {path!r} at {commit[:12]}; name it with --path") from error
+        entries = []
+        for line in out.split(b"\0"):
+            if line:
+                meta, _, name = line.partition(b"\t")
+                mode, _, blob, size = meta.split()
+                length = int(size) if size.isdigit() else None
+                entries.append(FileEntry(_path(name), mode.decode(), blob.decode(), length))
+        return entries
+
+    def changes(self, old_commit: str, new_commit: str, path: str) -> Changes:
+        """What differs from one commit to another; raises SourceUnavailable."""
+        old, new = (self.revision(commit).tree for commit in (old_commit, new_commit))
+        prefix = "" if path == "." else path.strip("/") + "/"
+        changed: list[tuple[str, str, str]] = []
+        removed: list[str] = []
+        for meta, name in self._diff(old, new, path):
+            relative = _path(name).removeprefix(prefix)
+            _, mode, _, blob, status = meta.decode().split()
+            if status == "D":
+                removed.append(relative)
+            else:
+                changed.append((relative, mode, blob))
+        sizes = self.sizes(blob for _, mode, blob in changed if mode != "160000")
+        return Changes(tuple(FileEntry(p, m, b, sizes.get(b)) for p, m, b in changed), tuple(removed))
+
+    def sizes(self, blobs: Iterable[str]) -> dict[str, int]:
+        """Bytes of each blob; raises SourceUnavailable."""
+        wanted = list(dict.fromkeys(blobs))
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), ObjectReader.WINDOW):
+            window = wanted[start : start + ObjectReader.WINDOW]
+            self._sizes.write("".join(f"{blob}\n" for blob in window).encode())
+            _, stdout = self._sizes.start()
+            for blob in window:
+                line = stdout.readline()
+                if not line.strip().isdigit():
+                    raise self._sizes.failed()
+                found[blob] = int(line)
+        return found
+
+    def read_blobs(self, blobs: Iterable[str]) -> list[tuple[str, bytes]]:
+        """Id and content of each blob, through one running process; raises SourceUnavailable."""
+        return self._objects.read_many(list(blobs))
+
+    def read_file_at(self, commit: str, path: str) -> bytes | None:
+        """One file, None when the commit has none such; raises SourceUnavailable."""
+        if "\n" in path:
+            return None
+        found = self._objects.read(f"{commit}:{path}")
+        return found[1] if found is not None and found[0] == "blob" else None
+
+    def is_ancestor(self, old_commit: str, new_commit: str) -> bool:
+        """Whether the new commit's history holds the old one; False when the old one is gone."""
+        try:
+            self._repo.git.merge_base("--is-ancestor", old_commit, new_commit)
+        except git.GitCommandError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End every git process."""
+        self._objects.close()
+        self._sizes.close()
+        for differ in self._differs.values():
+            differ.close()
+        self._repo.close()
+
+    def _peel(self, object_id: str) -> str | None:
+        """The commit behind an object id: annotated tags are followed; None when there is no commit."""
+        for _ in range(10):
+            found = self._objects.read(object_id)
+            if found is None:
+                raise SourceUnavailable(f"object {object_id} is not in the repository")
+            kind, data = found
+            if kind == "commit":
+                return object_id
+            if kind != "tag":
+                return None
+            object_id = data.partition(b"\n")[0].removeprefix(b"object ").decode()
+        return None
+
+    def _diff(self, old: str, new: str, path: str) -> list[tuple[bytes, bytes]]:
+        """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
+        if path not in self._differs:
+            limit = [] if path == "." else ["--", path.strip("/") + "/"]
+            arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
+            self._differs[path] = GitProcess(self._repo.git, *arguments)
+        differ = self._differs[path]
+        end = f"end-{secrets.token_hex(8)}\n".encode()
+        differ.write(f"{old} {new}\n".encode() + end)
+        _, stdout = differ.start()
+        out = bytearray()
+        while not out.endswith(end):
+            chunk = stdout.read1(1 << 20)  # type: ignore[attr-defined]  # a BufferedReader has it
+            if not chunk:
+                raise differ.failed()
+            out += chunk
+        body = bytes(out[: -len(end)]).partition(b"\n")[2]
+        fields = body.split(b"\0")
+        return list(zip(fields[0:-1:2], fields[1::2], strict=True))
+
+
+def _path(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

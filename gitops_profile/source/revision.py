@@ -1,0 +1,49 @@
+"""One commit of the profile repository."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_PERSON = re.compile(rb"(?P<name>.*) (?P<time>\d+) [+-]\d{4}")
+EPOCH = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Which commit, and whose."""
+
+    commit: str
+    author: str
+    """`Name <mail>`."""
+    committer: str
+    committed_at: str
+    """ISO 8601, UTC, ends in Z."""
+    message: str
+    """The first line."""
+    tree: str
+    """The tree of the whole repository at this commit."""
+    signer: str | None = None
+
+
+def parse_commit(commit: str, data: bytes) -> Revision:
+    """The revision that a commit object describes; fields that are damaged come out empty, never as an error."""
+    head, _, message = data.partition(b"\n\n")
+    fields: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b" ")
+        fields.setdefault(name, value)
+    author, _ = _person(fields.get(b"author", b""))
+    committer, committed_at = _person(fields.get(b"committer", b""))
+    first_line = message.decode("utf-8", "replace").strip().partition("\n")[0][:200]
+    return Revision(commit, author, committer, committed_at, first_line, fields.get(b"tree", b"").decode())
+
+
+def _person(value: bytes) -> tuple[str, str]:
+    match = _PERSON.fullmatch(value)
+    if match is None:
+        return value.decode("utf-8", "replace"), EPOCH
+    try:
+        when = datetime.fromtimestamp(int(match["time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        when = EPOCH
+    return match["name"].decode("utf-8", "replace"), when

@@ -1,0 +1,145 @@
+"""Reading real repositories."""
+
+from pathlib import Path
+
+import pytest
+
+from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
+from tests.repositories import Git
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Git:
+    repository = Git(tmp_path / "work")
+    repository.commit({"profiles/a.yaml": "a: 1\n", "profiles/sub/b.xml": "<b/>", "README": "x"}, "first\n\nbody")
+    return repository
+
+
+def opened(git: Git) -> Repository:
+    return Repository(git.folder)
+
+
+def test_reads_a_revision(work: Git) -> None:
+    repository = opened(work)
+    revision = repository.revision(work.head())
+    assert (revision.author, revision.committer) == (
+        "Ann Author <ann@example.com>",
+        "Carl Committer <carl@example.com>",
+    )
+    assert revision.message == "first" and revision.committed_at.endswith("Z")
+    repository.close()
+
+
+def test_lists_and_reads_files(work: Git) -> None:
+    repository = opened(work)
+    files = repository.list_files(work.head(), "profiles")
+    assert [(f.path, f.mode, f.size) for f in files] == [("a.yaml", "100644", 5), ("sub/b.xml", "100644", 4)]
+    assert [data for _, data in repository.read_blobs(f.blob for f in files)] == [b"a: 1\n", b"<b/>"]
+    assert len(repository.list_files(work.head(), ".")) == 3
+    assert repository.read_file_at(work.head(), "README") == b"x"
+    assert repository.read_file_at(work.head(), "none") is None
+    with pytest.raises(PathNotFound, match="--path"):
+        repository.list_files(work.head(), "nowhere")
+    repository.close()
+
+
+def test_says_what_changed_with_renames_as_removal_and_addition(work: Git) -> None:
+    first = work.head()
+    work("mv", "profiles/sub/b.xml", "profiles/c.xml")
+    second = work.commit({"profiles/a.yaml": "a: 2\n", "README": "y", "profiles/äö\n.xml": "<u/>"})
+    repository = opened(work)
+    for _ in range(2):  # the running process answers again and again
+        changes = repository.changes(first, second, "profiles")
+        assert sorted(f.path for f in changes.changed) == ["a.yaml", "c.xml", "äö\n.xml"]
+        assert changes.removed == ("sub/b.xml",)
+        assert repository.changes(second, second, "profiles").changed == ()
+    assert {f.size for f in changes.changed} == {4, 5}
+    repository.close()
+
+
+def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
+    (work.folder / "profiles/link.xml").symlink_to("/etc/passwd")
+    work("add", "-A")
+    work("update-index", "--add", "--cacheinfo", f"160000,{work.head()},profiles/module")
+    work("commit", "-q", "-m", "odd files")
+    commit = work.head()
+    repository = opened(work)
+    modes = {f.path: f.mode for f in repository.list_files(commit, "profiles")}
+    assert modes["link.xml"] == "120000" and modes["module"] == "160000"
+    repository.close()
+
+
+def test_many_blobs_come_through_one_process(work: Git) -> None:
+    commit = work.commit({f"profiles/many/{i}.xml": f"<n>{i}</n>" * 50 for i in range(1500)})
+    repository = opened(work)
+    files = repository.list_files(commit, "profiles/many")
+    read = dict(repository.read_blobs(f.blob for f in files))
+    assert len(read) == 1500 and all(len(read[f.blob]) == f.size for f in files)
+    repository.close()
+
+
+def test_resolves_branches_before_tags_and_follows_annotated_tags(work: Git) -> None:
+    first = work.head()
+    work("tag", "-a", "v1", "-m", "tag")
+    second = work.commit({"x": "y"})
+    work("branch", "v2", first)
+    work("tag", "v2", second)
+    repository = opened(work)
+    expected = {"main": second, "v1": first, "v2": first, "refs/tags/v2": second, first: first, "HEAD": second}
+    assert {ref: repository.resolve(ref) for ref in expected} == expected
+    assert repository.resolve("none") is None
+    work("pack-refs", "--all")
+    assert {ref: repository.resolve(ref) for ref in expected} == expected
+    repository.close()
+
+
+def test_bare_worktree_and_inner_folder(work: Git, tmp_path: Path) -> None:
+    bare = Git(tmp_path / "bare.git", bare=True)
+    work("push", "-q", str(bare.folder), "main")
+    work("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    for location, ref in ((bare.folder, "main"), (tmp_path / "side", "side"), (work.folder / "profiles", "main")):
+        repository = Repository(location)
+        assert repository.resolve(ref) == work.head()
+        assert repository.list_files(work.head(), "profiles")
+        repository.close()
+
+
+def test_an_empty_repository_resolves_to_nothing(tmp_path: Path) -> None:
+    repository = opened(Git(tmp_path / "empty"))
+    assert repository.resolve("main") is None and repository.is_empty
+    repository.close()
+
+
+def test_no_repository_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotARepository, match="git init"):
+        Repository(tmp_path)
+    with pytest.raises(NotARepository, match="no such folder"):
+        Repository(tmp_path / "nowhere")
+
+
+def test_ancestry(work: Git) -> None:
+    first = work.head()
+    second = work.commit({"x": "1"})
+    repository = opened(work)
+    assert repository.is_ancestor(first, second) and not repository.is_ancestor(second, first)
+    assert not repository.is_ancestor("0" * 40, second)
+    repository.close()
+
+
+def test_missing_objects_mean_wait(work: Git) -> None:
+    repository = opened(work)
+    with pytest.raises(SourceUnavailable):
+        repository.revision("1" * 40)
+    with pytest.raises(SourceUnavailable):
+        repository.read_blobs(["1" * 40])
+    assert repository.revision(work.head()).message == "first"  # it goes on afterwards
+    repository.close()
+
+
+def test_a_git_process_that_was_killed_is_started_again(work: Git) -> None:
+    repository = opened(work)
+    repository.revision(work.head())
+    repository._objects._process._process.proc.kill()
+    repository._objects._process._process.proc.wait()
+    assert repository.revision(work.head()).message == "first"
+    repository.close()

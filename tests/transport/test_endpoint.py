@@ -1,0 +1,176 @@
+"""The endpoint on real sockets, port 0, with a store that is durable at once."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+
+from gitops_profile.phone import Phone, PhoneError, SubscriberSettings, open_phone
+from gitops_profile.sip import Notifier, NotifierSettings, StoredSubscription, SubscriptionEvent
+from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, StreamLimits
+from tests.sip.harness import FakePackage
+
+
+class Store:
+    def submit(
+        self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Callable[[Exception | None], None]
+    ) -> None:
+        asyncio.get_running_loop().call_soon(done, None)
+
+
+class Lab:
+    def __init__(self, limits: StreamLimits | None = None) -> None:
+        self.package = FakePackage()
+        self.happened: list[SubscriptionEvent] = []
+        tokens = iter(range(1_000_000))
+        notifier = Notifier(self.package, NotifierSettings(), lambda: f"x{next(tokens)}")
+        self.endpoint = SIPEndpoint(notifier, Store(), self.happened.append, limits)
+        self.port = 0
+        self.port6 = 0
+
+    async def start(self) -> None:
+        wanted = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0", "udp:[::1]:0", "tcp:[::1]:0"]
+        bound = await self.endpoint.listen([ListenAddress.parse(text) for text in wanted])
+        self.port, self.port6 = (int(bound[i].rpartition(":")[2]) for i in (0, 2))
+        assert bound[1].endswith(f":{self.port}")  # the same port for both (RFC 3261 §18.2.1)
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    laboratory = Lab()
+    await laboratory.start()
+    yield laboratory
+    await laboratory.endpoint.close()
+
+
+async def wait_for(phone: Phone, kind: str) -> bytes:
+    async with asyncio.timeout(5):
+        while (received := await phone.next()).kind != kind:
+            pass
+        return received.body
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_subscribe_change_and_end(lab: Lab, transport: str, host: str) -> None:
+    port = lab.port if host == "127.0.0.1" else lab.port6
+    async with open_phone(SubscriberSettings("sip:alice@example.com"), (host, port), transport) as phone:
+        await phone.subscribe()
+        assert await wait_for(phone, "document") == b"<a/>"
+        lab.package.documents["alice"] = b"<b/>"
+        lab.endpoint.state_changed(["alice"])
+        assert await wait_for(phone, "document") == b"<b/>"
+        await phone.subscribe(0)
+        await wait_for(phone, "ended")
+    assert len(lab.endpoint.notifier) == 0
+
+
+async def test_a_port_that_is_taken_is_said_in_one_line(lab: Lab) -> None:
+    with pytest.raises(ListenError, match="another program listens there"):
+        await lab.endpoint.listen([ListenAddress.parse(f"udp:127.0.0.1:{lab.port}")])
+
+
+@pytest.mark.parametrize("text", ["", "udp", "udp:5060", "sctp:127.0.0.1:5060", "udp:host:5060", "udp:127.0.0.1:99999"])
+def test_addresses_that_are_none(text: str) -> None:
+    with pytest.raises(ListenError):
+        ListenAddress.parse(text)
+
+
+async def talk(port: int, data: bytes, *, pieces: int = 1, wait: float = 2.0) -> bytes:
+    """Send over TCP, read until nothing comes for a while or the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    size = max(1, len(data) // pieces)
+    for start in range(0, len(data), size):
+        writer.write(data[start : start + size])
+        await writer.drain()
+    answer = b""
+    try:
+        async with asyncio.timeout(wait):
+            while chunk := await reader.read(65536):
+                answer += chunk
+                if answer.count(b"SIP/2.0 ") >= 1 and answer.endswith(b"\r\n\r\n"):
+                    break
+    except TimeoutError:
+        answer += b"<timeout>"
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def options(call_id: str = "c") -> bytes:
+    return (
+        f"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK{call_id}\r\n"
+        f"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+async def test_a_stream_byte_by_byte(lab: Lab) -> None:
+    assert (await talk(lab.port, b"\r\n" + options(), pieces=10_000)).startswith(b"SIP/2.0 200")
+
+
+async def test_a_double_line_end_is_answered_with_one(lab: Lab) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(b"\r\n\r\n")
+    async with asyncio.timeout(2):
+        assert await reader.readexactly(2) == b"\r\n"  # RFC 5626 §5.4
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "99999999", "1\r\nContent-Length: 2"])
+async def test_a_stream_that_cannot_be_framed_is_closed(lab: Lab, length: str) -> None:
+    data = options().replace(b"Content-Length: 0", f"Content-Length: {length}".encode())
+    answer = await talk(lab.port, data)
+    assert b"<timeout>" not in answer and (not answer or answer.startswith((b"SIP/2.0 400", b"SIP/2.0 513")))
+
+
+async def test_half_a_message_is_not_waited_for_for_ever() -> None:
+    lab = Lab(StreamLimits(partial=0.05))
+    await lab.start()
+    try:
+        assert await talk(lab.port, options()[:50]) == b""
+    finally:
+        await lab.endpoint.close()
+
+
+async def test_connections_of_one_source_are_bounded() -> None:
+    lab = Lab(StreamLimits(per_source=2))
+    await lab.start()
+    try:
+        held = [await asyncio.open_connection("127.0.0.1", lab.port) for _ in range(2)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(2):
+                if await reader.read(1) == b"":
+                    raise ConnectionResetError
+        for _, open_writer in [*held, (reader, writer)]:
+            open_writer.close()
+    finally:
+        await lab.endpoint.close()
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"\0\0\0\0", b"\r\n\r\n", b"x" * 600, b"SIP/2.0 200 OK\r\n\r\n", bytes(range(256))]
+)
+async def test_junk_gets_silence_and_harms_nobody(lab: Lab, junk: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendto(sock, junk, ("127.0.0.1", lab.port))
+        await loop.sock_sendto(sock, options("after").replace(b"/TCP", b"/UDP").replace(b";branch", b";rport;branch"),
+                               ("127.0.0.1", lab.port))  # fmt: skip
+        async with asyncio.timeout(2):
+            assert (await loop.sock_recv(sock, 4096)).startswith(b"SIP/2.0 200")
+
+
+async def test_nobody_there_is_said_after_timer_f(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    real = asyncio.timeout
+    monkeypatch.setattr("gitops_profile.phone.client.asyncio.timeout", lambda delay: real(delay / 1000))
+    with pytest.raises(PhoneError, match="gitops-profile serve"):
+        async with open_phone(SubscriberSettings("sip:alice@example.com"), ("127.0.0.1", port)) as phone:
+            await phone.subscribe()
