@@ -150,6 +150,16 @@ class EventLogContract:
         for after, follower in followers.items():
             assert numbers(follower.result()) == list(range(after + 1, 211))
 
+    async def test_a_follower_that_is_slow_gets_what_was_appended_before_the_log_was_closed(
+        self, log: EventLog
+    ) -> None:
+        await log.append(new_batch(3))
+        following = log.follow()
+        await take(following, 1)
+        await log.append(new_batch(3, 4))
+        await log.close()
+        assert numbers(await everything_of(following)) == [2, 3, 4, 5, 6]
+
     async def test_a_snapshot_comes_back_and_the_later_one_replaces_it(self, log: EventLog) -> None:
         await log.append(new_batch(3))
         await log.save_snapshot(0, b"")

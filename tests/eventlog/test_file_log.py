@@ -173,6 +173,17 @@ async def test_a_failed_sync_appends_nothing_and_the_next_append_works(log: File
     assert numbers(await everything(log)) == [1, 2]
 
 
+async def test_an_expected_head_is_compared_with_what_is_durable_not_with_what_is_being_written(
+    log: FileEventLog, syncs: Syncs
+) -> None:
+    syncs.failing = 1
+    appends = (log.append([new(8)]), log.append([new(1)], expected_head=0))
+    failed, head = await asyncio.gather(*appends, return_exceptions=True)
+    assert isinstance(failed, LogUnavailable)
+    assert head == 1
+    assert numbers(await everything(log)) == [1]
+
+
 async def test_what_cannot_be_taken_back_at_once_is_taken_back_before_the_next_append(
     log: FileEventLog, syncs: Syncs, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

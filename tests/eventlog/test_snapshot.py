@@ -55,6 +55,17 @@ async def test_opening_with_a_snapshot_scans_only_the_last_segment(tmp_path: Pat
         await verify(tmp_path)
 
 
+async def test_a_missing_segment_that_opening_did_not_scan_is_found_by_reading(tmp_path: Path) -> None:
+    await build(tmp_path, snapshot=15)
+    missing, following = segments(tmp_path)[1:]
+    missing.unlink()
+    log = await FileEventLog.open(tmp_path)
+    with pytest.raises(LogCorrupt, match="where position 6 is expected") as corrupt:
+        await everything(log)
+    assert (corrupt.value.path, corrupt.value.line) == (following, None)
+    await log.close()
+
+
 @pytest.mark.parametrize("kept", [None, 0, 10, 70, -1])
 async def test_without_a_good_snapshot_every_segment_is_scanned(tmp_path: Path, kept: int | None) -> None:
     await build(tmp_path, snapshot=15)

@@ -1,0 +1,16 @@
+"""Files → documents (pure): bytes in, profile documents and problems out."""
+
+from .load import LOADER_VERSION, FileEntryLike, Load, Loader, LoadResult
+from .problem import Problem, UnreadableProfile
+from .settings import RepositorySettings
+
+__all__ = [
+    "LOADER_VERSION",
+    "FileEntryLike",
+    "Load",
+    "LoadResult",
+    "Loader",
+    "Problem",
+    "RepositorySettings",
+    "UnreadableProfile",
+]

@@ -1,0 +1,315 @@
+"""A tree of files as documents and problems; a change reads, parses and renders only what it concerns.
+
+A `Load` works on top of the Loader's base and leaves it untouched until it is accepted, so a rejected revision leaves
+no trace.
+"""
+
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gitops_profile.presentity import ProfileDocument, ProfileKey
+
+from .build import Builder
+from .layout import SETTINGS, Kind, kind_of
+from .manifest import Defaults, ReadManifest, read_defaults, read_manifest
+from .problem import Problem, UnreadableProfile
+from .schema import validate
+from .settings import RepositorySettings
+from .template import Templates
+from .yaml_data import read_yaml
+
+LOADER_VERSION = 1
+"""Raised when the same files would make other documents: then a log that was written before is loaded anew."""
+MAX_FILE = 1 << 20
+"""Bytes of one file."""
+Progress = Callable[[str, int, int], None]
+
+
+class FileEntryLike(Protocol):
+    """What a file of a tree must tell."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def blob(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What a load found."""
+
+    documents: dict[ProfileKey, ProfileDocument]
+    """All of them after a whole load, the ones made again after a change."""
+    removed: frozenset[ProfileKey]
+    problems: tuple[Problem, ...]
+    whole: bool
+    settings: RepositorySettings
+
+
+@dataclass(slots=True)
+class Base:
+    """What an accepted load knows; a Load lays its own findings over it."""
+
+    files: MutableMapping[str, FileEntryLike] = field(default_factory=dict)
+    manifests: MutableMapping[str, ReadManifest] = field(default_factory=dict)
+    defaults: MutableMapping[str, Defaults] = field(default_factory=dict)
+    """By folder."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Templates by name."""
+    data: dict[str, bytes] = field(default_factory=dict)
+    """Files under files/ by path."""
+    settings: RepositorySettings = field(default_factory=RepositorySettings)
+    owners: MutableMapping[ProfileKey, str] = field(default_factory=dict)
+    keys: MutableMapping[str, tuple[ProfileKey, ...]] = field(default_factory=dict)
+    """The profiles that each document path makes."""
+    templates: Templates = field(default_factory=lambda: Templates({}))
+
+
+class Loader:
+    """Loads one profile repository, revision after revision."""
+
+    def __init__(self) -> None:
+        self.base = Base()
+
+    def whole(self, files: Iterable[FileEntryLike]) -> "Load":
+        """A load of everything, whatever the base is."""
+        return Load(self, Base(), list(files), [], whole=True)
+
+    def change(self, changed: Iterable[FileEntryLike], removed: Iterable[str]) -> "Load":
+        """A load of what differs from the base. New settings concern everything."""
+        changed, removed = list(changed), list(removed)
+        if any(path == SETTINGS for path in [*removed, *(file.path for file in changed)]):
+            files = {path: file for path, file in self.base.files.items() if path not in removed}
+            files |= {file.path: file for file in changed}
+            return self.whole(files.values())
+        return Load(self, self.base, changed, removed, whole=False)
+
+
+class Load:
+    """One load: `wanted` and `supply` until nothing is wanted, then `finish`, then `accept` or forget it."""
+
+    def __init__(
+        self, loader: Loader, base: Base, changed: list[FileEntryLike], removed: list[str], *, whole: bool
+    ) -> None:
+        self._loader = loader
+        self._base = base
+        self._whole = whole
+        self._removed = removed
+        self._problems: list[Problem] = []
+        self._changed = {file.path: file for file in changed if self._admit(file)}
+        self._blobs: dict[str, bytes] = {}
+        self._all_changed = changed
+        over = not whole
+        self.state = Base(
+            files=_overlay(base.files, over), manifests=_overlay(base.manifests, over),
+            defaults=_overlay(base.defaults, over), sources=base.sources, data=base.data, settings=base.settings,
+            owners=_overlay(base.owners, over), keys=_overlay(base.keys, over), templates=base.templates,
+        )  # fmt: skip
+
+    def wanted(self) -> list[str]:
+        """Ids of the blobs that must be read; empty when there is nothing more to read."""
+        wanted = {file.blob for path, file in self._changed.items() if kind_of(path) is not Kind.IGNORED}
+        for path in self._affected():
+            if kind_of(path) is Kind.PLAIN:
+                wanted.add(self._file(path).blob)
+        return [blob for blob in wanted if blob not in self._blobs]
+
+    def supply(self, blobs: Mapping[str, bytes]) -> None:
+        """Content of wanted blobs."""
+        self._blobs.update(blobs)
+
+    def finish(self, progress: Progress | None = None) -> LoadResult:
+        """Parse and render what this load concerns. `progress(path, done, total)` is called before each file."""
+        shared = [p for p in self._changed if kind_of(p) not in (Kind.MANIFEST, Kind.PLAIN, Kind.IGNORED)]
+        for path in shared:
+            self._tell(progress, path, 0, 0)
+            self._read_shared(path)
+        affected = self._affected()
+        self._forget_removed()
+        if any(kind_of(p) is Kind.TEMPLATE for p in (*self._changed, *self._removed)):
+            self.state.templates = Templates(self.state.sources)
+            for path in sorted(p for p in self._changed if kind_of(p) is Kind.TEMPLATE):
+                self._tell(progress, path, 0, len(affected))
+                name = path.removeprefix("templates/")
+                if name in self.state.templates:
+                    self._problems += self.state.templates.problems(name)
+        documents = self._build(affected, progress)
+        gone = self._gone(documents, affected)
+        for file in self._all_changed:
+            self.state.files[file.path] = file
+        problems = tuple(sorted(set(self._problems)))
+        return LoadResult(documents, gone, problems, self._whole, self.state.settings)
+
+    def accept(self) -> None:
+        """Make this load the base."""
+        if self._whole:
+            self._loader.base = self.state
+            return
+        base = self._loader.base
+        for name in ("files", "manifests", "defaults", "owners", "keys"):
+            _fold(getattr(base, name), getattr(self.state, name))
+        base.sources, base.data, base.templates = self.state.sources, self.state.data, self.state.templates
+
+    # -- what is concerned ---------------------------------------------------------------------------------------
+
+    def _admit(self, file: FileEntryLike) -> bool:
+        """Whether a file may be read at all; what may not is a problem."""
+        if kind_of(file.path) is Kind.IGNORED:
+            return False
+        if file.mode == "120000":
+            self._problems.append(Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here"))
+        elif file.mode == "160000":
+            self._problems.append(Problem(file.path, 0, 0, "is a submodule", "put the files themselves here"))
+        elif (file.size or 0) > MAX_FILE:
+            what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed"
+            self._problems.append(Problem(file.path, 0, 0, what))
+        else:
+            return True
+        return False
+
+    def _affected(self) -> list[str]:
+        """Paths of the documents that this load makes again."""
+        paths = {path for path in self._changed if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN)}
+        if not self._whole:
+            moved = [*self._changed, *self._removed]
+            folders = tuple(p.rpartition("/")[0] for p in moved if kind_of(p) is Kind.DEFAULTS)
+            prefixes = tuple(f"{folder}/" if folder else "" for folder in folders)
+            templates = {p.removeprefix("templates/") for p in moved if kind_of(p) is Kind.TEMPLATE}
+            data = {p for p in moved if kind_of(p) is Kind.DATA}
+            if prefixes or templates or data:
+                for path, read in self._base.manifests.items():
+                    if path.startswith(prefixes) or self._uses(path, read, templates, data):
+                        paths.add(path)
+        return sorted(paths.difference(self._removed))
+
+    def _uses(self, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
+        if read.manifest.file is not None and f"files/{read.manifest.file}" in data:
+            return True
+        name = Builder(self._base).template_of(path, read.manifest) if templates else None
+        if name is None:
+            return False
+        used = self._base.templates.uses(name)
+        return used is None or name in templates or bool(used & templates)
+
+    def _file(self, path: str) -> FileEntryLike:
+        return self._changed.get(path) or self._base.files[path]
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _read_shared(self, path: str) -> None:
+        content = self._blobs[self._changed[path].blob]
+        try:
+            match kind_of(path):
+                case Kind.SETTINGS:
+                    self.state.settings = validate(path, read_yaml(path, content), RepositorySettings)
+                case Kind.DEFAULTS:
+                    self.state.defaults[path.rpartition("/")[0]] = read_defaults(path, content)
+                case Kind.TEMPLATE:
+                    self.state.sources = {**self.state.sources, path.removeprefix("templates/"): content.decode()}
+                case Kind.DATA:
+                    self.state.data = {**self.state.data, path: content}
+        except UnreadableProfile as error:
+            self._problems += error.problems
+        except UnicodeDecodeError:
+            self._problems.append(Problem(path, 0, 0, "a template must be UTF-8 text"))
+
+    def _forget_removed(self) -> None:
+        for path in self._removed:
+            match kind_of(path):
+                case Kind.DEFAULTS:
+                    self.state.defaults.pop(path.rpartition("/")[0], None)
+                case Kind.TEMPLATE:
+                    name = path.removeprefix("templates/")
+                    self.state.sources = {k: v for k, v in self.state.sources.items() if k != name}
+                case Kind.DATA:
+                    self.state.data = {k: v for k, v in self.state.data.items() if k != path}
+            self.state.files.pop(path, None)
+            self.state.manifests.pop(path, None)
+
+    def _build(self, affected: list[str], progress: Progress | None) -> dict[ProfileKey, ProfileDocument]:
+        builder = Builder(self.state)
+        for path in [*self._removed, *affected]:
+            for key in self._base.keys.get(path, ()):
+                self.state.owners.pop(key, None)
+            self.state.keys.pop(path, None)
+        documents: dict[ProfileKey, ProfileDocument] = {}
+        for done, path in enumerate(affected):
+            self._tell(progress, path, done, len(affected))
+            try:
+                for document in self._documents_of(path, builder):
+                    documents[document.key] = document
+            except UnreadableProfile as error:
+                self._problems += error.problems
+        return documents
+
+    def _documents_of(self, path: str, builder: Builder) -> list[ProfileDocument]:
+        if kind_of(path) is Kind.PLAIN:
+            made = builder.plain(path, self._blobs[self._file(path).blob])
+        else:
+            if path in self._changed:
+                self.state.manifests[path] = read_manifest(path, self._blobs[self._changed[path].blob])
+            made = builder.from_manifest(path, self.state.manifests[path])
+        for document in made:
+            other = self.state.owners.get(document.key)
+            if other is not None and other != path:
+                message = f"{document.key} is also made by {other}"
+                raise UnreadableProfile(Problem(path, 0, 0, message, "one profile, one file: remove one of them"))
+            self.state.owners[document.key] = path
+        self.state.keys[path] = tuple(document.key for document in made)
+        return made
+
+    def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
+        if self._whole:
+            return frozenset()
+        before = {key for path in [*self._removed, *affected] for key in self._base.keys.get(path, ())}
+        return frozenset(key for key in before if key not in documents)
+
+    @staticmethod
+    def _tell(progress: Progress | None, path: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(path, done, total)
+
+
+class _Overlay(ChainMap):  # type: ignore[type-arg]  # generic at run time only from 3.12 on in typeshed's eyes
+    """A mapping over another one, which stays as it is; deletions hide what is below."""
+
+    _GONE = object()
+
+    def __getitem__(self, key: object) -> object:
+        value = super().__getitem__(key)
+        if value is self._GONE:
+            raise KeyError(key)
+        return value
+
+    def get(self, key: object, default: object = None) -> object:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def __contains__(self, key: object) -> bool:
+        return self.get(key, self._GONE) is not self._GONE
+
+    def pop(self, key: object, *default: object) -> object:
+        value = self.get(key, *default)
+        self.maps[0][key] = self._GONE
+        return value
+
+
+def _overlay(below: MutableMapping, over: bool) -> MutableMapping:  # type: ignore[type-arg]  # any of Base's mappings
+    return _Overlay({}, below) if over else {}
+
+
+def _fold(below: MutableMapping, above: MutableMapping) -> None:  # type: ignore[type-arg]  # as above
+    assert isinstance(above, _Overlay)
+    for key, value in above.maps[0].items():
+        if value is _Overlay._GONE:
+            below.pop(key, None)
+        else:
+            below[key] = value

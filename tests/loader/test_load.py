@@ -1,0 +1,197 @@
+"""Trees of files as documents and problems."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitops_profile.loader import Loader, LoadResult
+from gitops_profile.presentity import ProfileKey
+
+from .tree import change, entry, run, whole
+
+GOOD = {
+    "README.md": "read me",
+    "profiles.yaml": "content_types: {'.cfg': 'text/x-cfg'}\n",
+    "defaults.yaml": "values: {zone: UTC, dns: [a, b], sip: {port: 5060, host: h}}\n",
+    "templates/phone.cfg.j2": "name={{ name }}\nzone={{ zone }}\nport={{ sip.port }}\n{% include 'tail.cfg.j2' %}",
+    "templates/tail.cfg.j2": "mac={{ mac }}\n",
+    "templates/user.xml.j2": "<u>{{ title }}</u>",
+    "files/logo.bin": b"\x00\x01",
+    "user/example.com/alice.yaml": "template: user.xml.j2\nvalues: {title: 'A & B'}\n",
+    "user/example.com/bob.xml": "<bob/>\r\n",
+    "user/example.com/carol.yaml": "body: plain\naliases: ['sip:c@example.com']\neffective_by: 0\n",
+    "user/example.com/dave.yaml": "file: logo.bin\nsensitive: true\n",
+    "device/example.com/defaults.yaml": "template: phone.cfg.j2\nvalues: {sip: {port: 5070}}\n",
+    "device/example.com/hq/defaults.yaml": "values: {zone: Europe/Paris}\n",
+    "device/example.com/hq/00-04-F2-A1-B2-C3.yaml": "values: {}\n",
+    "device/example.com/lobby.yaml": "",
+    "local-network/example.com.yaml": "body: <net/>\ncontent_type: text/xml\n",
+}
+
+
+BOMB = "values:\n  a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"  {new}: &{new} [{','.join([f'*{old}'] * 9)}]\n" for old, new in ("ab", "bc", "cd", "de", "ef")
+)
+
+
+def bodies(result: LoadResult) -> dict[str, bytes]:
+    return {str(key): document.body for key, document in result.documents.items()}
+
+
+def test_a_whole_tree() -> None:
+    result = whole(GOOD)
+    assert result.problems == ()
+    assert bodies(result) == {
+        "user/example.com/alice": b"<u>A &amp; B</u>",
+        "user/example.com/bob": b"<bob/>\r\n",
+        "user/example.com/carol": b"plain",
+        "user/example.com/c": b"plain",
+        "user/example.com/dave": b"\x00\x01",
+        "device/example.com/0004f2a1b2c3": b"name=0004f2a1b2c3\nzone=Europe/Paris\nport=5070\nmac=0004f2a1b2c3\n",
+        "device/example.com/lobby": b"name=lobby\nzone=UTC\nport=5070\nmac=\n",
+        "local-network/example.com": b"<net/>",
+    }
+    documents = {str(k): d for k, d in result.documents.items()}
+    assert documents["user/example.com/dave"].sensitive and documents["user/example.com/carol"].effective_by == 0
+    assert documents["device/example.com/lobby"].content_type == "text/x-cfg"
+    assert documents["user/example.com/bob"].content_type == "text/xml"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "line", "words"),
+    [
+        ("user/example.com/alice.yaml", "values: [1\n", 2, "broken YAML"),
+        ("user/example.com/alice.yaml", "body: x\nbody: y\n", 2, "twice"),
+        ("user/example.com/alice.yaml", "body: x\nvalus: {}\n", 2, "did you mean 'values'?"),
+        ("user/example.com/alice.yaml", "body: x\ntemplate: y\n", 1, "only one of"),
+        ("user/example.com/alice.yaml", "body: x\nextends: y\n", 2, "not supported yet"),
+        ("user/example.com/alice.yaml", "body: x\nvariants: []\n", 2, "not supported yet"),
+        ("user/example.com/alice.yaml", "body: !!python/name:os.system x\n", 1, "data only"),
+        ("user/example.com/alice.yaml", "- a\n", 1, "expected keys and values"),
+        ("user/example.com/alice.yaml", "values: {a: 1}\n", 0, "nothing says"),
+        ("user/example.com/alice.yaml", "template: none.j2\n", 1, "there is no templates/none.j2"),
+        ("user/example.com/alice.yaml", "file: none\n", 1, "there is no files/none"),
+        ("user/example.com/alice.yaml", "template: user.xml.j2\n", 0, "templates/user.xml.j2:1: 'title' is undefined"),
+        ("user/example.com/alice.yaml", "body: x\naliases: [nobody]\n", 2, "alias"),
+        ("user/example.com/alice.yaml", b"\xff\xfe\x00binary", 0, "not UTF-8"),
+        ("user/example.com/alice.yaml", b"a\x00b", 0, "binary"),
+        ("user/example.com/alice.yaml", "body: x\ncontent_type: xml\n", 2, "media type"),
+        ("user/example.com/bob.yaml", "body: x\n", 0, "also made by"),
+        ("device/example.com/x/MAC%3a0004F2A1B2C3.xml", "<x/>", 0, "also made by"),
+        ("user/exa mple/x.xml", "<x/>", 0, "names no profile"),
+        ("user/alice.xml", "<x/>", 0, "names no profile"),
+        ("local-network/a/example.com.xml", "<x/>", 0, "names no profile"),
+        ("templates/broken.j2", "{% if %}", 1, "template:"),
+        ("device/example.com/hq/defaults.yaml", "value: {}\n", 1, "did you mean 'values'?"),
+        ("profiles.yaml", "content_typs: {}\n", 1, "did you mean 'content_types'?"),
+        ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 0, "line end"),
+        ("user/example.com/alice.yaml", BOMB, 6, "more than 20000 values"),
+        ("user/example.com/alice.yaml", "values: " + "[" * 40 + "]" * 40, 1, "nested deeper"),
+    ],
+)  # fmt: skip
+def test_problems_say_where_and_what(path: str, content: str | bytes, line: int, words: str) -> None:
+    result = whole({**GOOD, path: content})
+    assert any(p.line == line and words in str(p) for p in result.problems), [str(p) for p in result.problems]
+
+
+def test_every_problem_is_reported_not_only_the_first() -> None:
+    broken = {f"user/example.com/broken{i}.yaml": "a: [" for i in range(5)}
+    assert {p.path for p in whole({**GOOD, **broken}).problems} == set(broken)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("120000", "symbolic link"), ("160000", "submodule")])
+def test_links_and_submodules_are_refused(mode: str, words: str) -> None:
+    result = run(Loader().whole([entry("user/example.com/x.xml", "/etc/passwd", mode)]), {})
+    assert [words in str(p) for p in result.problems] == [True]
+
+
+def test_a_huge_file_is_refused_without_being_read() -> None:
+    load = Loader().whole([entry("user/example.com/x.xml", b"x" * 5_000_000)])
+    assert load.wanted() == [] and "bytes long" in str(load.finish().problems[0])
+
+
+@pytest.mark.parametrize("name", ["__class__", "__init__.__globals__", "__subclasses__()"])
+def test_templates_reach_nothing_of_python(name: str) -> None:
+    result = whole({**GOOD, "templates/user.xml.j2": "{{ title." + name + " }}"})
+    assert result.problems
+
+
+def test_a_template_that_makes_too_much_is_stopped() -> None:
+    assert whole(
+        {**GOOD, "templates/user.xml.j2": "{% for i in range(99999) %}xxxxxxxxxxxxxxxxxxxx{% endfor %}"}
+    ).problems
+
+
+def test_leading_zeros_stay() -> None:
+    files = {**GOOD, "templates/user.xml.j2": "{{ title }}|{{ pin }}", "user/example.com/alice.yaml":
+             "template: user.xml.j2\nvalues: {title: 0123, pin: 001565443312}\n"}  # fmt: skip
+    assert bodies(whole(files))["user/example.com/alice"] == b"0123|001565443312"
+
+
+def concerned(changes: dict[str, str | bytes | None]) -> set[str]:
+    """Whose documents are made again, or removed, by a change of GOOD."""
+    loader = Loader()
+    whole(GOOD, loader)
+    after = {p: c for p, c in {**GOOD, **changes}.items() if c is not None}
+    result = change(loader, GOOD, after)
+    assert not result.problems, result.problems
+    return {str(k) for k in result.documents} | {f"-{k}" for k in result.removed}
+
+
+def test_a_change_concerns_only_what_it_must() -> None:
+    assert concerned({"README.md": "other"}) == set()
+    assert concerned({"user/example.com/bob.xml": "<b2/>"}) == {"user/example.com/bob"}
+    assert concerned({"templates/tail.cfg.j2": "x"}) == {"device/example.com/0004f2a1b2c3", "device/example.com/lobby"}
+    assert concerned({"device/example.com/hq/defaults.yaml": None}) == {"device/example.com/0004f2a1b2c3"}
+    assert concerned({"files/logo.bin": b"x"}) == {"user/example.com/dave"}
+    assert concerned({"user/example.com/carol.yaml": None}) == {"-user/example.com/carol", "-user/example.com/c"}
+    assert concerned({"user/example.com/carol.yaml": "body: x\n"}) == {"user/example.com/carol", "-user/example.com/c"}
+    assert len(concerned({"profiles.yaml": None})) == 8
+
+
+def test_a_rejected_change_leaves_the_base_as_it_was() -> None:
+    loader = Loader()
+    whole(GOOD, loader)
+    broken = {**GOOD, "user/example.com/alice.yaml": "a: [", "user/example.com/bob.xml": "<other/>"}
+    del broken["user/example.com/dave.yaml"]
+    assert change(loader, GOOD, broken).problems
+    fixed = {**GOOD, "user/example.com/alice.yaml": "body: x\n"}
+    result = change(loader, GOOD, fixed)
+    assert not result.problems and bodies(result) == {"user/example.com/alice": b"x"}
+
+
+PATHS = list(GOOD)
+contents = st.sampled_from([
+    None, "body: x\n", "values: {title: T, zone: Z}\n", "template: user.xml.j2\nvalues: {title: Q}\n",
+    "template: phone.cfg.j2\n",
+    "<x/>", "", "a: [", "{{ zone }}", "file: logo.bin\n", "body: y\naliases: ['sip:alice@example.com']\n",
+])  # fmt: skip
+edits = st.lists(
+    st.tuples(st.sampled_from([*PATHS, "user/example.com/sub/alice.xml", "user/example.com/new.yaml"]), contents),
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(edits, max_size=6))
+def test_following_changes_ends_where_loading_the_last_tree_ends(history: list[list[tuple[str, str | None]]]) -> None:
+    loader = Loader()
+    documents = dict(whole(GOOD, loader).documents)
+    applied: dict[str, str | bytes] = dict(GOOD)
+    for step in history:
+        after = {p: c for p, c in {**applied, **dict(step)}.items() if c is not None}
+        result = change(loader, applied, after)
+        expected = whole(after)
+        assert bool(result.problems) == bool(expected.problems), (result.problems, expected.problems)
+        if result.problems:
+            continue  # the next revision goes past it
+        applied = after
+        documents = {} if result.whole else documents
+        documents |= result.documents
+        for key in result.removed:
+            documents.pop(key, None)
+        assert documents == expected.documents
+
+
+def test_keys_of_the_sample_are_canonical() -> None:
+    assert ProfileKey.device("example.com", "0004f2a1b2c3") in whole(GOOD).documents
