@@ -10,8 +10,9 @@ from dataclasses import fields
 from functools import cache
 from itertools import chain, islice
 from operator import attrgetter
+from pathlib import Path
 
-from gitops_profile.sip.stored import StoredSubscription
+from gitops_profile.sip import StoredSubscription
 
 APPLICATION_ID = 0x67507253
 """Marks the file as ours ("gPrS"), so that nobody else's database is ever written to."""
@@ -53,6 +54,8 @@ COLUMNS = tuple(field.name for field in fields(StoredSubscription))
 ROWS_PER_STATEMENT = 512
 """SQLite takes 32 766 parameters a statement; see `save_rows` for why that many."""
 
+SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
+
 _values = attrgetter(*COLUMNS)
 _ROUTE_SET = COLUMNS.index("route_set")
 _SECURE = COLUMNS.index("secure")
@@ -82,8 +85,8 @@ def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:
     return StoredSubscription(*values)  # type: ignore[arg-type]  # the columns are the fields, checked by a test
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to `SCHEMA_VERSION`, in one transaction.
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the database at `path` to `SCHEMA_VERSION`, in one transaction.
 
     Raises StoreUnavailable for a database of another program or of a newer version of this one.
     """
@@ -91,10 +94,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if owner != APPLICATION_ID and (owner or version or tables):
-        raise StoreUnavailable("this is the database of another program: give the server another state folder")
+        raise StoreUnavailable(f"{path}: this is the database of another program: give the server another state folder")
     if version > SCHEMA_VERSION:
         raise StoreUnavailable(
-            f"written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}): "
+            f"{path}: written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}): "
             "run that version, or move the file away and let the phones subscribe again"
         )
     if version == SCHEMA_VERSION:

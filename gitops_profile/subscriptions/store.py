@@ -6,7 +6,6 @@ fails is reported for each submission in it, and the next one is tried as if not
 
 import asyncio
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -15,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gitops_profile.sip.stored import StoredSubscription
+from gitops_profile.sip import StoredSubscription
 
+from . import database
 from .lock import StateLock
-from .schema import COLUMNS, StoreUnavailable, delete_rows, migrate, save_rows, subscription_of
+from .schema import SELECT, StoreUnavailable, delete_rows, save_rows, subscription_of
 
 logger = logging.getLogger(__name__)
-
-BUSY_SECONDS = 2.0
-"""How long a commit waits for a person's sqlite3 shell to let go of the database."""
 
 Done = Callable[[Exception | None], None]
 
@@ -45,7 +42,7 @@ class SubscriptionStore:
         self._path = path
         self._connection = connection
         self._lock = lock
-        self._identity = _identity(path)
+        self._identity = database.identity(path)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._waiting: list[_Submission] = []
@@ -60,7 +57,7 @@ class SubscriptionStore:
         """
         lock = StateLock.acquire(path.parent)
         try:
-            return cls(path, _connect(path), lock)
+            return cls(path, database.connect(path), lock)
         except BaseException:
             lock.release()
             raise
@@ -69,9 +66,11 @@ class SubscriptionStore:
         """All that has been committed. Raises StoreUnavailable."""
         try:
             with closing(sqlite3.connect(self._path)) as connection:
-                return [subscription_of(row) for row in connection.execute(_SELECT)]
-        except (sqlite3.Error, ValueError) as error:
-            raise StoreUnavailable(_damaged(self._path, error)) from error
+                return [subscription_of(row) for row in connection.execute(SELECT)]
+        except sqlite3.Error as error:
+            raise database.unavailable(self._path, error) from error
+        except ValueError as error:
+            raise database.damaged(self._path, error) from error
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to commit; each `done` is called in `loop`."""
@@ -84,8 +83,8 @@ class SubscriptionStore:
     def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
         """Have `saves` written and then `deletes` removed, atomically; returns at once.
 
-        `done(None)` is called in the loop when they are durable, `done(error)` when they are not and never will be by
-        this submission. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
+        `done(None)` is called in the loop when they are durable, `done(error)` when that is not certain: submit them
+        again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
         with self._wake:
@@ -139,7 +138,7 @@ class SubscriptionStore:
             self._raise_if_lost()
         except sqlite3.Error as error:
             self._rollback()
-            return _unavailable(self._path, error)
+            return database.unavailable(self._path, error)
         except OSError as error:
             return error
         except Exception as error:  # a value SQLite cannot take: the batch is refused, the thread must live on
@@ -162,7 +161,7 @@ class SubscriptionStore:
 
     def _raise_if_lost(self) -> None:
         """A commit counts only if the files it went to still have their names (SQLite would not notice)."""
-        if _identity(self._path) != self._identity:
+        if database.identity(self._path) != self._identity:
             raise StoreUnavailable(f"{self._path}: deleted or replaced while the server was running")
 
     def _restore_if_lost(self) -> None:
@@ -170,17 +169,18 @@ class SubscriptionStore:
 
         Raises StoreUnavailable when another database lies in its place, which is somebody's decision to make.
         """
-        if _identity(self._path) == self._identity:
+        if database.identity(self._path) == self._identity:
             return
-        if self._path.exists() and _identity(self._path)[:1] != self._identity[:1]:
+        if self._path.exists() and database.identity(self._path)[:1] != self._identity[:1]:
             raise StoreUnavailable(f"{self._path}: replaced while the server was running: restart the server to use it")
-        with closing(sqlite3.connect(":memory:")) as copy:
-            self._connection.backup(copy)
-            self._connection.close()
-            _restore(copy, self._path)
-        self._connection = _connect(self._path)
-        self._identity = _identity(self._path)
-        logger.warning("subscriptions restored file=%s", self._path)
+        self._connection = database.write_anew(self._connection, self._path)
+        self._identity = database.identity(self._path)
+        logger.warning("subscriptions restored after the database was deleted file=%s", self._path)
 
 
-_SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
+def _call_all(batch: list[_Submission], error: Exception | None) -> None:
+    for submission in batch:
+        try:
+            submission.done(error)
+        except Exception:
+            logger.exception("a subscription's completion failed")  # its neighbours' must not

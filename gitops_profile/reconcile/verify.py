@@ -1,0 +1,79 @@
+"""The log against git, and a new log from git."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gitops_profile.eventlog import FileEventLog
+from gitops_profile.presentity import PresentityTable, ProfileKey
+from gitops_profile.source import Repository, SourceUnavailable
+
+from .journal import replay
+from .loading import Loaded, LoaderProcess
+from .reconciler import Outcome, Reconciler, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One profile that is not the same in the log and in git."""
+
+    key: str
+    what: str
+
+
+def compare(table: PresentityTable, loaded: Loaded) -> list[Difference]:
+    """How the table and a whole load of its revision differ."""
+    differences = []
+    for key, document in sorted(loaded.documents.items()):
+        known = table.get(key)
+        if known is None:
+            differences.append(Difference(str(key), "is in git and not in the log"))
+        elif known != document:
+            differences.append(Difference(str(key), "is another document in git"))
+    gone = [str(document.key) for document in table if document.key not in loaded.documents]
+    return differences + [Difference(key, "is in the log and not in git") for key in sorted(gone)]
+
+
+async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> tuple[Outcome, Path | None]:
+    """A new log at `folder` from what git has at `ref`; the old one is kept beside it, and its place returned.
+
+    Raises SourceUnavailable when the ref does not exist. When the revision is rejected the old log stays.
+    """
+    commit = repository.resolve(ref)
+    if commit is None:
+        raise SourceUnavailable(f"the ref {ref!r} does not exist")
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)  # of an earlier try that was interrupted
+    log = await FileEventLog.open(fresh)
+    loading = LoaderProcess(repository.git_dir)
+    try:
+        reconciler = Reconciler(
+            await replay(log), loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always
+        )
+        outcome = await reconciler.reconcile(repository.revision(commit))
+    finally:
+        await loading.close()
+        await log.close()
+    if outcome.verdict is not Verdict.APPLIED:
+        shutil.rmtree(fresh)
+        return outcome, None
+    return outcome, _swap(fresh, folder)
+
+
+def _swap(fresh: Path, folder: Path) -> Path | None:
+    kept = None
+    if folder.exists():
+        kept = folder.with_name(f"{folder.name}.old-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        folder.rename(kept)
+    fresh.rename(folder)
+    return kept
+
+
+def _nobody_listens(keys: Sequence[ProfileKey]) -> None:
+    """No server is running on a log that is being rebuilt."""
+
+
+async def _always(old: str, new: str) -> bool:
+    return True

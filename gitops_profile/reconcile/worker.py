@@ -1,0 +1,99 @@
+"""The loader process: reads git, parses and renders, away from the SIP loop (invariant I8).
+
+It can be killed at any time: a template is somebody's program, and may loop or allocate for ever.
+"""
+
+import ctypes
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from gitops_profile.loader import Load, Loader
+from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
+
+from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
+
+_READ_AT_ONCE = 400
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """One repository, one warm Loader."""
+
+    def __init__(self, repository: Repository, out: BinaryIO) -> None:
+        self._repository = repository
+        self._out = out
+        self._loader = Loader()
+        self._base: tuple[str, str] | None = None
+        self._pending: tuple[Load, tuple[str, str]] | None = None
+
+    def handle(self, message: list[Any]) -> None:
+        """One request."""
+        match message:
+            case ["load", commit, base, path]:
+                try:
+                    self._load(commit, base, path)
+                except PathNotFound as error:
+                    self._say("path-not-found", str(error))
+                except SourceUnavailable as error:
+                    self._say("unavailable", str(error))
+            case ["accept"] if self._pending is not None:
+                load, self._base = self._pending
+                load.accept()
+                self._pending = None
+            case ["forget"]:
+                self._pending = None
+
+    def _load(self, commit: str, base: str | None, path: str) -> None:
+        if base is not None and self._base == (base, path):
+            changes = self._repository.changes(base, commit, path)
+            load = self._loader.change(changes.changed, changes.removed)
+        else:
+            load = self._loader.whole(self._repository.list_files(commit, path))
+        while wanted := load.wanted():
+            for start in range(0, len(wanted), _READ_AT_ONCE):
+                self._say("progress", "", start, len(wanted))
+                load.supply(dict(self._repository.read_blobs(wanted[start : start + _READ_AT_ONCE])))
+        result = load.finish(self._progress)
+        documents = list(result.documents.values())
+        for start in range(0, len(documents), CHUNK):
+            self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
+        self._pending = load, (commit, path)
+        removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
+        limit = result.settings.max_removals
+        self._say("result", removed, problems, result.whole, limit)
+
+    def _progress(self, path: str, done: int, total: int) -> None:
+        self._say("progress", path_text(path), done, total)
+
+    def _say(self, *message: Any) -> None:
+        self._out.write(pack(*message))
+        if message[0] != "documents":
+            self._out.flush()
+
+
+def main() -> None:
+    """Serve requests on standard input until it ends."""
+    location, memory_bytes = Path(sys.argv[1]), int(sys.argv[2])
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a looping template outlives the server
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    out = sys.stdout.buffer
+    sys.stdout = sys.stderr
+    try:
+        worker = Worker(Repository(location), out)
+    except NotARepository as error:
+        out.write(pack("unavailable", str(error)))
+        out.flush()
+        return
+    while len(header := sys.stdin.buffer.read(HEADER)) == HEADER:
+        data = sys.stdin.buffer.read(int.from_bytes(header, "big"))
+        worker.handle(msgspec.msgpack.decode(data))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A reconciler on a real repository, with a log in memory and the real loader process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitops_profile.eventlog import MemoryEventLog
+from gitops_profile.presentity import PresentityTable, ProfileKey
+from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, replay
+from gitops_profile.source import Repository
+from tests.repositories import Git
+
+
+class Lab:
+    """One repository and what is made of it."""
+
+    def __init__(self, folder: Path, *, file_seconds: float = 5.0) -> None:
+        self.git = Git(folder)
+        self.log = MemoryEventLog()
+        self.told: list[list[str]] = []
+        self.repository = Repository(folder)
+        self.loading = LoaderProcess(folder, file_seconds=file_seconds)
+        self.journal = Journal(self.log, PresentityTable(), 0, 0)
+        self.path = "profiles"
+
+    def _reconciler(self, journal: Journal, loading: LoaderProcess) -> Reconciler:
+        async def is_ancestor(old: str, new: str) -> bool:
+            return self.repository.is_ancestor(old, new)
+
+        return Reconciler(journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor)
+
+    def _tell(self, keys: Sequence[ProfileKey]) -> None:
+        self.told.append([str(key) for key in keys])
+
+    async def reconcile(self, commit: str | None = None) -> Outcome:
+        """Bring the journal to a commit, by default the head."""
+        revision = self.repository.revision(commit or self.git.head())
+        return await self._reconciler(self.journal, self.loading).reconcile(revision)
+
+    async def loaded_anew(self, commit: str) -> PresentityTable:
+        """The table after loading one commit alone."""
+        journal, loading = Journal(MemoryEventLog(), PresentityTable(), 0, 0), LoaderProcess(self.git.folder)
+        await self._reconciler(journal, loading).reconcile(self.repository.revision(commit))
+        await loading.close()
+        return journal.table
+
+    async def replayed(self) -> PresentityTable:
+        """The table as the log alone gives it."""
+        return (await replay(self.log)).table
+
+    def bodies(self) -> dict[str, bytes]:
+        return {str(document.key): document.body for document in self.journal.table}
+
+    async def types(self) -> list[str]:
+        return [record.type async for record in self.log.read(0)]
+
+    async def close(self) -> None:
+        await self.loading.close()
+        self.repository.close()
