@@ -3,6 +3,7 @@
 from .file_log import FileEventLog
 from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
+from .outside import read_log
 from .record import NewRecord, Record
 from .verify import VerifyReport, verify
 
@@ -17,5 +18,6 @@ __all__ = [
     "Record",
     "VerifyReport",
     "VersionConflict",
+    "read_log",
     "verify",
 ]

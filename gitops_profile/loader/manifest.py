@@ -94,3 +94,8 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         known = result.get(key)
         result[key] = merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return result
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}

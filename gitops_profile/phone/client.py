@@ -56,6 +56,11 @@ class Phone:
         """What came next."""
         return await self._received.get()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether everything that came has been taken."""
+        return self._received.empty()
+
     async def keep_refreshed(self) -> None:
         """Refresh in time for as long as the subscription lives."""
         while not self.subscriber.ended:

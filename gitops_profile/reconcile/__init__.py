@@ -1,8 +1,8 @@
 """A revision → presentity events in the log."""
 
 from .differ import diff
-from .journal import Journal, replay
-from .loading import LoaderProcess, LoadStalled
+from .journal import Journal, read_table, replay
+from .loading import Loaded, LoaderProcess, LoadStalled
 from .reconciler import Outcome, Reconciler, Verdict
 from .verify import Difference, compare, rebuild
 
@@ -10,12 +10,14 @@ __all__ = [
     "Difference",
     "Journal",
     "LoadStalled",
+    "Loaded",
     "LoaderProcess",
     "Outcome",
     "Reconciler",
     "Verdict",
     "compare",
     "diff",
+    "read_table",
     "rebuild",
     "replay",
 ]

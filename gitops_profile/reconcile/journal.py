@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
-from gitops_profile.eventlog import EventLog, LogUnavailable, NewRecord
+from gitops_profile.eventlog import EventLog, LogUnavailable, NewRecord, read_log
 from gitops_profile.presentity import (
     PresentityEvent,
     PresentityTable,
@@ -59,6 +60,14 @@ class Journal:
             logger.warning("no snapshot was written, the next start takes longer: %s", error)
             return
         self._snapshot_at = self.position
+
+
+async def read_table(folder: Path) -> PresentityTable:
+    """The table as a log has it that somebody else may be writing. Raises LogCorrupt, LogUnavailable, UnknownEvent."""
+    table = PresentityTable()
+    async for record in read_log(folder):
+        table.apply(decode_event(record.type, record.version, msgspec.json.decode(record.data)))
+    return table
 
 
 async def replay(log: EventLog) -> Journal:

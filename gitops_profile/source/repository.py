@@ -66,6 +66,12 @@ class Repository:
         return Path(self._repo.common_dir)
 
     @property
+    def work_tree(self) -> Path | None:
+        """The folder with the files; None for a bare repository."""
+        folder = self._repo.working_tree_dir
+        return Path(folder) if folder is not None else None
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no ref at all yet."""
         refs = self.common_dir / "refs"
@@ -87,6 +93,14 @@ class Repository:
                 continue  # no such ref, or it is just being written
             return self._peel(found)
         return self._peel(ref) if _OBJECT_ID.fullmatch(ref) else None
+
+    def rev_parse(self, text: str) -> str | None:
+        """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none."""
+        try:
+            out = self._repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+        except git.GitCommandError:
+            return None
+        return str(out).strip()
 
     def revision(self, commit: str) -> Revision:
         """The commit; raises SourceUnavailable."""

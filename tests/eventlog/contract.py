@@ -150,9 +150,7 @@ class EventLogContract:
         for after, follower in followers.items():
             assert numbers(follower.result()) == list(range(after + 1, 211))
 
-    async def test_a_follower_that_is_slow_gets_what_was_appended_before_the_log_was_closed(
-        self, log: EventLog
-    ) -> None:
+    async def test_a_slow_follower_gets_what_was_appended_before_the_log_was_closed(self, log: EventLog) -> None:
         await log.append(new_batch(3))
         following = log.follow()
         await take(following, 1)

@@ -1,0 +1,5 @@
+"""The command line: reads arguments, prints, exits. The only room that does."""
+
+from .app import main
+
+__all__ = ["main"]

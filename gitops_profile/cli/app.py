@@ -1,0 +1,57 @@
+"""The commands, gathered."""
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+
+from . import look, profiles
+from .demo import demo
+from .output import say
+from .phone import phone
+from .schema import schema
+from .serve import serve
+
+app = typer.Typer(
+    name="gitops-profile",
+    help="SIP phone profiles from git: a merged commit becomes NOTIFYs to exactly the phones it concerns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve)
+app.command()(demo)
+app.command()(phone)
+app.command()(profiles.check)
+app.command()(profiles.render)
+app.command()(look.events)
+app.command()(look.status)
+app.add_typer(look.get, name="get")
+app.command()(look.reconcile)
+app.add_typer(profiles.log, name="log")
+app.command()(schema)
+
+
+@app.callback()
+def _about(
+    version: Annotated[bool, typer.Option("--version", help="print the version and end", is_eager=True)] = False,
+) -> None:
+    if version:
+        say(importlib.metadata.version("gitops-profile"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of `gitops-profile`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter gets an escape, never a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nobody is left to be told.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,146 @@
+"""`status`, `get`, `events`, `reconcile`: look at a running server, and at its log."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gitops_profile.eventlog import LogCorrupt, read_log
+from gitops_profile.http import AdminError, AdminUnavailable, call_admin
+from gitops_profile.server import StateFolder
+
+from .options import ConfigFile, Output, State, configured
+from .output import PROBLEM, Format, emit_json, emit_table, fail, say
+
+get = typer.Typer(help="The tables of a running server.", no_args_is_help=True)
+
+
+def ask(config: Path | None, state: Path | None, name: str, **parameters: Any) -> Any:
+    """Ask the running server; ends the command when there is none."""
+    settings = configured(config, state=str(state) if state else None)
+    try:
+        return asyncio.run(call_admin(StateFolder(settings.state).socket, name, parameters))
+    except AdminUnavailable as error:
+        fail(str(error))
+    except AdminError as error:
+        fail(str(error), PROBLEM)
+
+
+def status(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
+    """What a running server serves, and how many phones have it. Exit status 1 when the newest revision is rejected."""
+    facts = ask(config, state, "status")
+    if output is Format.JSON:
+        emit_json(facts)
+    else:
+        _show_status(facts)
+    if facts["rejected"] is not None:
+        raise typer.Exit(PROBLEM)
+
+
+def _show_status(facts: dict[str, Any]) -> None:
+    applied, rejected, phones = facts["applied"], facts["rejected"], facts["subscriptions"]
+    say(f"ready      {'yes' if facts['ready'] else 'no'}, on {' '.join(facts['listening']) or 'nothing yet'}")
+    if applied is None:
+        say(f"revision   none in force yet (ref {facts['ref']})")
+    else:
+        say(f"revision   {applied['commit'][:12]} of {facts['ref']}: {applied['message']} ({applied['author']})")
+    if rejected is not None:
+        say(f"REJECTED   {rejected['commit'][:12]}: {rejected['message']} ({rejected['author']})")
+        for problem in rejected["problems"]:
+            say(f"           {problem}")
+    if facts["waiting"]:
+        say(f"waiting    {facts['waiting']}")
+    say(f"profiles   {facts['presentities']}")
+    say(f"phones     {phones['held']} subscriptions, {phones['current']} up to date, {phones['behind']} behind")
+
+
+@get.command("presentities")
+def get_presentities(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
+    """Every profile document in force."""
+    rows = ask(config, state, "presentities")
+    if output is Format.JSON:
+        emit_json(rows)
+        return
+    columns = ("KEY", "TYPE", "BYTES", "COMMIT", "CHANGED", "PATH")
+    fields = ("key", "content_type", "bytes", "commit", "committed_at", "path")
+    emit_table(columns, ([_short(f, row[f]) for f in fields] for row in rows))
+
+
+@get.command("subscriptions")
+def get_subscriptions(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
+    """Every subscription, and whether its phone has the document in force."""
+    rows = ask(config, state, "subscriptions")
+    if output is Format.JSON:
+        emit_json(rows)
+        return
+    columns = ("KEY", "CONTACT", "DELIVERY", "CURRENT", "EXPIRES", "USER AGENT")
+    fields = ("key", "contact", "delivery", "current", "expires_at", "user_agent")
+    emit_table(columns, ([_short(f, row[f]) for f in fields] for row in rows))
+
+
+def _short(field: str, value: Any) -> Any:
+    if field == "commit" and value:
+        return value[:12]
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def reconcile(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
+    """Look at git now. Exit status 1 when the head is rejected."""
+    facts = ask(config, state, "reconcile")
+    if output is Format.JSON:
+        emit_json(facts)
+    elif facts["verdict"] == "applied":
+        counts = f"{facts['added']} added, {facts['changed']} changed, {facts['removed']} removed"
+        say(f"applied {facts['commit'][:12]}: {counts}")
+    else:
+        say(f"{facts['verdict']} {facts['commit'][:12]}")
+        for problem in facts.get("problems", [facts.get("reason")]):
+            say(f"  {problem}")
+    if facts["verdict"] != "applied":
+        raise typer.Exit(PROBLEM)
+
+
+def events(
+    config: ConfigFile = None,
+    state: State = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what is appended")] = False,
+    after: Annotated[int, typer.Option("--after", help="begin behind this position")] = 0,
+    output: Output = Format.TEXT,
+) -> None:
+    """The event log: who changed what, when. It is read from its files; a server may run or not."""
+    settings = configured(config, state=str(state) if state else None)
+    folder = StateFolder(settings.state).log
+    if not folder.is_dir():
+        fail(f"there is no event log in {settings.state}; name the state folder with --state")
+    try:
+        asyncio.run(_events(folder, after, follow, output))
+    except LogCorrupt as error:
+        fail(str(error), PROBLEM)
+    except KeyboardInterrupt:
+        return
+
+
+async def _events(folder: Path, after: int, follow: bool, output: Format) -> None:
+    while True:
+        async for record in read_log(folder, after):
+            after = record.position
+            data = json.loads(record.data)
+            if output is Format.JSON:
+                line = {"position": record.position, "time": record.time, "stream": record.stream, "type": record.type}
+                say(json.dumps({**line, "version": record.version, "data": data}, ensure_ascii=False))
+            else:
+                say(f"{record.position:>8} {record.time} {record.type:<16} {record.stream} {_detail(data)}".rstrip())
+        if not follow:
+            return
+        await asyncio.sleep(0.2)
+
+
+def _detail(data: dict[str, Any]) -> str:
+    revision = data.get("revision") or {}
+    parts = [revision.get("commit", "")[:12], revision.get("author", ""), data.get("path", "")]
+    parts += [f"{name}={data[name]}" for name in ("added", "changed", "removed") if name in data]
+    if "problems" in data:
+        parts.append(f"{len(data['problems'])} problems, first: {data['problems'][0]['message']}")
+    return " ".join(part for part in parts if part)

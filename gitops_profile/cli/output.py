@@ -1,0 +1,57 @@
+"""How things look in a terminal, and how a command ends."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+class Format(StrEnum):
+    """Of `-o`."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+PROBLEM = 1
+"""Exit status: a problem was found."""
+CANNOT = 2
+"""Exit status: it cannot run as asked."""
+
+
+def fail(message: str, status: int = CANNOT) -> NoReturn:
+    """Say in one line what is wrong, and end."""
+    sys.stderr.write(f"gitops-profile: {message}\n")
+    raise typer.Exit(status)
+
+
+def say(text: str = "") -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def emit_json(data: Any) -> None:
+    """JSON for programs."""
+    say(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people; in a pipe it is as wide as its text, so that nothing is cut."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000, no_color=True)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        say(line.rstrip())

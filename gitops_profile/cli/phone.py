@@ -1,0 +1,131 @@
+"""`phone`: a subscriber for people."""
+
+import asyncio
+import signal
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from gitops_profile.phone import Phone, PhoneError, Received, SubscriberSettings, open_phone
+
+from .options import Output
+from .output import Format, emit_json, fail, say
+
+
+def phone(
+    aor: Annotated[str, typer.Argument(help="whose profile: sip:user@domain or user@domain")],
+    server: Annotated[
+        str, typer.Option("--server", help="where the server is: [udp:|tcp:]ADDRESS:PORT")
+    ] = "127.0.0.1:5060",
+    expires: Annotated[int, typer.Option("--expires", help="seconds; 0 fetches the profile once")] = 3600,
+    profile_type: Annotated[
+        str | None, typer.Option("--profile-type", help="user, device or local-network; by default the AoR decides")
+    ] = None,
+    accept: Annotated[str | None, typer.Option("--accept", help="media types, such as text/xml")] = None,
+    vendor: Annotated[str | None, typer.Option("--vendor")] = None,
+    model: Annotated[str | None, typer.Option("--model")] = None,
+    version: Annotated[str | None, typer.Option("--version")] = None,
+    count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs")] = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Subscribe to a profile and print each NOTIFY as it comes. Ctrl-C unsubscribes."""
+    settings = SubscriberSettings(
+        aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}",
+        expires,
+        profile_type,
+        accept,
+        vendor,
+        model,
+        version,
+    )
+    try:
+        refused = asyncio.run(_run(settings, _server(server), count, output))
+    except PhoneError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        return
+    if refused:
+        raise typer.Exit(1)
+
+
+def _server(text: str) -> tuple[str, str, int]:
+    transport, rest = "udp", text
+    for name in ("udp", "tcp"):
+        if text.startswith(f"{name}:"):
+            transport, rest = name, text.removeprefix(f"{name}:")
+    host, _, port = rest.rpartition(":")
+    if not host or not port.isdigit():
+        fail(f"--server {text!r}: write it as ADDRESS:PORT, such as 127.0.0.1:5060")
+    return transport, host.strip("[]"), int(port)
+
+
+async def _run(settings: SubscriberSettings, server: tuple[str, str, int], count: int | None, output: Format) -> bool:
+    """Whether the server refused."""
+    transport, host, port = server
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_phone(settings, (host, port), transport) as running:
+        watching = loop.create_task(_watch(running, count, output))
+        stopping = loop.create_task(stop.wait())
+        await running.subscribe()
+        refreshing = loop.create_task(running.keep_refreshed()) if settings.expires else None
+        waited = {watching, stopping} | ({refreshing} if refreshing else set())
+        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        while refreshing in done and not watching.done() and not stopping.done():
+            if refreshing is not None and refreshing.exception() is not None:
+                break
+            done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.subscriber.ended and settings.expires:
+            await running.subscribe(0)
+        for task in waited:
+            task.cancel()
+        results = await asyncio.gather(*waited, return_exceptions=True)
+        for result in results:
+            if isinstance(result, PhoneError):
+                raise result
+        return watching in done and watching.result()
+
+
+async def _watch(running: Phone, count: int | None, output: Format) -> bool:
+    notifies = 0
+    while True:
+        received = await running.next()
+        _print(received, output)
+        if received.kind == "refused":
+            if running.subscriber.ended:
+                return True
+            continue
+        notifies += received.kind != "accepted"
+        finished = running.subscriber.ended and received.kind in ("document", "ended", "unchanged")
+        if finished or (count is not None and notifies >= count):
+            return False
+
+
+def _print(received: Received, output: Format) -> None:
+    now = datetime.now().astimezone()
+    if output is Format.JSON:
+        emit_json(
+            {
+                "time": now.isoformat(timespec="milliseconds"),
+                "kind": received.kind,
+                "detail": received.detail,
+                "cseq": received.cseq,
+                "etag": received.etag,
+                "content_type": received.content_type,
+                "body": received.body.decode("utf-8", "backslashreplace"),
+            }
+        )
+        return
+    stamp = now.strftime("%H:%M:%S.%f")[:-3]
+    if received.kind in ("accepted", "refused"):
+        say(f"{stamp} {received.kind}: {received.detail}")
+        return
+    size = f", {received.content_type}, {len(received.body)} bytes" if received.body else ", no document"
+    say(f"{stamp} NOTIFY {received.cseq}: {received.detail}{size}")
+    if received.body and received.kind == "document":
+        sys.stdout.write(received.body.decode("utf-8", "backslashreplace").rstrip("\n") + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,240 @@
+"""`check`, `render`, `log`: profiles without a server."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gitops_profile.config import Config
+from gitops_profile.eventlog import LogCorrupt, LogUnavailable, verify
+from gitops_profile.loader import Problem
+from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey
+from gitops_profile.reconcile import (
+    Difference,
+    Loaded,
+    LoaderProcess,
+    LoadStalled,
+    Verdict,
+    compare,
+    read_table,
+    rebuild,
+)
+from gitops_profile.server import StateFolder
+from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
+from gitops_profile.subscriptions import StateLock, StoreUnavailable
+
+from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
+from .output import PROBLEM, Format, emit_json, fail, say
+from .working_tree import load_folder
+
+log = typer.Typer(help="The event log: check it, or write it anew from git.", no_args_is_help=True)
+
+
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="report only problems of these files or folders")] = None,
+    repo: Repo = None,
+    ref: Annotated[
+        str | None, typer.Option("--ref", help="check a revision instead of the files as they are now")
+    ] = None,
+    path: Path_ = None,
+    config: ConfigFile = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Problems in the profiles, as they are on disk or at a revision. Exit status 1 when there are any."""
+    settings = configured(config, repository__url=repo, repository__path=path)
+    for wanted in paths or []:
+        if not wanted.exists():
+            fail(f"{wanted}: no such file or folder")
+    with _repository(settings) as repository:
+        loaded = _load(settings, repository, ref)
+        root = _profiles_folder(settings, repository)
+    problems = [p for p in loaded.problems if not paths or _concerns(root / p.path, paths)]
+    if output is Format.JSON:
+        emit_json(
+            [
+                {
+                    "path": p.path,
+                    "line": p.line or None,
+                    "column": p.column or None,
+                    "message": p.message,
+                    "hint": p.hint,
+                }
+                for p in problems
+            ]
+        )
+    else:
+        for problem in problems:
+            say(str(problem))
+        say(f"{len(loaded.documents)} profiles, {len(problems)} problems")
+    if problems:
+        raise typer.Exit(PROBLEM)
+
+
+def render(
+    key: Annotated[
+        str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")
+    ],
+    at: Annotated[str | None, typer.Option("--at", help="a revision; by default the files as they are now")] = None,
+    repo: Repo = None,
+    path: Path_ = None,
+    config: ConfigFile = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """The document that a phone would get, byte for byte."""
+    settings = configured(config, repository__url=repo, repository__path=path)
+    with _repository(settings) as repository:
+        loaded = _load(settings, repository, at)
+    try:
+        document = _find(loaded, key)
+    except InvalidKey as error:
+        fail(str(error))
+    if document is None:
+        about = [p for p in loaded.problems if key.rpartition("/")[2].rpartition("@")[0] in p.path] or loaded.problems
+        fail(f"there is no profile {key}" + (f"; first problem: {about[0]}" if about else ""), PROBLEM)
+    if output is Format.JSON:
+        body = document.body.decode("utf-8", "backslashreplace")
+        emit_json(
+            {"key": str(document.key), "content_type": document.content_type, "etag": document.etag, "body": body}
+        )
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document.body)
+    sys.stdout.buffer.flush()
+
+
+def _find(loaded: Loaded, key: str) -> ProfileDocument | None:
+    if not key.startswith("sip:"):
+        return loaded.documents.get(ProfileKey.parse(key))
+    user, _, domain = key.removeprefix("sip:").rpartition("@")
+    found = loaded.documents.get(ProfileKey.user(domain, user))
+    return found or loaded.documents.get(ProfileKey.device(domain, user))
+
+
+@log.command("verify")
+def log_verify(
+    repo: Repo = None, path: Path_ = None, state: State = None, config: ConfigFile = None, output: Output = Format.TEXT
+) -> None:
+    """Check every record of the event log, and the log against git. Exit status 1 when something differs."""
+    settings = configured(config, repository__url=repo, repository__path=path, state=str(state) if state else None)
+    folder = StateFolder(settings.state).log
+    try:
+        report = asyncio.run(verify(folder))
+        with _repository(settings) as repository:
+            commit, differences = asyncio.run(_compare(settings, repository, folder))
+    except LogCorrupt as error:
+        fail(str(error), PROBLEM)
+    except LogUnavailable as error:
+        fail(str(error))
+    if output is Format.JSON:
+        rows = [{"key": d.key, "what": d.what} for d in differences]
+        emit_json({"records": report.records, "segments": report.segments, "commit": commit, "differences": rows})
+    else:
+        say(f"{report.records} records in {report.segments} segments, each as it was written")
+        for difference in differences:
+            say(f"{difference.key} {difference.what}")
+        say(
+            "no revision is in force" if commit is None else f"{len(differences)} differences from git at {commit[:12]}"
+        )
+    if differences:
+        raise typer.Exit(PROBLEM)
+
+
+async def _compare(settings: Config, repository: Repository, folder: Path) -> tuple[str | None, list[Difference]]:
+    table = await read_table(folder)
+    if table.applied is None:
+        return None, []
+    commit = table.applied.revision.commit
+    loading = LoaderProcess(repository.git_dir)
+    try:
+        loaded = await loading.load(commit, None, table.applied.path)
+    except (SourceUnavailable, PathNotFound) as error:
+        fail(f"git no longer has revision {commit[:12]}, so the log cannot be compared: {error}", PROBLEM)
+    finally:
+        await loading.close()
+    return commit, compare(table, loaded)
+
+
+@log.command("rebuild")
+def log_rebuild(
+    repo: Repo = None, ref: Ref = None, path: Path_ = None, state: State = None, config: ConfigFile = None
+) -> None:
+    """Write a new event log from git, beside the old one, and put it in its place. The server must be stopped."""
+    settings = configured(
+        config, repository__url=repo, repository__ref=ref, repository__path=path, state=str(state) if state else None
+    )
+    folder = StateFolder(settings.state)
+    try:
+        folder.create()
+        lock = StateLock.acquire(folder.folder)
+    except (StoreUnavailable, OSError) as error:
+        fail(str(error))
+    try:
+        with _repository(settings) as repository:
+            work = rebuild(repository, settings.repository.ref, settings.repository.path, folder.log)
+            outcome, kept = asyncio.run(work)
+    except (SourceUnavailable, LogUnavailable) as error:
+        fail(str(error))
+    finally:
+        lock.release()
+    if outcome.verdict is not Verdict.APPLIED:
+        for problem in outcome.problems:
+            say(str(problem))
+        fail(outcome.reason or f"revision {outcome.commit[:12]} has problems; the old log stays", PROBLEM)
+    say(f"wrote {folder.log} from {outcome.commit[:12]}: {outcome.added} profiles")
+    if kept is not None:
+        say(f"the old log is kept in {kept}")
+
+
+# -- loading -----------------------------------------------------------------------------------------------------
+
+
+class _repository:  # reads as the verb it is: `with _repository(settings) as repository`
+    """The repository of the settings, closed at the end; ends the command when it is none."""
+
+    def __init__(self, settings: Config) -> None:
+        try:
+            self._repository = Repository(Path(settings.repository.url))
+        except NotARepository as error:
+            fail(str(error))
+
+    def __enter__(self) -> Repository:
+        return self._repository
+
+    def __exit__(self, *_: object) -> None:
+        self._repository.close()
+
+
+def _load(settings: Config, repository: Repository, ref: str | None) -> Loaded:
+    """All profiles, at a revision or as they are on disk; ends the command when that is not possible."""
+    path = settings.repository.path
+    try:
+        if ref is None and repository.work_tree is not None:
+            return load_folder(repository.work_tree / path)
+        commit_at = repository.rev_parse(ref or settings.repository.ref)
+        if commit_at is None:
+            fail(f"the revision {ref or settings.repository.ref!r} does not exist")
+        return asyncio.run(_loaded(repository.git_dir, commit_at, path))
+    except LoadStalled as error:
+        return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
+    except (PathNotFound, SourceUnavailable) as error:
+        fail(str(error))
+
+
+async def _loaded(location: Path, commit: str, path: str) -> Loaded:
+    loading = LoaderProcess(location)
+    try:
+        return await loading.load(commit, None, path)
+    finally:
+        await loading.close()
+
+
+def _profiles_folder(settings: Config, repository: Repository) -> Path:
+    top = repository.work_tree or repository.git_dir
+    return top / settings.repository.path
+
+
+def _concerns(file: Path, wanted: list[Path]) -> bool:
+    resolved = file.resolve()
+    return any(resolved == w.resolve() or w.resolve() in resolved.parents for w in wanted)

@@ -1,0 +1,79 @@
+"""`serve`: run everything."""
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from gitops_profile.config import Config
+from gitops_profile.server import CannotServe, Server
+
+from .options import ConfigFile, Path_, Ref, Repo, State, configured
+from .output import fail, say
+
+
+def serve(
+    repo: Repo = None,
+    ref: Ref = None,
+    path: Path_ = None,
+    state: State = None,
+    listen: Annotated[
+        list[str] | None, typer.Option("--listen", help="udp:ADDRESS:PORT or tcp:ADDRESS:PORT; may be repeated")
+    ] = None,
+    http: Annotated[str | None, typer.Option("--http", help="ADDRESS:PORT of /healthz and /metrics")] = None,
+    poll: Annotated[str | None, typer.Option("--poll", help="longest time until a moved ref is noticed")] = None,
+    config: ConfigFile = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log every message and subscription")] = False,
+) -> None:
+    """Serve the profiles of a git repository to SIP phones.
+
+    Without options: the repository around the current folder, its branch main, its folder profiles, on 127.0.0.1:5060.
+    Prints one line that begins with "ready" once phones can subscribe. SIGTERM or Ctrl-C stops it; subscriptions are kept.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("asyncio", "watchdog", "git"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    settings = configured(
+        config, repository__url=repo, repository__ref=ref, repository__path=path, repository__poll=poll,
+        state=str(state) if state else None, listen=listen or None, http__listen=http,
+    )  # fmt: skip
+    try:
+        asyncio.run(_run(settings))
+    except CannotServe as error:
+        fail(str(error))
+
+
+async def _run(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Server(config, progress=_Progress().show).run(announce, stop)
+
+
+def announce(server: Server) -> None:
+    """The ready line."""
+    where = " ".join(server.bound)
+    say(f"ready {where}" + (f" {server.http}" if server.http else ""))
+
+
+class _Progress:
+    """Progress of a long load, on standard error, every ten percent."""
+
+    def __init__(self) -> None:
+        self._shown = -1
+
+    def show(self, done: int, total: int) -> None:
+        if total < 5000:
+            return
+        tenth = 10 * done // total
+        if tenth != self._shown:
+            self._shown = tenth
+            logging.getLogger(__name__).info("loading profiles: %d of %d", done, total)

@@ -1,0 +1,35 @@
+"""The settings of a server: from a YAML file, the environment and flags. The only reader of `os.environ`."""
+
+from .errors import ConfigError
+from .load import Setting, load_config, schema, settings
+from .models import (
+    Auth,
+    Config,
+    Domain,
+    HTTPSettings,
+    Limits,
+    NotifySettings,
+    RepositorySettings,
+    SubscriptionSettings,
+    TLSSettings,
+)
+from .values import HostPort, Listener
+
+__all__ = [
+    "Auth",
+    "Config",
+    "ConfigError",
+    "Domain",
+    "HTTPSettings",
+    "HostPort",
+    "Limits",
+    "Listener",
+    "NotifySettings",
+    "RepositorySettings",
+    "Setting",
+    "SubscriptionSettings",
+    "TLSSettings",
+    "load_config",
+    "schema",
+    "settings",
+]

@@ -1,0 +1,177 @@
+"""The settings as types. The names are the contract: files, variables and flags are made from them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from gitops_profile.presentity import canonical_domain
+
+from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
+
+Auth = Literal["none", "digest"]
+DIGEST_ALGORITHMS = Literal["MD5", "SHA-256", "SHA-512-256"]
+
+DAY = 86400
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class RepositorySettings(_Section):
+    """Where the profiles come from."""
+
+    url: str = Field(default=".", min_length=1, description="path or URL of the repository")
+    ref: str = Field(default="main", min_length=1, description="the branch or tag that is served")
+    path: str = Field(default="profiles", min_length=1, description="the profiles folder in it; . for its root")
+    poll: Seconds = Field(default=30.0, gt=0, le=DAY, description="seconds between looks, beside being told at once")
+
+
+class HTTPSettings(_Section):
+    """Profile content, health and metrics over HTTP."""
+
+    listen: HostPortSetting | None = Field(default=None, description="where, such as 127.0.0.1:8060; null for nowhere")
+    public_url: str | None = Field(default=None, description="the URL under which phones reach it")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"{url!r} is no URL such as https://prov.example.com/")
+        return url if url.endswith("/") else f"{url}/"
+
+
+class TLSSettings(_Section):
+    """Certificates of the TLS and WSS listeners."""
+
+    certificate: Path | None = Field(default=None, description="PEM file with the certificate chain")
+    key: Path | None = Field(default=None, description="PEM file with its private key")
+    client_ca: Path | None = Field(default=None, description="PEM file of the CAs that sign client certificates")
+
+
+class SubscriptionSettings(_Section):
+    """How long a subscription lasts, in seconds."""
+
+    default_expires: Count = Field(
+        default=3600, ge=1, le=2**31 - 1, description="when the phone names none, in seconds"
+    )
+    min_expires: Count = Field(default=60, ge=0, le=3600, description="shorter is answered 423, in seconds")
+    max_expires: Count = Field(default=86400, ge=1, le=2**31 - 1, description="longer is cut down to it, in seconds")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.min_expires <= self.default_expires <= self.max_expires:
+            raise ValueError("must be min_expires <= default_expires <= max_expires")
+        return self
+
+
+class NotifySettings(_Section):
+    """How fast changes go out."""
+
+    rate: Count = Field(default=2000, ge=1, description="NOTIFYs per second, overall")
+    in_flight: Count = Field(default=1000, ge=1, description="unanswered NOTIFYs, overall")
+    removed: Literal["end", "empty"] = Field(
+        default="end", description="a removed profile ends its subscriptions, or is told as an empty one"
+    )
+
+
+class Domain(_Section):
+    """How subscribers of one domain show who they are."""
+
+    auth: Auth | None = Field(
+        default=None, description="none or digest; must be said for listeners that are not loopback"
+    )
+    realm: str | None = Field(default=None, min_length=1, description="of the digest challenge; the domain when null")
+    credentials: Path | None = Field(default=None, description="htdigest file")
+    algorithms: list[DIGEST_ALGORITHMS] = Field(default=["MD5"], min_length=1, description="one challenge for each")
+
+    @field_validator("auth")
+    @classmethod
+    def _is_supported(cls, auth: Auth | None) -> Auth | None:
+        if auth == "digest":
+            raise ValueError("digest is not supported yet: use none, on listeners that only phones reach")
+        return auth
+
+
+class Limits(_Section):
+    """Bounds, each with an answer when it is reached."""
+
+    message_bytes: Count = Field(
+        default=65535, ge=1500, le=1 << 20, description="largest SIP message; more is answered 413"
+    )
+    subscriptions: Count = Field(default=1_000_000, ge=1, description="overall; more is answered 503")
+    subscriptions_per_source: Count = Field(default=1000, ge=1, description="per address; a trusted proxy is no source")
+
+
+DomainName = Annotated[str, AfterValidator(canonical_domain)]
+
+
+class Config(_Section):
+    """All settings of a server."""
+
+    repository: RepositorySettings = RepositorySettings()
+    state: Path = Field(
+        default=Path(".gitops-profile"), description="folder of the event log, subscriptions and admin socket"
+    )
+    listen: list[ListenerSetting] = Field(
+        default=[Listener("udp", "127.0.0.1", 5060), Listener("tcp", "127.0.0.1", 5060)],
+        min_length=1,
+        description="SIP listeners, such as udp:0.0.0.0:5060 or tcp:[::]:5060",
+    )
+    http: HTTPSettings = HTTPSettings()
+    tls: TLSSettings = TLSSettings()
+    subscriptions: SubscriptionSettings = SubscriptionSettings()
+    notify: NotifySettings = NotifySettings()
+    domains: dict[DomainName, Domain] = Field(
+        default={}, description="by name; one that is not listed is served without authentication, on loopback only"
+    )
+    limits: Limits = Limits()
+    trusted_proxies: list[Network] = Field(default=[], description="networks whose P-Asserted-Identity is believed")
+
+    @field_validator("listen")
+    @classmethod
+    def _each_once(cls, listeners: list[Listener]) -> list[Listener]:
+        fixed = [listener for listener in listeners if listener.port]
+        for listener in fixed:
+            if fixed.count(listener) > 1:
+                raise ValueError(f"{listener} is there twice")
+        return listeners
+
+    @field_validator("domains", mode="before")
+    @classmethod
+    def _each_domain_once(cls, domains: Any) -> Any:
+        seen: dict[str, str] = {}
+        for name in domains if isinstance(domains, dict) else ():
+            first = seen.setdefault(str(name).lower().removesuffix("."), str(name))
+            if first != str(name):
+                raise ValueError(f"{first} and {name} are the same domain")
+        return domains
+
+    @field_validator("domains")
+    @classmethod
+    def _exposed_domains_say_how(cls, domains: dict[str, Domain], info: ValidationInfo) -> dict[str, Domain]:
+        """Nobody is served without authentication to the world by saying nothing."""
+        exposed = [listener for listener in info.data.get("listen", ()) if not listener.is_loopback]
+        silent = [name for name, domain in domains.items() if domain.auth is None]
+        if exposed and not domains:
+            raise ValueError(
+                f"{exposed[0]} is not loopback, so each domain served there must say how its subscribers authenticate: "
+                "list it, such as example.com: {auth: none}"
+            )
+        if exposed and silent:
+            raise ValueError(
+                f"{silent[0]} has no auth, and {exposed[0]} is not loopback: say auth: none if you mean it"
+            )
+        return domains
+
+    def auth_for(self, domain: str, listener_is_loopback: bool) -> Auth | None:
+        """How a subscriber of `domain` authenticates on such a listener; None: the domain is not served there."""
+        listed = self.domains.get(domain.lower().removesuffix("."))
+        if listed is not None and listed.auth is not None:
+            return listed.auth
+        return "none" if listener_is_loopback else None

@@ -1,0 +1,42 @@
+"""The project's prometheus_client collectors, named in one place."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """Every collector, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self.refused = Counter(
+            "gitops_profile_sip_refused",
+            "SIP messages refused or dropped",
+            ["status"],
+            registry=registry,
+        )
+        self.notifies = Counter(
+            "gitops_profile_notifies", "NOTIFYs that came to an end, by final status", ["status"], registry=registry
+        )
+        self.notify_seconds = Histogram(
+            "gitops_profile_notify_seconds",
+            "From the first transmission of a NOTIFY to its end",
+            buckets=(0.005, 0.02, 0.1, 0.5, 1, 4, 16, 32),
+            registry=registry,
+        )
+        self.started = Counter("gitops_profile_subscriptions_started", "Subscriptions begun", registry=registry)
+        self.ended = Counter(
+            "gitops_profile_subscriptions_ended", "Subscriptions over, by reason", ["reason"], registry=registry
+        )
+        self.subscriptions = Gauge("gitops_profile_subscriptions", "Subscriptions held", registry=registry)
+        self.presentities = Gauge("gitops_profile_presentities", "Profile documents in force", registry=registry)
+        self.revisions = Counter(
+            "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
+        )
+        self.position = Gauge(
+            "gitops_profile_log_position", "Position of the last record", registry=registry
+        )
+
+    def exposition(self) -> bytes:
+        """The text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,6 @@
+"""The composition root: builds every part, wires it, runs it, stops it in order."""
+
+from .server import CannotServe, Server
+from .state import StateFolder
+
+__all__ = ["CannotServe", "Server", "StateFolder"]

@@ -1,0 +1,316 @@
+"""The server: git → log → table → notifier → sockets, built here and nowhere else."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from gitops_profile.config import Config
+from gitops_profile.event_packages import UAProfile
+from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
+from gitops_profile.http import AdminError, AdminServer, OperationsServer
+from gitops_profile.metrics import Metrics
+from gitops_profile.presentity import InvalidKey, ProfileKey, UnknownEvent
+from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
+from gitops_profile.sip import (
+    Durations,
+    MessageRefused,
+    Notifier,
+    NotifierSettings,
+    NotifyAnswered,
+    SubscriptionEnded,
+    SubscriptionEvent,
+    SubscriptionRefreshed,
+    SubscriptionStarted,
+)
+from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
+from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
+from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint
+
+from . import views
+from .state import StateFolder
+
+logger = logging.getLogger(__name__)
+
+RETRY = (1.0, 2.0, 5.0, 15.0, 30.0)
+"""Seconds between tries while git or the log is unavailable."""
+
+
+_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError)
+
+
+class CannotServe(Exception):
+    """The server cannot start; the message is one line and says what to do."""
+
+
+class Server:
+    """One running server."""
+
+    def __init__(self, config: Config, *, progress: Callable[[int, int], None] | None = None) -> None:
+        self._config = config
+        self._progress = progress
+        self._state = StateFolder(config.state)
+        self._metrics = Metrics()
+        self._stack = AsyncExitStack()
+        self._ready = False
+        self._head_seen: str | None = None
+        self._last: Outcome | None = None
+        self._retry: asyncio.Task[None] | None = None
+        self._looked = asyncio.Event()
+        self.bound: list[str] = []
+        self.http: str | None = None
+
+    async def run(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
+        """Serve until `stop`; raises CannotServe when that is not possible."""
+        try:
+            async with self._stack:
+                await self._open()
+                await self._serve(on_ready, stop)
+        except _EXPECTED as error:
+            raise CannotServe(" ".join(str(error).split())) from error
+        except BaseExceptionGroup as group:
+            expected, others = group.split(_EXPECTED)
+            if others is not None or expected is None:
+                raise
+            first = expected.exceptions[0]
+            raise CannotServe(" ".join(str(first).split())) from first
+
+    # -- starting ------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Everything that holds state, in the order in which it is needed."""
+        config = self._config
+        location = Path(config.repository.url)
+        self._repository = await asyncio.to_thread(Repository, location)
+        self._stack.callback(self._repository.close)
+        try:
+            await asyncio.to_thread(self._state.create)
+        except OSError as error:
+            raise CannotServe(f"the state folder {config.state} cannot be used: {error.strerror}") from error
+        self._store = await asyncio.to_thread(SubscriptionStore.open, self._state.subscriptions)
+        self._stack.push_async_callback(asyncio.to_thread, self._store.close)
+        self._store.start(asyncio.get_running_loop())
+        log = await FileEventLog.open(self._state.log)
+        self._stack.push_async_callback(log.close)
+        self._journal: Journal = await replay(log)
+        self._stack.push_async_callback(self._journal.save_snapshot)
+        await self._check_ref()
+        self._package = UAProfile(self._journal.table)
+        self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
+        self._endpoint = SIPEndpoint(self._notifier, self._store, self._sip_event)
+        self._stack.push_async_callback(self._endpoint.close)
+        self._loading = LoaderProcess(location)
+        self._stack.push_async_callback(self._loading.close)
+        self._reconciler = Reconciler(
+            self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
+            on_changed=self._changed, is_ancestor=self._is_ancestor, progress=self._progress,
+        )  # fmt: skip
+        self._tracker = await asyncio.to_thread(
+            RefTracker, location, config.repository.ref, poll=config.repository.poll
+        )
+        self._stack.push_async_callback(self._tracker.close)
+
+    async def _check_ref(self) -> None:
+        """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
+        ref = self._config.repository.ref
+        try:
+            found = await asyncio.to_thread(self._repository.resolve, ref)
+        except SourceUnavailable as error:
+            logger.warning("source unavailable: %s", error)
+            return
+        if found is None and not self._repository.is_empty and self._journal.table.applied is None:
+            where = self._repository.git_dir
+            raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
+
+    def _settings(self) -> NotifierSettings:
+        config = self._config
+        subscriptions = config.subscriptions
+        return NotifierSettings(
+            durations=Durations(subscriptions.default_expires, subscriptions.min_expires, subscriptions.max_expires),
+            notify_rate=config.notify.rate,
+            notify_in_flight=config.notify.in_flight,
+            max_subscriptions=config.limits.subscriptions,
+            max_per_source=config.limits.subscriptions_per_source,
+            end_removed=config.notify.removed == "end",
+        )
+
+    async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
+        admin = AdminServer(self._state.socket, self._handlers())
+        await admin.start()
+        self._stack.push_async_callback(admin.close)
+        await self._start_http()
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(self._listen())
+            following = tasks.create_task(self._follow())
+            waiting = tasks.create_task(self._announce(serving, on_ready))
+            await stop.wait()
+            for task in (serving, following, waiting, *([self._retry] if self._retry else [])):
+                task.cancel()
+        logger.info("stopped; subscriptions are kept: %d", len(self._notifier))
+
+    async def _start_http(self) -> None:
+        listen = self._config.http.listen
+        if listen is None:
+            return
+        server = OperationsServer(self._health, self._expose)
+        try:
+            port = await server.start(listen.host, listen.port)
+        except OSError as error:
+            raise ListenError(f"cannot listen on http {listen}: {error.strerror or error}") from error
+        self._stack.push_async_callback(server.close)
+        self.http = f"http://{listen.host}:{port}/"
+
+    async def _listen(self) -> None:
+        """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
+        while self._journal.table.applied is None and not self._looked.is_set():
+            await self._looked.wait()
+        addresses = [ListenAddress.parse(str(listener)) for listener in self._config.listen]
+        self.bound = await self._endpoint.listen(addresses)
+        rows = await asyncio.to_thread(self._store.load)
+        self._notifier.restore(rows, now=self._endpoint.now())
+        self._endpoint.pump()
+
+    async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
+        await serving
+        await self._looked.wait()
+        while self._journal.table.applied is None:
+            self._looked.clear()
+            await self._looked.wait()
+        self._ready = True
+        on_ready(self)
+
+    # -- revisions -----------------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Every revision of the ref; one that has to wait is tried again, unless a newer one comes."""
+        async for seen in self._tracker:
+            if self._retry is not None:
+                self._retry.cancel()
+                self._retry = None
+            if isinstance(seen, RefGone):
+                self._looked.set()
+                continue
+            self._head_seen = seen.commit
+            if await self._reconcile(seen) is Verdict.UNAVAILABLE:
+                self._retry = asyncio.get_running_loop().create_task(self._try_again(seen))
+
+    async def _reconcile(self, revision: Revision) -> Verdict:
+        outcome = await self._reconciler.reconcile(revision)
+        self._last = outcome
+        self._metrics.revisions.labels(outcome.verdict).inc()
+        if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:
+            self._looked.set()
+        await self._journal.save_snapshot()
+        return outcome.verdict
+
+    async def _try_again(self, revision: Revision) -> None:
+        for pause in (*RETRY, *([RETRY[-1]] * 10_000)):
+            await asyncio.sleep(pause)
+            if await self._reconcile(revision) is not Verdict.UNAVAILABLE:
+                return
+
+    async def _is_ancestor(self, old: str, new: str) -> bool:
+        return await asyncio.to_thread(self._repository.is_ancestor, old, new)
+
+    def _changed(self, keys: Sequence[ProfileKey]) -> None:
+        for key in keys:
+            if key not in self._journal.table:
+                self._package.forget_rendered(key)
+        self._endpoint.state_changed([str(key) for key in keys])
+
+    # -- what it tells -------------------------------------------------------------------------------------------
+
+    def _sip_event(self, event: SubscriptionEvent) -> None:
+        metrics = self._metrics
+        match event:
+            case MessageRefused(source, status, reason):
+                metrics.refused.labels(str(status)).inc()
+                logger.debug("refused source=%s status=%d: %s", source, status, reason)
+            case SubscriptionStarted(id_, resource, source, expires):
+                metrics.started.inc()
+                logger.debug("subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_)
+            case SubscriptionRefreshed(id_, resource, expires):
+                logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
+            case NotifyAnswered(id_, resource, status, etag, seconds):
+                metrics.notifies.labels(str(status)).inc()
+                metrics.notify_seconds.observe(seconds)
+                level = logging.DEBUG if status < 300 else logging.WARNING
+                logger.log(level, "NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+            case SubscriptionEnded(id_, resource, reason):
+                metrics.ended.labels(reason).inc()
+                logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
+
+    def _expose(self) -> bytes:
+        self._metrics.subscriptions.set(len(self._notifier))
+        self._metrics.presentities.set(len(self._journal.table))
+        self._metrics.position.set(self._journal.position)
+        return self._metrics.exposition()
+
+    def _health(self) -> tuple[bool, dict[str, Any]]:
+        return self._ready, {"ready": self._ready, "position": self._journal.position}
+
+    def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "status": self._answer_status,
+            "presentities": self._answer_presentities,
+            "subscriptions": self._answer_subscriptions,
+            "document": self._answer_document,
+            "reconcile": self._answer_reconcile,
+        }
+
+    async def _answer_status(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        table, held = self._journal.table, list(self._notifier.subscriptions())
+        current = sum(views.is_current(subscription, self._package) for subscription in held)
+        return {
+            "ready": self._ready,
+            "time": views.iso(time.time()),
+            "listening": self.bound,
+            "http": self.http,
+            "ref": self._config.repository.ref,
+            "head_seen": self._head_seen,
+            "applied": views.outcome(table.applied),
+            "rejected": views.outcome(table.rejected),
+            "waiting": self._last.reason if self._last and self._last.verdict is Verdict.UNAVAILABLE else None,
+            "presentities": len(table),
+            "position": self._journal.position,
+            "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
+        }
+
+    async def _answer_presentities(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return views.presentities(self._journal.table)
+
+    async def _answer_subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return views.subscriptions(self._notifier, self._package)
+
+    async def _answer_document(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            document = self._journal.table.get(ProfileKey.parse(str(parameters.get("key", ""))))
+        except InvalidKey as error:
+            raise AdminError(str(error)) from error
+        if document is None:
+            raise AdminError(f"there is no profile {parameters.get('key')}")
+        return {"etag": document.etag, "content_type": document.content_type, "path": document.path}
+
+    async def _answer_reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Look at git now, and say what became of its head."""
+        try:
+            commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
+        except SourceUnavailable as error:
+            raise AdminError(str(error)) from error
+        self._tracker.nudge()
+        if commit is None:
+            raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
+        for _ in range(1200):
+            table = self._journal.table
+            for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
+                if event is not None and event.revision.commit == commit:
+                    return {"verdict": verdict, **(views.outcome(event) or {})}
+            last = self._last
+            if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
+                return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
+            await asyncio.sleep(0.05)
+        raise AdminError(f"revision {commit} is still being looked at; see: gitops-profile status")

@@ -1,0 +1,75 @@
+"""What a server tells about itself: plain data for the admin socket, the command line and /healthz."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionRejected
+from gitops_profile.sip import EventPackage, Notifier, Subscription
+
+
+def iso(seconds: float | None) -> str | None:
+    """Unix seconds as ISO 8601, UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def presentities(table: PresentityTable) -> list[dict[str, Any]]:
+    """Every profile document in force, without its body."""
+    rows = []
+    for document in sorted(table, key=lambda d: d.key):
+        stamp = table.revision_of(document.key)
+        rows.append(
+            {
+                "key": str(document.key),
+                "content_type": document.content_type,
+                "bytes": len(document.body),
+                "etag": document.etag,
+                "path": document.path,
+                "sensitive": document.sensitive,
+                "commit": stamp.commit if stamp else None,
+                "author": stamp.author if stamp else None,
+                "committed_at": stamp.committed_at if stamp else None,
+            }
+        )
+    return rows
+
+
+def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, Any]]:
+    """Every subscription, and whether its phone has the document in force."""
+    return [
+        {
+            "id": subscription.id,
+            "key": subscription.resource,
+            "contact": subscription.dialog.remote_target,
+            "flow": str(subscription.flow),
+            "user_agent": subscription.user_agent,
+            "expires_at": iso(subscription.expires_at),
+            "delivery": subscription.delivery,
+            "delivered_at": iso(subscription.delivered_at),
+            "acknowledged_etag": subscription.acknowledged_etag,
+            "current": is_current(subscription, package),
+        }
+        for subscription in sorted(notifier.subscriptions(), key=lambda s: (s.resource, s.id))
+    ]
+
+
+def is_current(subscription: Subscription, package: EventPackage) -> bool:
+    """Whether the phone has acknowledged the document in force."""
+    state = package.state(subscription.resource, subscription.accept)
+    return subscription.acknowledged_etag == (state.etag if state is not None else "none")
+
+
+def outcome(event: RevisionApplied | RevisionRejected | None) -> dict[str, Any] | None:
+    """A revision's outcome."""
+    if event is None:
+        return None
+    facts: dict[str, Any] = {
+        "commit": event.revision.commit,
+        "author": event.revision.author,
+        "committed_at": event.revision.committed_at,
+        "message": event.revision.message,
+    }
+    if isinstance(event, RevisionRejected):
+        facts["problems"] = [str(problem) for problem in event.problems]
+    else:
+        facts |= {"added": event.added, "changed": event.changed, "removed": event.removed}
+    return facts
