@@ -33,9 +33,7 @@ class Metrics:
         self.revisions = Counter(
             "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
         )
-        self.position = Gauge(
-            "gitops_profile_log_position", "Position of the last record", registry=registry
-        )
+        self.position = Gauge("gitops_profile_log_position", "Position of the last record", registry=registry)
 
     def exposition(self) -> bytes:
         """The text format."""

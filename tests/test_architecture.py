@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "phone": "sip transport event_packages presentity digest",
     "console": "presentity eventlog sip loader reconcile",
     "server": EVERYTHING,
+    "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
 PURE_ROOMS = {"sip", "digest", "presentity", "loader", "event_packages"}

@@ -29,7 +29,7 @@ class DemoFailed(Exception):
 
 
 def demo() -> None:
-    """Commit a change to a scratch copy of the sample profiles and watch it reach a subscribed phone; then revert it."""
+    """Commit a change to a scratch copy of the sample profiles, watch it reach a subscribed phone, revert it."""
     if shutil.which("git") is None:
         fail("the demo needs git; install it (apt-get install git)")
     sample = _sample()
@@ -64,9 +64,7 @@ async def _demo(sample: Path, scratch: Path) -> None:
     say(f"1. a git repository with the sample profiles: {repository}")
     async with AsyncExitStack() as stack:
         server, port = await stack.enter_async_context(_server(repository, scratch / "state"))
-        say(
-            f"2. a server: gitops-profile serve --repo {repository} --listen udp:127.0.0.1:{port}  (process {server.pid})"
-        )
+        say(f"2. a server, process {server.pid}, on 127.0.0.1:{port}: gitops-profile serve --repo {repository}")
         phones: dict[str, Phone] = {}
         for aor in PHONES:
             settings = SubscriberSettings(f"sip:{aor}", expires=600)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,24 +70,27 @@ async def _run(settings: SubscriberSettings, server: tuple[str, str, int], count
         loop.add_signal_handler(number, stop.set)
     async with open_phone(settings, (host, port), transport) as running:
         watching = loop.create_task(_watch(running, count, output))
-        stopping = loop.create_task(stop.wait())
-        await running.subscribe()
-        refreshing = loop.create_task(running.keep_refreshed()) if settings.expires else None
-        waited = {watching, stopping} | ({refreshing} if refreshing else set())
-        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        while refreshing in done and not watching.done() and not stopping.done():
-            if refreshing is not None and refreshing.exception() is not None:
-                break
-            done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not running.subscriber.ended and settings.expires:
-            await running.subscribe(0)
-        for task in waited:
+        others = [loop.create_task(stop.wait()), loop.create_task(_keep_subscribed(running, settings.expires))]
+        tasks: list[asyncio.Task[Any]] = [watching, *others]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        failed = next((t.exception() for t in tasks if t.done() and not t.cancelled() and t.exception()), None)
+        refused = watching.done() and failed is None and watching.result()
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(*waited, return_exceptions=True)
-        for result in results:
-            if isinstance(result, PhoneError):
-                raise result
-        return watching in done and watching.result()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if failed is not None:
+            raise failed
+        if settings.expires and not running.subscriber.ended:
+            await running.subscribe(0)
+        return refused
+
+
+async def _keep_subscribed(running: Phone, expires: int) -> None:
+    """SUBSCRIBE, and refresh for ever; a fetch has nothing to refresh. Raises PhoneError."""
+    await running.subscribe()
+    if expires:
+        await running.keep_refreshed()
+    await asyncio.Event().wait()  # until the watcher has seen enough
 
 
 async def _watch(running: Phone, count: int | None, output: Format) -> bool:

@@ -31,7 +31,8 @@ def serve(
     """Serve the profiles of a git repository to SIP phones.
 
     Without options: the repository around the current folder, its branch main, its folder profiles, on 127.0.0.1:5060.
-    Prints one line that begins with "ready" once phones can subscribe. SIGTERM or Ctrl-C stops it; subscriptions are kept.
+    Prints one line that begins with "ready" once phones can subscribe. SIGTERM or Ctrl-C stops it and keeps the
+    subscriptions.
     """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,

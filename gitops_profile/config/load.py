@@ -242,8 +242,8 @@ def _leaves(model: type[BaseModel], above: Key = ()) -> Iterator[tuple[str, Fiel
 
 
 def _setting(key: str, info: FieldInfo) -> Setting:
-    adapter: TypeAdapter[object] = TypeAdapter(info.annotation)
-    default = adapter.dump_json(_default_of(key)).decode()
+    annotation: Any = info.annotation
+    default = TypeAdapter(annotation).dump_json(_default_of(key)).decode()
     return Setting(
         key=key,
         flag=SHORT_FLAGS.get(key, "--" + key.replace(".", "-").replace("_", "-")),

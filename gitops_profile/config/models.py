@@ -73,10 +73,10 @@ class SubscriptionSettings(_Section):
 class NotifySettings(_Section):
     """How fast changes go out."""
 
-    rate: Count = Field(default=2000, ge=1, description="NOTIFYs per second, overall")
+    rate: Count = Field(default=20000, ge=1, description="NOTIFYs per second, overall")
     in_flight: Count = Field(default=1000, ge=1, description="unanswered NOTIFYs, overall")
     removed: Literal["end", "empty"] = Field(
-        default="end", description="a removed profile ends its subscriptions, or is told as an empty one"
+        default="empty", description="a removed profile ends its subscriptions, or is told as an empty one"
     )
 
 
@@ -120,6 +120,7 @@ class Config(_Section):
     )
     listen: list[ListenerSetting] = Field(
         default=[Listener("udp", "127.0.0.1", 5060), Listener("tcp", "127.0.0.1", 5060)],
+        json_schema_extra={"default": ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]},  # as it is written
         min_length=1,
         description="SIP listeners, such as udp:0.0.0.0:5060 or tcp:[::]:5060",
     )

@@ -5,7 +5,7 @@ from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
 from .outside import read_log
 from .record import NewRecord, Record
-from .verify import VerifyReport, verify
+from .verification import VerifyReport, verify
 
 __all__ = [
     "EventLog",

@@ -42,12 +42,16 @@ class Journal:
             records.append(NewRecord(stream, type_, version, msgspec.json.encode(data)))
             if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
-        self.position = await self.log.append(records, expected_head=self.position)
+        head = await self.log.append(records, expected_head=self.position)
         keys = []
-        for event in events:
+        for number, event in enumerate(events):
             key = self.table.apply(event)
             if key is not None:
                 keys.append(key)
+            if number % _CHUNK == _CHUNK - 1:
+                await asyncio.sleep(0)
+        # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
+        self.position = head
         return keys
 
     async def save_snapshot(self) -> None:

@@ -59,7 +59,8 @@ class Server:
         self._ready = False
         self._head_seen: str | None = None
         self._last: Outcome | None = None
-        self._retry: asyncio.Task[None] | None = None
+        self._newest: Revision | None = None
+        self._moved = asyncio.Event()
         self._looked = asyncio.Event()
         self.bound: list[str] = []
         self.http: str | None = None
@@ -145,10 +146,10 @@ class Server:
         await self._start_http()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
-            following = tasks.create_task(self._follow())
-            waiting = tasks.create_task(self._announce(serving, on_ready))
+            others = [self._track(), self._follow(), self._announce(serving, on_ready)]
+            running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
-            for task in (serving, following, waiting, *([self._retry] if self._retry else [])):
+            for task in running:
                 task.cancel()
         logger.info("stopped; subscriptions are kept: %d", len(self._notifier))
 
@@ -185,18 +186,32 @@ class Server:
 
     # -- revisions -----------------------------------------------------------------------------------------------
 
-    async def _follow(self) -> None:
-        """Every revision of the ref; one that has to wait is tried again, unless a newer one comes."""
+    async def _track(self) -> None:
+        """Note the newest revision of the ref."""
         async for seen in self._tracker:
-            if self._retry is not None:
-                self._retry.cancel()
-                self._retry = None
             if isinstance(seen, RefGone):
+                self._newest = None
                 self._looked.set()
-                continue
-            self._head_seen = seen.commit
-            if await self._reconcile(seen) is Verdict.UNAVAILABLE:
-                self._retry = asyncio.get_running_loop().create_task(self._try_again(seen))
+            else:
+                self._newest, self._head_seen = seen, seen.commit
+                self._moved.set()
+
+    async def _follow(self) -> None:
+        """Reconcile the newest revision; one that has to wait is tried again, unless a newer one comes first."""
+        tries = 0
+        while True:
+            pause = RETRY[min(tries, len(RETRY)) - 1] if tries else None
+            try:
+                async with asyncio.timeout(pause):
+                    await self._moved.wait()
+                tries = 0
+            except TimeoutError:
+                pass  # time for another try of the same revision
+            self._moved.clear()
+            if self._newest is not None and await self._reconcile(self._newest) is Verdict.UNAVAILABLE:
+                tries += 1
+            else:
+                tries = 0
 
     async def _reconcile(self, revision: Revision) -> Verdict:
         outcome = await self._reconciler.reconcile(revision)
@@ -206,12 +221,6 @@ class Server:
             self._looked.set()
         await self._journal.save_snapshot()
         return outcome.verdict
-
-    async def _try_again(self, revision: Revision) -> None:
-        for pause in (*RETRY, *([RETRY[-1]] * 10_000)):
-            await asyncio.sleep(pause)
-            if await self._reconcile(revision) is not Verdict.UNAVAILABLE:
-                return
 
     async def _is_ancestor(self, old: str, new: str) -> bool:
         return await asyncio.to_thread(self._repository.is_ancestor, old, new)

@@ -285,9 +285,13 @@ class Notifier:
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
         """The event state of these resources may be another one: tell those who do not have it (invariant I3)."""
         for resource in resources:
-            for subscription in list(self._by_resource.get(resource, {}).values()):
+            for subscription in self._by_resource.get(resource, {}).values():
                 subscription.retry_at = 0.0
-                self._consider(subscription, now)
+                if subscription.in_flight is None and not subscription.queued:
+                    # Only queued: whether it is owed a NOTIFY is decided when its turn comes, so that a change of
+                    # everything does not hold up the loop (invariant I8).
+                    subscription.queued = True
+                    self._pacing.append(subscription)
         self._drain(now)
 
     def _consider(self, subscription: Subscription, now: float) -> None:
