@@ -1,9 +1,10 @@
 """The ua-profile event package: which profile is meant, and what of it a subscriber may see (RFC 6080)."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from gitops_profile.presentity import InvalidKey, PresentityTable, ProfileDocument, ProfileKey, ProfileType
-from gitops_profile.sip import EventState, SubscriptionRefused
+from gitops_profile.sip import EventState, Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
 from .media import accepted
@@ -17,11 +18,13 @@ class UAProfile:
 
     name = "ua-profile"
 
-    def __init__(self, table: PresentityTable) -> None:
+    def __init__(self, table: PresentityTable, serves: Callable[[str, bool], bool]) -> None:
+        """`serves(domain, loopback)` says whether a domain is served to whom reaches us by a loopback address, or not."""
         self._table = table
+        self._serves = serves
         self._rendered: dict[ProfileKey, tuple[ProfileDocument, EventState]] = {}
 
-    def resource(self, request: Request, event: EventHeader) -> str:
+    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
         """The key of the profile that an initial SUBSCRIBE asks for; raises SubscriptionRefused.
 
         404 for a profile type that is not served, 403 for whoever is not provisioned (RFC 6080 §6.6, §9.3). Without
@@ -34,7 +37,7 @@ class UAProfile:
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
         for key in candidates:
-            if key in self._table:
+            if key in self._table and self._serves(key.domain, flow.is_loopback):
                 return str(key)
         raise SubscriptionRefused(403, "Not provisioned")
 

@@ -100,7 +100,7 @@ class Server:
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._check_ref()
-        self._package = UAProfile(self._journal.table)
+        self._package = UAProfile(self._journal.table, self._serves)
         self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
         self._endpoint = SIPEndpoint(self._notifier, self._store, self._sip_event)
         self._stack.push_async_callback(self._endpoint.close)
@@ -114,6 +114,10 @@ class Server:
             RefTracker, location, config.repository.ref, poll=config.repository.poll
         )
         self._stack.push_async_callback(self._tracker.close)
+
+    def _serves(self, domain: str, loopback: bool) -> bool:
+        """A domain that is not listed is served on loopback listeners only (design.md section 10)."""
+        return self._config.auth_for(domain, loopback) == "none"
 
     async def _check_ref(self) -> None:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from .flow import Flow
 from .syntax import EventHeader, Request
 
 
@@ -37,8 +38,8 @@ class EventPackage(Protocol):
     def name(self) -> str:
         """The package name, compared byte by byte (RFC 6665 §8.2.1)."""
 
-    def resource(self, request: Request, event: EventHeader) -> str:
-        """What an initial SUBSCRIBE asks for; raises SubscriptionRefused."""
+    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
+        """What an initial SUBSCRIBE that came by `flow` asks for; raises SubscriptionRefused."""
 
     def accepts(self, resource: str, accept: str | None) -> bool:
         """Whether the Accept value allows the resource's content type; None is an absent header."""

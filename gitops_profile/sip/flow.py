@@ -22,6 +22,11 @@ class Flow:
         """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
         return self.transport != "udp"
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the peer reached us by an address that only this machine has."""
+        return self.local[0].startswith("127.") or self.local[0] == "::1"
+
     def __str__(self) -> str:
         return f"{self.transport}|{host_port(self.local)}|{host_port(self.remote)}"
 

@@ -199,7 +199,7 @@ class Notifier:
             contact = contact_of(request)
             event = event_of(request, self._package)
             accept = accept_of(request)
-            resource = resource_of(request, event, accept, self._package)
+            resource = resource_of(request, event, accept, flow, self._package)
             expires = self._settings.durations.grant(request)
             self._check_bounds(flow)
             dialog = Dialog.from_request(request, contact, self._new_token())

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from .event_package import EventPackage, SubscriptionRefused
+from .flow import Flow
 from .syntax import URI, EventHeader, Request, SIPSyntaxError
 
 ALLOW = "SUBSCRIBE, OPTIONS, CANCEL, ACK"
@@ -84,10 +85,10 @@ def accept_of(request: Request) -> str | None:
     return ", ".join(value for value in request.headers.all("accept") if value) or None
 
 
-def resource_of(request: Request, event: EventHeader, accept: str | None, package: EventPackage) -> str:
+def resource_of(request: Request, event: EventHeader, accept: str | None, flow: Flow, package: EventPackage) -> str:
     """What an initial SUBSCRIBE asks for, and may have; raises Refused."""
     try:
-        resource = package.resource(request, event)
+        resource = package.resource(request, event, flow)
     except SubscriptionRefused as refused:
         raise Refused(refused.status, refused.reason) from refused
     if not package.accepts(resource, accept):

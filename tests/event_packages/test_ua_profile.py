@@ -12,7 +12,7 @@ from gitops_profile.presentity import (
     RevisionApplied,
     RevisionStamp,
 )
-from gitops_profile.sip import SubscriptionRefused
+from gitops_profile.sip import Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request
 
 STAMP = RevisionStamp("a" * 40, "A", "C", "2026-01-01T00:00:00Z", "m")
@@ -32,8 +32,16 @@ def table() -> PresentityTable:
     return result
 
 
-def ask(uri: str, event: str = "ua-profile") -> str:
-    return UAProfile(table()).resource(Request("SUBSCRIBE", uri), EventHeader.parse(event))
+LOOPBACK = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 5062))
+OUTSIDE = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5062))
+
+
+def package(of: PresentityTable | None = None) -> UAProfile:
+    return UAProfile(of or table(), lambda domain, loopback: loopback)
+
+
+def ask(uri: str, event: str = "ua-profile", flow: Flow = LOOPBACK) -> str:
+    return package().resource(Request("SUBSCRIBE", uri), EventHeader.parse(event), flow)
 
 
 @pytest.mark.parametrize(
@@ -77,28 +85,34 @@ def test_requests_that_are_refused(uri: str, event: str, status: int) -> None:
     assert refused.value.status == status
 
 
+def test_a_domain_that_is_not_served_there_looks_like_one_that_is_not_known() -> None:
+    with pytest.raises(SubscriptionRefused) as refused:
+        ask("sip:alice@example.com", flow=OUTSIDE)
+    assert (refused.value.status, refused.value.reason) == (403, "Not provisioned")
+
+
 def test_before_the_first_revision_everybody_is_told_to_come_back() -> None:
     with pytest.raises(SubscriptionRefused) as refused:
-        UAProfile(PresentityTable()).resource(Request("SUBSCRIBE", "sip:a@b"), EventHeader.parse("ua-profile"))
+        package(PresentityTable()).resource(Request("SUBSCRIBE", "sip:a@b"), EventHeader.parse("ua-profile"), LOOPBACK)
     assert refused.value.status == 503
 
 
 def test_a_document_is_rendered_once_for_all() -> None:
-    package = UAProfile(table())
-    first, again = package.state(str(ALICE), None), package.state(str(ALICE), "text/xml")
+    profiles = package()
+    first, again = profiles.state(str(ALICE), None), profiles.state(str(ALICE), "text/xml")
     assert first is again and first is not None
     assert first.content.endswith(b"\r\n\r\n" + str(ALICE).encode()) and first.event_parameters == ";effective-by=5"
 
 
 def test_a_sensitive_document_never_travels_in_the_clear() -> None:
-    state = UAProfile(table()).state(str(SECRET), None)
+    state = package().state(str(SECRET), None)
     assert state is not None and b"s3cret" not in state.content and state.withheld is not None
 
 
 def test_a_type_that_is_not_accepted_is_not_sent() -> None:
-    package = UAProfile(table())
-    assert not package.accepts(str(ALICE), "image/png")
-    state = package.state(str(ALICE), "image/png")
+    profiles = package()
+    assert not profiles.accepts(str(ALICE), "image/png")
+    state = profiles.state(str(ALICE), "image/png")
     assert state is not None and state.body_size == 0 and state.withheld is not None
 
 

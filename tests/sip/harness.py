@@ -29,7 +29,7 @@ class FakePackage:
     name: str = "ua-profile"
     rendered: int = 0
 
-    def resource(self, request: Request, event: EventHeader) -> str:
+    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
         user = request.uri.partition(":")[2].partition("@")[0]
         if user not in self.documents:
             raise SubscriptionRefused(403, "Not provisioned")
