@@ -19,7 +19,7 @@ class UAProfile:
     name = "ua-profile"
 
     def __init__(self, table: PresentityTable, serves: Callable[[str, bool], bool]) -> None:
-        """`serves(domain, loopback)` says whether a domain is served to whom reaches us by a loopback address, or not."""
+        """`serves(domain, loopback)`: whether a domain is served to peers that reach us by loopback, or not."""
         self._table = table
         self._serves = serves
         self._rendered: dict[ProfileKey, tuple[ProfileDocument, EventState]] = {}

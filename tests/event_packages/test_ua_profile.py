@@ -37,7 +37,7 @@ OUTSIDE = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5062))
 
 
 def package(of: PresentityTable | None = None) -> UAProfile:
-    return UAProfile(of or table(), lambda domain, loopback: loopback)
+    return UAProfile(table() if of is None else of, lambda domain, loopback: loopback)
 
 
 def ask(uri: str, event: str = "ua-profile", flow: Flow = LOOPBACK) -> str:

@@ -140,11 +140,11 @@ class Phone:
         self.contact = f"<sip:{user}@192.0.2.9:5062>"
         self.notifies: list[Request] = []
 
-    def build(self, expires: int | None = 600, *, method: str = "SUBSCRIBE", **fields: str | None) -> bytes:
-        """A SUBSCRIBE; keyword `Event=None` leaves the field out, `_uri` is the Request-URI."""
+    def build(self, expires: int | None = 600, method: str = "SUBSCRIBE", **fields: str | None) -> bytes:
+        """A SUBSCRIBE; keyword `Event=None` leaves the field out, `_` in a name stands for `-`."""
         self.cseq += 1
         tag = f";tag={self.to_tag}" if self.to_tag else ""
-        uri = fields.pop("_uri", None) or self.target
+        uri = self.target
         values: dict[str, str | None] = {
             "Via": f"SIP/2.0/{self.flow.transport.upper()} 192.0.2.9:5062;branch=z9hG4bK-{self.call_id}-{self.cseq};rport",
             "Max-Forwards": "70",
@@ -187,7 +187,7 @@ class Phone:
         self, expires: int | None = 600, answer: int | None = 200, **fields: str | None
     ) -> list[Request | Response]:
         """SUBSCRIBE and what follows."""
-        return self.send(self.build(expires, **fields), answer)
+        return self.send(self.build(expires, "SUBSCRIBE", **fields), answer)
 
     @staticmethod
     def answer(notify: Request, status: int = 200, retry_after: int | None = None) -> bytes:

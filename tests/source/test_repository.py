@@ -48,6 +48,7 @@ def test_says_what_changed_with_renames_as_removal_and_addition(work: Git) -> No
     work("mv", "profiles/sub/b.xml", "profiles/c.xml")
     second = work.commit({"profiles/a.yaml": "a: 2\n", "README": "y", "profiles/äö\n.xml": "<u/>"})
     repository = opened(work)
+    changes = repository.changes(second, second, "profiles")
     for _ in range(2):  # the running process answers again and again
         changes = repository.changes(first, second, "profiles")
         assert sorted(f.path for f in changes.changed) == ["a.yaml", "c.xml", "äö\n.xml"]

@@ -116,6 +116,7 @@ class SIPp:
         """Wait until so many NOTIFYs have come and been answered."""
 
         def answered() -> bool:
+            assert self.process.poll() in (None, 0), self.output()
             sent = {m.cseq for m in read_trace(self.trace) if not m.received and m.start == "SIP/2.0 200 OK"}
             came = [m.cseq for m in self.notifies()]
             return len(came) >= count and sent.issuperset(came)
@@ -126,8 +127,12 @@ class SIPp:
     def finish(self) -> list[Message]:
         """Wait for its end, which must be a good one; the NOTIFYs."""
         status = self.process.wait(PATIENCE)
-        assert status == 0, self._output.read_text(errors="replace")[-3000:]
+        assert status == 0, self.output()
         return self.notifies()
+
+    def output(self) -> str:
+        """The end of what sipp says, with its errors."""
+        return self._output.read_text(errors="replace")[-3000:]
 
     def close(self) -> None:
         if self.process.poll() is None:
