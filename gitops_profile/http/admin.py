@@ -1,75 +1,159 @@
-"""The admin socket: a Unix socket in the state folder, for this user only."""
+"""The admin socket: how the command line talks to a running server, and to nobody else's.
 
+A Unix socket in the state folder that only its owner may open; `POST /v1/<name>` with the parameters as a JSON object,
+answered with `{"result": …}` or `{"error": "…"}`.
+"""
+
+import asyncio
+import errno
+import json
+import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
+from .listener import HTTPLimits, HTTPListener
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PATH = 100
+"""Bytes; the kernel takes 107 (unix(7))."""
+
+LIMITS = HTTPLimits(connections=100, body_bytes=1 << 20)
+
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
-
-
-class AdminUnavailable(Exception):
-    """No server answers on the socket; the message says what to do."""
+"""Takes parameters and returns data for JSON. An AdminError it raises is the caller's answer."""
 
 
 class AdminError(Exception):
-    """The server refused a request; raised by handlers, and again at the other end."""
+    """The server was asked for something it does not do; the message says why, for the person who asked."""
 
 
-def _short(path: Path) -> str:
-    """The path in a form that fits the 108 bytes of a socket address."""
-    text = str(path)
-    return text if len(os.fsencode(text)) < 100 else os.path.relpath(text)
+class AdminUnavailable(Exception):
+    """No server answers; the message says what to do."""
 
 
 class AdminServer:
-    """Serves named requests; `POST /v1/NAME` with a JSON object gives JSON back."""
+    """Handlers by name on a Unix socket. Whoever opens it holds the state folder's lock."""
 
     def __init__(self, path: Path, handlers: Mapping[str, Handler]) -> None:
         self._path = path
-        self._handlers = handlers
-        app = web.Application(client_max_size=1 << 20)
-        app.router.add_post("/v1/{name}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._handlers = dict(handlers)
+        self._listener = HTTPListener([web.post("/v1/{name}", self._answer)], LIMITS)
+        self._inode = 0
 
     async def start(self) -> None:
-        """Listen; the state folder's lock guarantees that an old socket is nobody's."""
-        self._path.unlink(missing_ok=True)
-        await self._runner.setup()
-        before = os.umask(0o177)
+        """Bind the socket in place of what a killed server left behind. Raises OSError."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            await web.UnixSite(self._runner, _short(self._path)).start()
-        finally:
-            os.umask(before)
+            self._inode = await asyncio.to_thread(_bind, sock, self._path)
+        except BaseException:
+            sock.close()
+            raise
+        await self._listener.listen_on(sock)
 
     async def close(self) -> None:
-        """Stop and remove the socket."""
-        await self._runner.cleanup()
-        self._path.unlink(missing_ok=True)
+        """Finish what is being answered and remove the socket."""
+        await self._listener.close()
+        await asyncio.to_thread(_remove, self._path, self._inode)
 
     async def _answer(self, request: web.Request) -> web.Response:
         handler = self._handlers.get(request.match_info["name"])
         if handler is None:
-            return web.json_response({"error": "this server does not know the request; is it older?"}, status=404)
+            return _error(404, f"the server knows no {request.match_info['name']}: is it of another version?")
         try:
-            return web.json_response(await handler(await request.json()))
+            params = json.loads(await request.text() or "{}")
+        except ValueError:
+            return _error(400, "the parameters are not JSON")
+        if not isinstance(params, dict):
+            return _error(400, "the parameters are not a JSON object")
+        try:
+            result = await handler(params)
         except AdminError as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return _error(400, str(error))
+        except Exception:
+            logger.exception("admin request failed name=%s", request.match_info["name"])
+            return _error(500, "the server failed to answer; its log says why")
+        return web.json_response({"result": result})
 
 
-async def call_admin(path: Path, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
-    """Ask a running server; raises AdminUnavailable, AdminError."""
-    connector = aiohttp.UnixConnector(_short(path))
+async def call_admin(socket_path: Path, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
+    """Ask the server whose socket this is; its result.
+
+    Raises AdminUnavailable when no server answers there, AdminError with the server's reason when it refuses.
+    """
     try:
-        async with aiohttp.ClientSession(connector=connector) as session:
-            async with session.post(f"http://admin/v1/{name}", json=dict(parameters or {})) as response:
-                data = await response.json()
-                if response.status != 200:
-                    raise AdminError(data.get("error", response.reason))
-                return data
-    except (aiohttp.ClientError, OSError) as error:
-        hint = "start one with: gitops-profile serve (or name its folder with --state)"
-        raise AdminUnavailable(f"no server is running on the state folder {path.parent}; {hint}") from error
+        with short_path(socket_path) as path:
+            async with (
+                aiohttp.ClientSession(
+                    connector=aiohttp.UnixConnector(path), timeout=aiohttp.ClientTimeout(total=None)
+                ) as session,
+                session.post(f"http://localhost/v1/{name}", json=dict(parameters or {})) as response,
+            ):
+                status, body = response.status, await response.read()
+    except aiohttp.ClientConnectorError as error:
+        raise AdminUnavailable(_no_server(socket_path, error.os_error)) from error
+    except aiohttp.ClientError as error:
+        raise AdminUnavailable(f"the server on {socket_path} stopped before it answered: look at its log") from error
+    except OSError as error:  # the folder, while the path was made short
+        raise AdminUnavailable(_no_server(socket_path, error)) from error
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise AdminUnavailable(f"what answers on {socket_path} is no gitops-profile server") from error
+    if status != 200:
+        raise AdminError(str(answer.get("error", f"status {status}")))
+    return answer["result"]
+
+
+@contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """A name for `path` that fits into a socket address, however deep the folder lies; good inside the `with`.
+
+    Raises OSError when the folder is not there.
+    """
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _bind(sock: socket.socket, path: Path) -> int:
+    """Bind with mode 0600 and return the socket file's inode. Nobody can connect before the listen() that follows."""
+    if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+        raise FileExistsError(errno.EEXIST, "is in the way of the admin socket: move it away", str(path))
+    path.unlink(missing_ok=True)
+    with short_path(path) as name:
+        sock.bind(name)
+    path.chmod(0o600)
+    return path.stat().st_ino
+
+
+def _remove(path: Path, inode: int) -> None:
+    """Remove our socket file, unless another server's is there by now."""
+    try:
+        if path.stat().st_ino == inode:
+            path.unlink()
+    except FileNotFoundError:
+        logger.debug("the admin socket was gone already path=%s", path)
+
+
+def _no_server(path: Path, error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"the server on {path} belongs to another user: ask as that user"
+    return f"no server is running on {path}; start one with gitops-profile serve"
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"error": message}, status=status)

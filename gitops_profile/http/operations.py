@@ -1,36 +1,46 @@
-"""/healthz and /metrics."""
+"""What is asked about a running server: is it ready (/healthz), and what has it counted (/metrics)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiohttp import web
 
+from .listener import HTTPLimits, HTTPListener
+
+Health = Callable[[], tuple[bool, dict[str, Any]]]
+"""Whether phones are served, and facts for JSON. No names of users or devices in them: anyone may ask."""
+
+EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
+
 
 class OperationsServer:
-    """The HTTP listener for those who watch the server."""
+    """The HTTP listener for those who watch the server, and for whatever else is served beside it."""
 
-    def __init__(self, health: Callable[[], tuple[bool, dict[str, Any]]], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        health: Health,
+        metrics: Callable[[], bytes],
+        routes: Iterable[web.RouteDef] = (),
+        limits: HTTPLimits | None = None,
+    ) -> None:
         self._health = health
         self._metrics = metrics
-        app = web.Application(client_max_size=1 << 16)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/metrics", self._exposition)
-        self._runner = web.AppRunner(app, access_log=None)
+        own = [web.get("/healthz", self._healthz), web.get("/metrics", self._exposition)]
+        self._listener = HTTPListener([*own, *routes], limits)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that was bound. Raises OSError."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        address: tuple[str, int] = self._runner.addresses[0][:2]
-        return address[1]
+        _, bound = await self._listener.listen(host, port)
+        return bound
 
     async def close(self) -> None:
-        """Stop."""
-        await self._runner.cleanup()
+        """Let requests under way finish for a moment, then stop."""
+        await self._listener.close()
 
     async def _healthz(self, request: web.Request) -> web.Response:
         well, facts = self._health()
-        return web.json_response(facts, status=200 if well else 503)
+        return web.json_response(facts, status=200 if well else 503, headers={"Cache-Control": "no-store"})
 
     async def _exposition(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return web.Response(body=self._metrics(), headers={"Content-Type": EXPOSITION, "Cache-Control": "no-store"})

@@ -1,18 +1,22 @@
 """Append and replay of the event log beside a raw write + fdatasync of the same bytes.
 
-Run it with `python -m tests.bench.bench_eventlog`; BENCH_DIR says on which disk.
+Run it with `python tests/bench/bench_eventlog.py [--smoke]`; BENCH_DIR says on which disk.
 
 Each row: what, events/s, MB/s, and how the time compares with the raw write measured in the same run (1.0 = as fast).
 """
 
+import argparse
 import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.eventlog import FileEventLog, NewRecord
 
@@ -55,8 +59,8 @@ async def median(action: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(times)
 
 
-async def measure(folder: Path) -> None:
-    records = batch_of(BATCH)
+async def measure(folder: Path, batch: int) -> None:
+    records = batch_of(batch)
     log = await FileEventLog.open(folder / "log", segment_bytes=16 * 1024 * 1024)
     append = await median(lambda: log.append(records))
     size = sum(path.stat().st_size for path in (folder / "log").glob("*.jsonl")) // REPEATS
@@ -79,15 +83,15 @@ async def measure(folder: Path) -> None:
     print("| --- | --- | --- | --- |")
 
     def row(name: str, count: int, seconds: float, base: float) -> None:
-        megabytes = size * count / BATCH / 1e6
+        megabytes = size * count / batch / 1e6
         print(f"| {name} | {count / seconds:,.0f} | {megabytes / seconds:.0f} | {base / seconds:.2f} |")
 
-    row(f"raw write + fdatasync, {size / 1e6:.1f} MB", BATCH, raw, raw)
-    row(f"append, one batch of {BATCH:,}", BATCH, append, raw)
-    row(f"append, {BATCH:,} batches of 1 at once", BATCH, await median(singles), raw)
-    base = raw_write(folder, os.urandom(size // BATCH), repeats=100)
+    row(f"raw write + fdatasync, {size / 1e6:.1f} MB", batch, raw, raw)
+    row(f"append, one batch of {batch:,}", batch, append, raw)
+    row(f"append, {batch:,} batches of 1 at once", batch, await median(singles), raw)
+    base = raw_write(folder, os.urandom(size // batch), repeats=100)
     row("append, one after the other", 100, await median(one_by_one), base * 100)
-    row("replay", log.head, await median(replay), raw * log.head / BATCH)
+    row("replay", log.head, await median(replay), raw * log.head / batch)
     await log.close()
     for name, snapshot in (
         ("opening, every record checked", False),
@@ -99,10 +103,17 @@ async def measure(folder: Path) -> None:
             await log.close()
         started = time.perf_counter()
         log = await FileEventLog.open(folder / "log", segment_bytes=16 * 1024 * 1024)
-        row(name, log.head, time.perf_counter() - started, raw * log.head / BATCH)
+        row(name, log.head, time.perf_counter() - started, raw * log.head / batch)
         await log.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="few records: does it run at all")
+    batch = 500 if parser.parse_args().smoke else BATCH
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
-        asyncio.run(measure(Path(name)))
+        asyncio.run(measure(Path(name), batch))
+
+
+if __name__ == "__main__":
+    main()

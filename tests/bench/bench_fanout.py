@@ -44,9 +44,8 @@ async def sip(phones: Phones, folder: Path) -> Figures:
         store = SubscriptionStore.open(folder / "subscriptions.sqlite")
         store.start(asyncio.get_running_loop())
         table = table_of(1)
-        endpoint = SIPEndpoint(
-            Notifier(UAProfile(table), NotifierSettings(), lambda: secrets.token_hex(8)), store, count
-        )
+        package = UAProfile(table, lambda domain, loopback: loopback)
+        endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
         (bound,) = await endpoint.listen([ListenAddress.parse("udp:127.0.0.1:0")])
         pipe.send(int(bound.rpartition(":")[2]))
         async with asyncio.timeout(120):

@@ -8,6 +8,7 @@ event loop that computes without pause, as under a SUBSCRIBE storm: the writer t
 import argparse
 import asyncio
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import SubscriptionStore, database

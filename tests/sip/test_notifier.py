@@ -433,3 +433,29 @@ def test_pacing_keeps_in_flight_bounded_and_silent_phones_give_up_their_place() 
     lab.run_until(start + 0.6)
     first = {data for at, data, _ in lab.sent if b"<b/>" in data}
     assert len(first) == 4
+
+
+@pytest.mark.parametrize(("expires", "state"), [(600, "active;expires=600"), (0, "terminated;reason=timeout")])
+def test_a_subscribe_is_answered_at_once_even_while_its_phone_waits_in_the_queue(expires: int, state: str) -> None:
+    lab = Lab(NotifierSettings(notify_in_flight=1))
+    first, second = Phone(lab, call_id="c1"), Phone(lab, call_id="c2")
+    first.subscribe()
+    second.subscribe()
+    told = lab.change("alice", b"<b/>")
+    assert len(told) == 1
+    waiting = second if b"c1" in told[0] else first
+    assert statuses(waiting.subscribe(expires)) == [200, "NOTIFY"]
+    assert waiting.notifies[-1].headers.get("subscription-state") == state
+    assert waiting.notifies[-1].body == b"<b/>"
+    (first if waiting is second else second).take(told)
+    lab.run_until(lab.now + 5)
+    assert len(waiting.notifies) == 2  # and not once more when its turn comes
+
+
+def test_hundred_refreshes_leave_one_deadline() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    for _ in range(100):
+        phone.subscribe()
+        lab.now += 40
+    assert len(lab.notifier._delivery._heap) <= 2

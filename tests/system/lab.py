@@ -240,6 +240,12 @@ class Lab:
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
+    def events(self) -> list[dict[str, Any]]:
+        """The event log as `events -o json` prints it."""
+        done = self.run("events", "--state", str(self.server.state), "-o", "json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def close(self) -> None:
         for phone in self._phones:
             phone.close()

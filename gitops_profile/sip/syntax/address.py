@@ -7,9 +7,9 @@ from .errors import SIPSyntaxError
 from .grammar import parse_parameters
 
 _NAME_ADDR = re.compile(
-    r"""\s*(?P<display>"(?:[^"\\]|\\.)*"|[^"<>,;:]*?)\s*<(?P<uri>[^<>\s]+)>(?P<parameters>.*)""", re.DOTALL
-)
-_ADDR_SPEC = re.compile(r"""\s*(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?]+)\s*(?P<parameters>(?:;.*)?)""", re.DOTALL)
+    r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s]++)>(?P<parameters>.*)""", re.DOTALL
+)  # possessive: no value of 64 KiB may cost more than one pass
+_ADDR_SPEC = re.compile(r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,11 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Raises SIPSyntaxError."""
+        text = text.strip()
         match = _NAME_ADDR.fullmatch(text) or _ADDR_SPEC.fullmatch(text)
         if match is None:
             raise SIPSyntaxError("malformed address")
-        display = match["display"] if "display" in match.re.groupindex else ""
+        display = match["display"].rstrip() if "display" in match.re.groupindex else ""
         return cls(display, match["uri"], parse_parameters(match["parameters"].strip()))
 
     @property

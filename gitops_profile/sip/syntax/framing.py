@@ -43,17 +43,24 @@ class MessageReader:
     def _skip_line_ends(self) -> int:
         """Line ends before a start line: a double CRLF is a ping, a single one is not (RFC 5626 §4.4.1)."""
         pings = 0
-        while self._buffer.startswith(b"\r\n\r\n"):
-            del self._buffer[:4]
-            pings += 1
-        if self._buffer.startswith((b"\r\n", b"\n")) and len(self._buffer) > 3:
-            del self._buffer[: len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))]
-        return pings
+        buffer = self._buffer
+        while True:
+            if buffer.startswith(b"\r\n\r\n"):
+                del buffer[:4]
+                pings += 1
+            elif buffer.startswith(b"\n"):
+                del buffer[:1]
+            elif buffer.startswith(b"\r\n") and buffer not in (b"\r\n", b"\r\n\r"):
+                del buffer[:2]  # what follows shows that it is no ping
+            else:
+                return pings
 
     def _next(self) -> bytes | None:
         buffer = self._buffer
-        if len(buffer) < self._needed or not buffer or buffer.startswith((b"\r", b"\n")):
+        if len(buffer) < self._needed or not buffer or buffer in (b"\r", b"\r\n", b"\r\n\r"):
             return None
+        if buffer.startswith(b"\r"):
+            raise SIPSyntaxError("a message begins with a carriage return")
         end = _END.search(buffer, max(0, self._scanned - 3))
         if end is None:
             self._scanned = len(buffer)

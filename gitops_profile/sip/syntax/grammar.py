@@ -22,7 +22,8 @@ def split_commas(value: str) -> list[str]:
     if "," not in value:
         return [value.strip()]
     items, current = [], ""
-    for piece in _PIECES.findall(value):
+    for match in _PIECES.finditer(value):  # not findall: the first unbalanced mark ends it, or each would scan it all
+        piece = match[0]
         if piece == ",":
             items.append(current.strip())
             current = ""

@@ -18,10 +18,10 @@ MAX_CSEQ = 2**32 - 1
 _END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_CSEQ = re.compile(r"(\d{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?", re.IGNORECASE)
+_CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE)
 _BAD_URI = re.compile(r"[\s<>\x00-\x1f\x7f]")
-_VERSION = re.compile(r"SIP/\d+\.\d+", re.IGNORECASE)
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 _ONCE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "event", "expires", "content-type")
 
 
@@ -167,7 +167,7 @@ def content_length(headers: Headers) -> int | None:
     values = headers.all("content-length")
     if not values:
         return None
-    if len(values) > 1 or not re.fullmatch(r"\d{1,9}", values[0]):
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
         raise SIPSyntaxError("bad Content-Length")
     return int(values[0])
 

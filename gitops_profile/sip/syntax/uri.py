@@ -7,7 +7,7 @@ from .errors import SIPSyntaxError
 from .grammar import HOST, parse_parameters, unescape
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_HOST_PORT = re.compile(rf"({HOST})(?::(\d{{1,5}})\.?)?(?=[;?]|$)")
+_HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}})\.?)?(?=[;?]|$)")
 # A user part may hold what the grammar forbids (`MAC=…`, phones.md 3), but nothing that ends a URI or a header.
 _BAD_USER = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 MAX_PORT = 65535

@@ -8,8 +8,8 @@ from .grammar import HOST, parse_parameters
 
 _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+)\s+"
-    rf"(?P<host>{HOST})\s*(?::\s*(?P<port>\d{{1,5}})\.?)?\s*(?P<parameters>(?:;.*)?)",
-    re.IGNORECASE | re.DOTALL,
+    rf"(?P<host>{HOST})\s*+(?::\s*+(?P<port>[0-9]{{1,5}})\.?)?\s*+(?P<parameters>(?:;.*)?)",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
@@ -53,7 +53,7 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     wants_rport = "rport" in via.parameters
     if via.host.strip("[]") == host.lower() and not wants_rport:
         return text
-    text = re.sub(r"\s*;\s*received\s*=\s*[^;\s]*", "", text, flags=re.IGNORECASE)
+    text = re.sub(r";\s*received\s*=\s*[^;\s]*", "", text, flags=re.IGNORECASE)
     if wants_rport:
         text = re.sub(r"(;\s*rport)(?:\s*=\s*[^;\s]*)?(?=\s*(?:;|$))", rf"\g<1>={port}", text, flags=re.IGNORECASE)
     return f"{text};received={host}"

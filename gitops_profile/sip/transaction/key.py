@@ -10,11 +10,11 @@ def server_key(request: Request) -> TransactionKey:
     """The key of a request's transaction; an ACK belongs to its INVITE's.
 
     Without the magic cookie, or with nothing after it (RFC 4475 §3.2.1), the elements of RFC 2543 decide: Snom phones
-    send no branch at all.
+    send no branch at all. The method comes last in either form.
     """
     method = "INVITE" if request.method == "ACK" else request.method
     branch = request.via.branch
     if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return branch, request.via.host, str(request.via.sent_by[1]), method
     to_tag = "" if request.method == "ACK" else request.to.tag or ""
-    return request.uri, to_tag, request.from_.tag or "", request.call_id, str(request.cseq), method, request.vias[0]
+    return request.uri, to_tag, request.from_.tag or "", request.call_id, str(request.cseq), request.vias[0], method

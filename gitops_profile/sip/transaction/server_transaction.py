@@ -31,4 +31,4 @@ class ServerTransaction:
     @property
     def is_invite(self) -> bool:
         """Whether this is an INVITE transaction, whose final response is repeated until its ACK."""
-        return "INVITE" in self.key
+        return self.key[-1] == "INVITE"

@@ -1,0 +1,145 @@
+"""The aiohttp application on its sockets. Every bound has an answer: a closed connection, 413, 431 (invariant I9)."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+logger = logging.getLogger(__name__)
+
+
+class _NoPeersBytes(logging.Filter):
+    """Keeps quiet about requests that are no HTTP: they got their 400, and the text would quote credentials (I7)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_aiohttp_logger = logging.getLogger(f"{__name__}.aiohttp")
+_aiohttp_logger.addFilter(_NoPeersBytes())
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPLimits:
+    """Bounds of one listener."""
+
+    connections: int = 1000
+    """More are closed at once: a phone comes back, a full table of descriptors stops SIP too."""
+    head_seconds: float = 10.0
+    """For the first request's headers to come, so that idle connections cannot hold all places."""
+    keepalive_seconds: float = 30.0
+    body_bytes: int = 65536
+    shutdown_seconds: float = 2.0
+    """For requests under way to finish at close."""
+
+
+class HTTPListener:
+    """Routes, served on any number of sockets."""
+
+    def __init__(self, routes: Iterable[web.RouteDef], limits: HTTPLimits | None = None) -> None:
+        self._limits = limits or HTTPLimits()
+        application = web.Application(client_max_size=self._limits.body_bytes, middlewares=[self._note_request])
+        application.add_routes(routes)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=_aiohttp_logger,
+            keepalive_timeout=self._limits.keepalive_seconds,
+            shutdown_timeout=self._limits.shutdown_seconds,
+        )
+        self._servers: list[asyncio.Server] = []
+        self._heard: set[object] = set()
+        """Connections that have sent a request."""
+        self._silent_since: dict[object, float] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._full = False
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Bind an IP address; the address and port that were bound (port 0: the kernel's choice).
+
+        Raises OSError.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        await self.listen_on(sock)
+        name, number = sock.getsockname()[:2]
+        return name, number
+
+    async def listen_on(self, sock: socket.socket) -> None:
+        """Serve a bound stream socket, TCP or Unix, which is the listener's from here on."""
+        loop = asyncio.get_running_loop()
+        if self._runner.server is None:
+            await self._runner.setup()
+            self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
+        sock.setblocking(False)
+        if sock.family == socket.AF_UNIX:
+            server = await loop.create_unix_server(self._connection, sock=sock)
+        else:
+            server = await loop.create_server(self._connection, sock=sock)
+        self._servers.append(server)
+
+    async def close(self) -> None:
+        """Let requests under way finish for a moment, then close everything."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for server in self._servers:
+            server.close()
+        await self._runner.cleanup()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        assert server is not None
+        if len(server.connections) < self._limits.connections:
+            return server()
+        if not self._full:
+            self._full = True
+            logger.warning("http connections refused at=%d", self._limits.connections)
+        return _Refusal()
+
+    @web.middleware
+    async def _note_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if len(self._heard) > 2 * self._limits.connections:
+            self._forget_closed()
+        self._heard.add(request.protocol)
+        return await handler(request)
+
+    def _forget_closed(self) -> list[web.RequestHandler]:
+        """The connections that are open; those that are not are heard of no more."""
+        server = self._runner.server
+        connections = server.connections if server is not None else []
+        self._heard.intersection_update(connections)
+        return connections
+
+    def _sweep(self) -> None:
+        """Close connections that have not sent one request head in time."""
+        loop = asyncio.get_running_loop()
+        connections = self._forget_closed()
+        silent = [connection for connection in connections if connection not in self._heard]
+        self._silent_since = {connection: self._silent_since.get(connection, loop.time()) for connection in silent}
+        for connection in silent:
+            # Seen first by the sweep before: it has been silent for half the time at least, and now for all of it.
+            if loop.time() - self._silent_since[connection] >= self._limits.head_seconds / 2 and connection.transport:
+                connection.transport.abort()
+        if len(connections) < self._limits.connections:
+            self._full = False
+        self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
+
+
+class _Refusal(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
