@@ -29,7 +29,7 @@ from gitops_profile.sip import (
 )
 from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
-from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint
+from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, bind_all
 
 from . import views
 from .state import StateFolder
@@ -88,6 +88,9 @@ class Server:
         location = Path(config.repository.url)
         self._repository = await asyncio.to_thread(Repository, location)
         self._stack.callback(self._repository.close)
+        # First of all, so that a port that is taken is all that is said, and nothing is written.
+        self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
+        self._stack.callback(self._release_sockets)
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -95,11 +98,11 @@ class Server:
         self._store = await asyncio.to_thread(SubscriptionStore.open, self._state.subscriptions)
         self._stack.push_async_callback(asyncio.to_thread, self._store.close)
         self._store.start(asyncio.get_running_loop())
+        await self._check_ref()
         log = await FileEventLog.open(self._state.log)
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
-        await self._check_ref()
         self._package = UAProfile(self._journal.table, self._serves)
         self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
         self._endpoint = SIPEndpoint(self._notifier, self._store, self._sip_event)
@@ -115,6 +118,10 @@ class Server:
         )
         self._stack.push_async_callback(self._tracker.close)
 
+    def _release_sockets(self) -> None:
+        for _, sock in self._sockets:
+            sock.close()
+
     def _serves(self, domain: str, loopback: bool) -> bool:
         """A domain that is not listed is served on loopback listeners only (design.md section 10)."""
         return self._config.auth_for(domain, loopback) == "none"
@@ -127,7 +134,8 @@ class Server:
         except SourceUnavailable as error:
             logger.warning("source unavailable: %s", error)
             return
-        if found is None and not self._repository.is_empty and self._journal.table.applied is None:
+        served_before = await asyncio.to_thread(self._state.log.is_dir)
+        if found is None and not self._repository.is_empty and not served_before:
             where = self._repository.git_dir
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
@@ -173,8 +181,8 @@ class Server:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
         while self._journal.table.applied is None and not self._looked.is_set():
             await self._looked.wait()
-        addresses = [ListenAddress.parse(str(listener)) for listener in self._config.listen]
-        self.bound = await self._endpoint.listen(addresses)
+        await self._endpoint.listen(self._sockets)
+        self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
         self._endpoint.pump()

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -63,6 +64,28 @@ class ListenAddress:
             raise ListenError(f"cannot listen on {self}: {what}") from error
         sock.setblocking(False)
         return sock
+
+
+def bind_all(addresses: Iterable[ListenAddress]) -> list[tuple[ListenAddress, socket.socket]]:
+    """A socket for each address, or none at all; raises ListenError.
+
+    Port 0 is chosen by the kernel, the same for UDP and TCP on one host (RFC 3261 §18.2.1). The addresses that come
+    back have the ports that were bound.
+    """
+    bound: list[tuple[ListenAddress, socket.socket]] = []
+    chosen: dict[str, int] = {}
+    try:
+        for address in addresses:
+            sock = address.bind(chosen.get(address.host) if address.port == 0 else None)
+            port = sock.getsockname()[1]
+            if address.port == 0:
+                chosen[address.host] = port
+            bound.append((ListenAddress(address.transport, address.host, port), sock))
+    except ListenError:
+        for _, sock in bound:
+            sock.close()
+        raise
+    return bound
 
 
 class LocalAddress:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -53,27 +54,16 @@ class SIPEndpoint:
         """Unix seconds that never go back: the wall clock at the start, then the monotonic one."""
         return self._offset + self._loop.time()
 
-    async def listen(self, addresses: Iterable[ListenAddress]) -> list[str]:
-        """Bind every address and say what was bound; raises ListenError.
-
-        Port 0 is chosen by the kernel, the same for UDP and TCP on one host (RFC 3261 §18.2.1).
-        """
-        bound: list[str] = []
-        chosen: dict[str, int] = {}
-        for address in addresses:
-            port = chosen.get(address.host) if address.port == 0 else None
-            if address.transport == "udp":
-                transport = UDPTransport(address, port, self.receive, self.pump)
-                host, number = transport.bound
-                self._udp[(host, number)] = transport
-                if host in ("0.0.0.0", "::"):
-                    self._wild.append(transport)
-            else:
-                host, number = await self._tcp.listen(address, port)
-            if address.port == 0:
-                chosen[address.host] = number
-            bound.append(str(ListenAddress(address.transport, host, number)))
-        return bound
+    async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
+        """Serve sockets that `bind_all` made."""
+        for address, sock in bound:
+            if address.transport == "tcp":
+                await self._tcp.listen(sock)
+                continue
+            transport = UDPTransport(sock, self.receive, self.pump)
+            self._udp[transport.bound] = transport
+            if address.host in ("0.0.0.0", "::"):
+                self._wild.append(transport)
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message from a socket."""

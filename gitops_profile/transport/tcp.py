@@ -11,8 +11,6 @@ from itertools import count
 from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
 
-from .address import ListenAddress
-
 logger = logging.getLogger(__name__)
 
 
@@ -131,14 +129,11 @@ class TCPTransport:
         self._connecting: dict[tuple[str, int], list[tuple[bytes, Flow]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, address: ListenAddress, port: int | None) -> tuple[str, int]:
-        """Bind and accept; raises ListenError."""
-        sock = address.bind(port)
+    async def listen(self, sock: socket.socket) -> None:
+        """Accept connections of a bound socket."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Connection(self, next(self._numbers)), sock=sock, backlog=1024)
         self._servers.append(server)
-        host, bound = sock.getsockname()[:2]
-        return host, bound
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the flow's connection, on another one to the same peer, or on a new one."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gitops_profile.sip import Flow
 
-from .address import ListenAddress, LocalAddress
+from .address import LocalAddress
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +25,12 @@ class UDPTransport:
 
     def __init__(
         self,
-        address: ListenAddress,
-        port: int | None,
+        sock: socket.socket,
         on_message: Callable[[bytes, Flow], None],
         on_burst: Callable[[], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._socket = address.bind(port)
+        self._socket = sock
         self._on_message = on_message
         self._on_burst = on_burst
         self._local = LocalAddress(self._socket)

@@ -21,7 +21,7 @@ from gitops_profile.presentity import ProfileChanged
 from gitops_profile.sip import Notifier, NotifierSettings, SubscriptionEvent
 from gitops_profile.sip.subscription_events import NotifyAnswered
 from gitops_profile.subscriptions import SubscriptionStore
-from gitops_profile.transport import ListenAddress, SIPEndpoint
+from gitops_profile.transport import ListenAddress, SIPEndpoint, bind_all
 from tests.bench.wire import BODY, RECEIVE_BUFFER, REVISION, Phones, Stopwatch, document, running, table_of
 
 Figures = tuple[float, float]
@@ -46,7 +46,9 @@ async def sip(phones: Phones, folder: Path) -> Figures:
         table = table_of(1)
         package = UAProfile(table, lambda domain, loopback: loopback)
         endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
-        (bound,) = await endpoint.listen([ListenAddress.parse("udp:127.0.0.1:0")])
+        sockets = bind_all([ListenAddress.parse("udp:127.0.0.1:0")])
+        await endpoint.listen(sockets)
+        bound = str(sockets[0][0])
         pipe.send(int(bound.rpartition(":")[2]))
         async with asyncio.timeout(120):
             await subscribed.wait()
