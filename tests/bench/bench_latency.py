@@ -1,8 +1,8 @@
 """From a moved ref to the NOTIFY, with the real `serve` process on a repository of 10 000 plain files.
 
-Run it with `python tests/bench/bench_latency.py [--smoke]`; BENCH_DIR says on which disk. Each round commits a change to
-one file on another branch (timed: the base) and moves the served ref with `git update-ref`. The clock runs from before
-that command, its own start included, to the datagram. CPU is that of the server and of all its children.
+Run it with `python tests/bench/bench_latency.py [--smoke]`; BENCH_DIR says on which disk. Each round commits a change
+to one file on another branch (timed: the base) and moves the served ref with `git update-ref`. The clock runs from
+before that command, its own start included, to the datagram. CPU is that of the server and of all its children.
 """
 
 import argparse
