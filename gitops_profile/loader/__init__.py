@@ -1,6 +1,7 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
-from .load import LOADER_VERSION, FileEntryLike, Load, Loader, LoadResult
+from .base import FileEntryLike
+from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
 from .settings import RepositorySettings

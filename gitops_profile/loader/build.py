@@ -1,15 +1,13 @@
 """One file as the documents it makes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey, mac_of
 
+from .base import Base
 from .layout import folders_above, key_of_path
 from .manifest import Defaults, Manifest, ReadManifest, alias_key, merge
 from .problem import Problem, UnreadableProfile
-
-if TYPE_CHECKING:
-    from .load import Base
 
 _INHERITED = ("template", "content_type", "sensitive", "effective_by")
 
@@ -17,7 +15,7 @@ _INHERITED = ("template", "content_type", "sensitive", "effective_by")
 class Builder:
     """Makes documents from the files of one state; folder defaults are merged once for each folder."""
 
-    def __init__(self, state: "Base") -> None:
+    def __init__(self, state: Base) -> None:
         self._state = state
         self._folders: dict[str, Defaults] = {}
 
@@ -33,11 +31,11 @@ class Builder:
         settled = {name: self._settled(manifest, inherited, name) for name in _INHERITED}
         documents = []
         for key in keys:
-            body, content_type = self._body(path, read, key, inherited)
+            body, content_type = self._body(path, read, key, inherited, settled["content_type"])
             documents.append(
                 ProfileDocument(
                     key,
-                    settled["content_type"] or content_type,
+                    content_type,
                     body,
                     path,
                     sensitive=bool(settled["sensitive"]),
@@ -82,18 +80,20 @@ class Builder:
                 raise UnreadableProfile(Problem(path, line, column, f"alias: {error}")) from error
         return keys
 
-    def _body(self, path: str, read: ReadManifest, key: ProfileKey, inherited: Defaults) -> tuple[bytes, str]:
-        """The body for one key, and the content type that its source suggests."""
+    def _body(
+        self, path: str, read: ReadManifest, key: ProfileKey, inherited: Defaults, given: str | None
+    ) -> tuple[bytes, str]:
+        """The body for one key, and its content type: the given one, or what its source suggests."""
         manifest, settings = read.manifest, self._state.settings
         if manifest.body is not None:
-            return manifest.body.encode(), settings.content_type("body.txt")
+            return manifest.body.encode(), given or settings.content_type("body.txt")
         if manifest.file is not None:
             data = self._state.data.get(f"files/{manifest.file}")
             if data is None:
                 line, column = read.data.place(("file",))
                 message = f"there is no files/{manifest.file}"
                 raise UnreadableProfile(Problem(path, line, column, message, "`file:` names a file under files/"))
-            return data, settings.content_type(manifest.file)
+            return data, given or settings.content_type(manifest.file)
         name = self.template_of(path, manifest)
         if name is None:
             hint = "give one of template, body and file, or a template in a defaults.yaml above"
@@ -103,4 +103,5 @@ class Builder:
             raise UnreadableProfile(Problem(path, line, column, f"there is no templates/{name}"))
         context = merge(inherited.values, manifest.values)
         context |= {"key": str(key), "domain": key.domain, "name": key.name, "mac": mac_of(key.name) or ""}
-        return self._state.templates.render(path, name, context), settings.content_type(name)
+        content_type = given or settings.content_type(name)
+        return self._state.templates.render(path, name, context, content_type), content_type

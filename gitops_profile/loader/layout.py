@@ -1,70 +1,115 @@
-"""Which path belongs to which profile (design.md section 4). Whatever is elsewhere is none of ours."""
+"""Which path belongs to which profile, and back.
 
-from enum import Enum, auto
-from urllib.parse import unquote
+The path says who and which, the file says what: `user/<domain>/<any groups>/<user>.<ext>`,
+`device/<domain>/<any groups>/<mac | uuid | name>.<ext>`, `local-network/<domain>.<ext>`.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from urllib.parse import quote, unquote_to_bytes
 
 from gitops_profile.presentity import InvalidKey, ProfileKey, ProfileType
 
 from .problem import Problem, UnreadableProfile
 
+IDENTITY_FOLDERS = frozenset(profile_type.value for profile_type in ProfileType)
 SETTINGS = "profiles.yaml"
 DEFAULTS = "defaults.yaml"
-MANIFEST_SUFFIXES = (".yaml", ".yml")
-IDENTITY_FOLDERS = frozenset(str(kind) for kind in ProfileType)
+MANIFEST_EXTENSIONS = (".yaml", ".yml")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Kind(Enum):
-    """What a file is for."""
+    """What a file of the profile repository is for."""
 
-    SETTINGS = auto()
-    DEFAULTS = auto()
-    TEMPLATE = auto()
-    DATA = auto()
-    """Under `files/`: for `file:`."""
-    MANIFEST = auto()
-    PLAIN = auto()
-    IGNORED = auto()
+    SETTINGS = "settings"
+    DEFAULTS = "defaults"
+    TEMPLATE = "template"
+    MANIFEST = "manifest"
+    PLAIN = "plain document"
+    DATA = "data"
+    IGNORED = "ignored"
+
+
+_FOLDERS = {"templates": Kind.TEMPLATE, "files": Kind.DATA}
 
 
 def kind_of(path: str) -> Kind:
-    """What the file at `path`, inside the profiles folder, is for."""
-    first, _, rest = path.partition("/")
-    if path == SETTINGS:
-        return Kind.SETTINGS
-    if first == "templates" and rest:
-        return Kind.TEMPLATE
-    if first == "files" and rest:
-        return Kind.DATA
-    if path == DEFAULTS or (first in IDENTITY_FOLDERS and path.endswith("/" + DEFAULTS)):
+    """What the file at `path` (inside the profiles folder) is. What is outside the known folders is ignored."""
+    folder, _, rest = path.partition("/")
+    if not rest:
+        # A link or a submodule in the place of a folder is such a file: it must not be overlooked.
+        named = {SETTINGS: Kind.SETTINGS, DEFAULTS: Kind.DEFAULTS}
+        return named.get(path, Kind.PLAIN if folder in IDENTITY_FOLDERS else Kind.IGNORED)
+    if folder in _FOLDERS:
+        return _FOLDERS[folder]
+    if folder not in IDENTITY_FOLDERS or "/." in path:
+        return Kind.IGNORED  # .gitkeep, .editorconfig; a user whose name begins with a dot is written %2E
+    if path.endswith(f"/{DEFAULTS}"):
         return Kind.DEFAULTS
-    if first not in IDENTITY_FOLDERS or not rest or rest.rpartition("/")[2].startswith("."):
-        return Kind.IGNORED
-    return Kind.MANIFEST if path.endswith(MANIFEST_SUFFIXES) else Kind.PLAIN
+    return Kind.MANIFEST if _extension(path).lower() in MANIFEST_EXTENSIONS else Kind.PLAIN
 
 
 def key_of_path(path: str) -> ProfileKey:
-    """The profile that a document's path names; raises UnreadableProfile.
-
-    `user/<domain>/<any groups>/<user>.<ext>`, `device/<domain>/<any groups>/<device>.<ext>`,
-    `local-network/<domain>.<ext>`.
-    """
-    kind, *folders, file = path.split("/")
+    """The key of the profile kept at the path of a manifest or plain document; raises UnreadableProfile."""
+    folder, _, rest = path.partition("/")
     try:
-        name = unquote(file.rpartition(".")[0] or file, errors="strict")
-        if kind == ProfileType.LOCAL_NETWORK:
-            if folders:
-                raise InvalidKey("a local-network profile lies directly in local-network/")
-            return ProfileKey.local_network(name)
-        if not folders:
-            raise InvalidKey(f"a {kind} profile lies in {kind}/DOMAIN/")
-        make = ProfileKey.user if kind == ProfileType.USER else ProfileKey.device
-        return make(folders[0], name)
-    except (InvalidKey, UnicodeDecodeError) as error:
-        hint = "write it as user/DOMAIN/USER.ext, device/DOMAIN/MAC.ext or local-network/DOMAIN.ext"
-        raise UnreadableProfile(Problem(path, 0, 0, f"the path names no profile: {error}", hint)) from error
+        return _key(folder, rest)
+    except InvalidKey as error:
+        raise UnreadableProfile(Problem(path, 0, 0, f"the path names no profile: {error}")) from error
 
 
-def folders_above(path: str) -> list[str]:
-    """Every folder whose defaults reach `path`, from the top down; the top is the empty text."""
-    parts = path.split("/")[:-1]
-    return ["", *("/".join(parts[: n + 1]) for n in range(len(parts)))]
+def path_of_key(key: ProfileKey, extension: str = ".yaml") -> str:
+    """Where a profile is kept when it is in no group: the inverse of `key_of_path`."""
+    if key.profile_type is ProfileType.LOCAL_NETWORK:
+        return f"{key.profile_type}/{_escaped(key.domain)}{extension}"
+    return f"{key.profile_type}/{key.domain}/{_escaped(key.name)}{extension}"
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """The folders a file lies in, from the profiles folder ("") down."""
+    yield ""
+    start = path.find("/")
+    while start >= 0:
+        yield path[:start]
+        start = path.find("/", start + 1)
+
+
+def _extension(path: str) -> str:
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
+
+
+def _key(folder: str, rest: str) -> ProfileKey:
+    *groups, name = rest.split("/")
+    if name == "defaults.yml":
+        raise InvalidKey("folder defaults are called defaults.yaml")
+    stem = _unescaped(name.removesuffix(_extension(name)))
+    if folder == ProfileType.LOCAL_NETWORK:
+        if groups:
+            raise InvalidKey("a local-network profile is local-network/DOMAIN.EXTENSION, without folders")
+        return ProfileKey.local_network(stem)
+    if not groups:
+        raise InvalidKey(f"it belongs into a folder of its domain, {folder}/DOMAIN/{name}")
+    make = ProfileKey.user if folder == ProfileType.USER else ProfileKey.device
+    return make(_unescaped(groups[0]), stem)
+
+
+def _unescaped(text: str) -> str:
+    if "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise InvalidKey(f"{text!r} has a '%' without two hexadecimal digits; write '%25' for a percent sign")
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidKey(f"{text!r} is not UTF-8 when decoded") from error
+
+
+def _escaped(name: str) -> str:
+    escaped = quote(name, safe="[]:")
+    if escaped[0] == "." or escaped == "defaults":  # hidden files and defaults.yaml have their own meaning
+        return f"%{ord(escaped[0]):02X}{escaped[1:]}"
+    return escaped

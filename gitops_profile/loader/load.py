@@ -4,16 +4,16 @@ A `Load` works on top of the Loader's base and leaves it untouched until it is a
 no trace.
 """
 
-from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 
+from .base import Base, FileEntryLike
 from .build import Builder
 from .layout import SETTINGS, Kind, kind_of
-from .manifest import Defaults, ReadManifest, read_defaults, read_manifest
+from .manifest import ReadManifest, read_defaults, read_manifest
+from .overlay import fold, overlay
 from .problem import Problem, UnreadableProfile
 from .schema import validate
 from .settings import RepositorySettings
@@ -23,21 +23,9 @@ from .yaml_data import read_yaml
 LOADER_VERSION = 1
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
+_TOO_LARGE = b"\0 too large"
 """Bytes of one file."""
 Progress = Callable[[str, int, int], None]
-
-
-class FileEntryLike(Protocol):
-    """What a file of a tree must tell."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def mode(self) -> str: ...
-    @property
-    def blob(self) -> str: ...
-    @property
-    def size(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +38,6 @@ class LoadResult:
     problems: tuple[Problem, ...]
     whole: bool
     settings: RepositorySettings
-
-
-@dataclass(slots=True)
-class Base:
-    """What an accepted load knows; a Load lays its own findings over it."""
-
-    files: MutableMapping[str, FileEntryLike] = field(default_factory=dict)
-    manifests: MutableMapping[str, ReadManifest] = field(default_factory=dict)
-    defaults: MutableMapping[str, Defaults] = field(default_factory=dict)
-    """By folder."""
-    sources: dict[str, str] = field(default_factory=dict)
-    """Templates by name."""
-    data: dict[str, bytes] = field(default_factory=dict)
-    """Files under files/ by path."""
-    settings: RepositorySettings = field(default_factory=RepositorySettings)
-    owners: MutableMapping[ProfileKey, str] = field(default_factory=dict)
-    keys: MutableMapping[str, tuple[ProfileKey, ...]] = field(default_factory=dict)
-    """The profiles that each document path makes."""
-    templates: Templates = field(default_factory=lambda: Templates({}))
 
 
 class Loader:
@@ -107,10 +76,17 @@ class Load:
         self._all_changed = changed
         over = not whole
         self.state = Base(
-            files=_overlay(base.files, over), manifests=_overlay(base.manifests, over),
-            defaults=_overlay(base.defaults, over), sources=base.sources, data=base.data, settings=base.settings,
-            owners=_overlay(base.owners, over), keys=_overlay(base.keys, over), templates=base.templates,
+            files=overlay(base.files, over), manifests=overlay(base.manifests, over),
+            defaults=overlay(base.defaults, over), sources=base.sources, data=base.data, settings=base.settings,
+            owners=overlay(base.owners, over), keys=overlay(base.keys, over), templates=base.templates,
         )  # fmt: skip
+
+    def _content(self, path: str) -> bytes:
+        """What was supplied for a file; raises UnreadableProfile."""
+        content = self._blobs[self._file(path).blob]
+        if content is _TOO_LARGE:
+            raise UnreadableProfile(Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed"))
+        return content
 
     def wanted(self) -> list[str]:
         """Ids of the blobs that must be read; empty when there is nothing more to read."""
@@ -122,7 +98,9 @@ class Load:
 
     def supply(self, blobs: Mapping[str, bytes]) -> None:
         """Content of wanted blobs."""
-        self._blobs.update(blobs)
+        for blob, content in blobs.items():
+            # Whoever did not know the size before finds it here.
+            self._blobs[blob] = content if len(content) <= MAX_FILE else _TOO_LARGE
 
     def finish(self, progress: Progress | None = None) -> LoadResult:
         """Parse and render what this load concerns. `progress(path, done, total)` is called before each file."""
@@ -153,7 +131,7 @@ class Load:
             return
         base = self._loader.base
         for name in ("files", "manifests", "defaults", "owners", "keys"):
-            _fold(getattr(base, name), getattr(self.state, name))
+            fold(getattr(base, name), getattr(self.state, name))
         base.sources, base.data, base.templates = self.state.sources, self.state.data, self.state.templates
 
     # -- what is concerned ---------------------------------------------------------------------------------------
@@ -183,15 +161,16 @@ class Load:
             templates = {p.removeprefix("templates/") for p in moved if kind_of(p) is Kind.TEMPLATE}
             data = {p for p in moved if kind_of(p) is Kind.DATA}
             if prefixes or templates or data:
+                builder = Builder(self._base)
                 for path, read in self._base.manifests.items():
-                    if path.startswith(prefixes) or self._uses(path, read, templates, data):
+                    if path.startswith(prefixes) or self._uses(builder, path, read, templates, data):
                         paths.add(path)
         return sorted(paths.difference(self._removed))
 
-    def _uses(self, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
+    def _uses(self, builder: Builder, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
         if read.manifest.file is not None and f"files/{read.manifest.file}" in data:
             return True
-        name = Builder(self._base).template_of(path, read.manifest) if templates else None
+        name = builder.template_of(path, read.manifest) if templates else None
         if name is None:
             return False
         used = self._base.templates.uses(name)
@@ -203,8 +182,8 @@ class Load:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _read_shared(self, path: str) -> None:
-        content = self._blobs[self._changed[path].blob]
         try:
+            content = self._content(path)
             match kind_of(path):
                 case Kind.SETTINGS:
                     self.state.settings = validate(path, read_yaml(path, content), RepositorySettings)
@@ -250,10 +229,10 @@ class Load:
 
     def _documents_of(self, path: str, builder: Builder) -> list[ProfileDocument]:
         if kind_of(path) is Kind.PLAIN:
-            made = builder.plain(path, self._blobs[self._file(path).blob])
+            made = builder.plain(path, self._content(path))
         else:
             if path in self._changed:
-                self.state.manifests[path] = read_manifest(path, self._blobs[self._changed[path].blob])
+                self.state.manifests[path] = read_manifest(path, self._content(path))
             made = builder.from_manifest(path, self.state.manifests[path])
         for document in made:
             other = self.state.owners.get(document.key)
@@ -274,42 +253,3 @@ class Load:
     def _tell(progress: Progress | None, path: str, done: int, total: int) -> None:
         if progress is not None:
             progress(path, done, total)
-
-
-class _Overlay(ChainMap):  # type: ignore[type-arg]  # generic at run time only from 3.12 on in typeshed's eyes
-    """A mapping over another one, which stays as it is; deletions hide what is below."""
-
-    _GONE = object()
-
-    def __getitem__(self, key: object) -> object:
-        value = super().__getitem__(key)
-        if value is self._GONE:
-            raise KeyError(key)
-        return value
-
-    def get(self, key: object, default: object = None) -> object:
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def __contains__(self, key: object) -> bool:
-        return self.get(key, self._GONE) is not self._GONE
-
-    def pop(self, key: object, *default: object) -> object:
-        value = self.get(key, *default)
-        self.maps[0][key] = self._GONE
-        return value
-
-
-def _overlay(below: MutableMapping, over: bool) -> MutableMapping:  # type: ignore[type-arg]  # any of Base's mappings
-    return _Overlay({}, below) if over else {}
-
-
-def _fold(below: MutableMapping, above: MutableMapping) -> None:  # type: ignore[type-arg]  # as above
-    assert isinstance(above, _Overlay)
-    for key, value in above.maps[0].items():
-        if value is _Overlay._GONE:
-            below.pop(key, None)
-        else:
-            below[key] = value

@@ -1,6 +1,5 @@
 """Manifests and folder defaults (design.md section 4)."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from gitops_profile.presentity import InvalidKey, ProfileKey
 
 from .schema import validate
+from .settings import MEDIA_TYPE
 from .yaml_data import YAMLData, read_yaml
-
-_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=[^\r\n;]+)*")
 
 
 class Defaults(BaseModel):
@@ -29,7 +27,7 @@ class Defaults(BaseModel):
     @field_validator("content_type")
     @classmethod
     def _media_type(cls, value: str | None) -> str | None:
-        if value is not None and not _MEDIA_TYPE.fullmatch(value):
+        if value is not None and not MEDIA_TYPE.fullmatch(value):
             raise ValueError("is no media type, such as text/xml")
         return value
 

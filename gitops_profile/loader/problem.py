@@ -3,23 +3,35 @@
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """`text` with what no UTF-8 stream can carry (bytes of a file name that are no UTF-8) written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Where, what, and what to do about it. Lines and columns count from 1; 0 is unknown."""
+    """Why a file cannot be used, and where in it. Problems sort as an author reads them: by file, line and column."""
 
     path: str
+    """Inside the profiles folder."""
     line: int
+    """Counted from 1; 0 when the whole file is meant."""
     column: int
+    """Counted from 1; 0 when the whole line or file is meant."""
     message: str
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("path", "message", "hint"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
     def __str__(self) -> str:
-        place = self.path + (f":{self.line}" if self.line else "") + (f":{self.column}" if self.column else "")
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
         return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class UnreadableProfile(Exception):
-    """A file that makes no document, and every reason why."""
+    """A file that cannot be read as what its name says; `problems` say why, all of them."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))

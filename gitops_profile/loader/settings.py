@@ -1,6 +1,11 @@
 """profiles.yaml: what holds for the whole profile repository."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[^\r\n;]+)*")
+_PERCENTAGE = re.compile(r"\d{1,3}(\.\d+)?%")
 
 CONTENT_TYPES = {
     ".xml": "text/xml",
@@ -24,6 +29,21 @@ class RepositorySettings(BaseModel):
     """Content type of a plain document by its extension, such as `.xml: application/xml`."""
     max_removals: int | str | None = None
     """How many profiles one revision may remove: a number, or a percentage such as "20%"."""
+
+    @field_validator("content_types")
+    @classmethod
+    def _media_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for extension, media_type in types.items():
+            if not extension.startswith(".") or not MEDIA_TYPE.fullmatch(media_type):
+                raise ValueError(f"{extension}: {media_type!r} is not as in .xml: text/xml")
+        return types
+
+    @field_validator("max_removals")
+    @classmethod
+    def _limit(cls, limit: int | str | None) -> int | str | None:
+        if isinstance(limit, int) and limit < 0 or isinstance(limit, str) and not _PERCENTAGE.fullmatch(limit):
+            raise ValueError('must be a number, or a percentage such as "20%"')
+        return limit
 
     def content_type(self, path: str) -> str:
         """The content type of a file by its extension."""

@@ -1,16 +1,24 @@
 """Jinja2 templates in a sandbox: data in, text out, bounded. Nothing of Python is reachable."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, meta
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from .problem import Problem, UnreadableProfile
 
 MAX_OUTPUT = 1 << 20
 """Characters of one rendered document."""
+
+
+_MAX_NUMBER = 10**9
+_MAX_EXPONENT = 16
+_PADDING = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"})
+_MARKUP = re.compile(r"[/+](xml|html|xhtml)\b", re.IGNORECASE)
 
 
 class _LineFormatError(ValueError):
@@ -28,22 +36,42 @@ class _Sources(BaseLoader):
             raise TemplateNotFound(template) from None
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Data in, text out: what could allocate without end, or make two renderings differ, is not there."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name in ("random", "center", "indent", "format", "urlize"):
+            self.filters.pop(name, None)
+        self.globals.pop("lipsum", None)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """`*` and `**` of small numbers, nothing else."""
+        if not all(isinstance(n, int | float) and abs(n) < _MAX_NUMBER for n in (left, right)):
+            raise SecurityError(f"{operator} is only for numbers below {_MAX_NUMBER}")
+        if operator == "**" and abs(right) > _MAX_EXPONENT:
+            raise SecurityError(f"an exponent may be {_MAX_EXPONENT} at most")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """No text methods that pad to any width."""
+        return attr not in _PADDING and super().is_safe_attribute(obj, attr, value)
+
+
 class Templates:
     """Every template of a revision, compiled when first used."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         self._sources = sources
+        self._used: dict[str, frozenset[str] | None] = {}
         loader = _Sources(sources)
         # Bytecode is kept for as long as this object lives; a changed template makes a new one.
-        options: dict[str, Any] = {
-            "loader": loader,
-            "undefined": StrictUndefined,
-            "cache_size": -1,
-            "auto_reload": False,
-        }
-        options |= {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-        self._markup = ImmutableSandboxedEnvironment(autoescape=True, **options)
-        self._lines = ImmutableSandboxedEnvironment(autoescape=False, finalize=_one_line, **options)
+        options: dict[str, Any] = {"loader": loader, "undefined": StrictUndefined, "cache_size": -1}
+        options |= {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "auto_reload": False}
+        self._markup = _Sandbox(autoescape=True, finalize=_plain, **options)
+        self._lines = _Sandbox(autoescape=False, finalize=_one_line, **options)
 
     def __contains__(self, name: str) -> bool:
         return name in self._sources
@@ -51,7 +79,7 @@ class Templates:
     def problems(self, name: str) -> list[Problem]:
         """What keeps a template from being compiled."""
         try:
-            self._environment(name).get_template(name)
+            self._lines.get_template(name)
         except TemplateSyntaxError as error:
             path = error.filename or f"templates/{error.name or name}"
             return [Problem(path, error.lineno, 0, f"template: {error.message}")]
@@ -60,16 +88,26 @@ class Templates:
         return []
 
     def uses(self, name: str) -> frozenset[str] | None:
-        """The templates that `name` includes, extends or imports, itself included; None when only a run can tell."""
+        """The templates that `name` includes, extends or imports, itself and those that are not there included.
+
+        None when only a run can tell.
+        """
+        if name not in self._used:
+            self._used[name] = self._find_used(name)
+        return self._used[name]
+
+    def _find_used(self, name: str) -> frozenset[str] | None:
         found: set[str] = set()
         waiting = [name]
         while waiting:
             current = waiting.pop()
-            if current in found or current not in self._sources:
+            if current in found:
                 continue
             found.add(current)
+            if current not in self._sources:
+                continue  # `ignore missing`: it will matter once it is there
             try:
-                tree = self._environment(current).parse(self._sources[current])
+                tree = self._lines.parse(self._sources[current])
             except TemplateSyntaxError:
                 continue  # reported by `problems`
             for used in meta.find_referenced_templates(tree):
@@ -78,11 +116,14 @@ class Templates:
                 waiting.append(used)
         return frozenset(found)
 
-    def render(self, path: str, name: str, context: dict[str, Any]) -> bytes:
-        """The document that the manifest at `path` makes; raises UnreadableProfile."""
+    def render(self, path: str, name: str, context: dict[str, Any], content_type: str) -> bytes:
+        """The document that the manifest at `path` makes; values are escaped in XML and HTML, whatever the file is
+        called. Raises UnreadableProfile.
+        """
+        environment = self._markup if _MARKUP.search(content_type) else self._lines
         try:
             pieces, size = [], 0
-            for piece in self._environment(name).get_template(name).generate(context):
+            for piece in environment.get_template(name).generate(context):
                 size += len(piece)
                 if size > MAX_OUTPUT:
                     raise UnreadableProfile(
@@ -97,10 +138,6 @@ class Templates:
         except Exception as error:
             # A template is somebody's program: whatever it raises is a problem of that file, never of ours.
             raise UnreadableProfile(self._problem(path, name, error)) from error
-
-    def _environment(self, name: str) -> ImmutableSandboxedEnvironment:
-        markup = name.removesuffix(".j2").endswith((".xml", ".html", ".htm"))
-        return self._markup if markup else self._lines
 
     @staticmethod
     def _problem(path: str, name: str, error: Exception) -> Problem:
@@ -118,8 +155,15 @@ class Templates:
         return Problem(path, 0, 0, f"{place}: {kind}{error}")
 
 
+def _plain(value: object) -> object:
+    """Values as configuration files write them: nothing for null, true and false in lower case."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _one_line(value: object) -> object:
     """Refuse line ends in what is put into a line format: the rest of it would be a setting of its own."""
-    if isinstance(value, str) and ("\r" in value or "\n" in value):
+    if isinstance(value, str) and not isinstance(value, Markup) and ("\r" in value or "\n" in value):
         raise _LineFormatError("a value with a line end cannot be put into a line format")
-    return value
+    return _plain(value)

@@ -4,6 +4,7 @@ It can be killed at any time: a template is somebody's program, and may loop or 
 """
 
 import ctypes
+import os
 import resource
 import signal
 import sys
@@ -90,9 +91,13 @@ def main() -> None:
         out.write(pack("unavailable", str(error)))
         out.flush()
         return
-    while len(header := sys.stdin.buffer.read(HEADER)) == HEADER:
-        data = sys.stdin.buffer.read(int.from_bytes(header, "big"))
-        worker.handle(msgspec.msgpack.decode(data))
+    try:
+        while len(header := sys.stdin.buffer.read(HEADER)) == HEADER:
+            data = sys.stdin.buffer.read(int.from_bytes(header, "big"))
+            worker.handle(msgspec.msgpack.decode(data))
+    except BrokenPipeError:
+        # The server is gone, and nobody is left to be told; leave without flushing into the closed pipe.
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A flow: the path to one peer (RFC 5626 §3), and the address of every message."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 Endpoint = tuple[str, int]
 
@@ -37,6 +38,7 @@ class Flow:
         return cls(transport, _endpoint(local), _endpoint(remote))
 
 
+@lru_cache(maxsize=1 << 15)
 def host_port(endpoint: Endpoint) -> str:
     """`host:port`, IPv6 in brackets."""
     host, port = endpoint

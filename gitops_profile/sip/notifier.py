@@ -99,7 +99,7 @@ class Notifier:
 
     def _refuse_malformed(self, error: SIPSyntaxError, flow: Flow) -> None:
         """400 and its kin, statelessly (RFC 3261 §8.2.7); silence for what cannot be answered, and for an ACK."""
-        request = error.request
+        request: Request | None = error.request
         answerable = request is not None and request.method != "ACK" and request.headers.get("via") is not None
         if request is not None and answerable:
             reason = error.reason if error.status == 400 else ""

@@ -48,7 +48,7 @@ class Repository:
             raise NotARepository(f"{location}: no such folder") from error
         except git.InvalidGitRepositoryError as error:
             raise NotARepository(
-                f"{location} is not in a git repository; make one with: git init {location}"
+                f"{location} is not in a git repository; name one with --repo, or make one with: git init"
             ) from error
         self._repo.git.update_environment(**_ENVIRONMENT)
         self._objects = ObjectReader(self._repo.git)

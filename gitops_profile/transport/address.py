@@ -59,7 +59,7 @@ class ListenAddress:
             sock.bind((self.host, self.port if port is None else port))
         except OSError as error:
             sock.close()
-            hint = "another program listens there; stop it or choose another --listen"
+            hint = "it is in use by another program; stop that one or choose another --listen"
             what = hint if error.errno == 98 else error.strerror
             raise ListenError(f"cannot listen on {self}: {what}") from error
         sock.setblocking(False)

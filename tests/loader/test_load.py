@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from gitops_profile.loader import Loader, LoadResult
 from gitops_profile.presentity import ProfileKey
 
-from .tree import change, entry, run, whole
+from .tree import Entry, change, entry, run, whole
 
-GOOD = {
+GOOD: dict[str, str | bytes] = {
     "README.md": "read me",
     "profiles.yaml": "content_types: {'.cfg': 'text/x-cfg'}\n",
     "defaults.yaml": "values: {zone: UTC, dns: [a, b], sip: {port: 5060, host: h}}\n",
@@ -85,7 +85,7 @@ def test_a_whole_tree() -> None:
         ("device/example.com/hq/defaults.yaml", "value: {}\n", 1, "did you mean 'values'?"),
         ("profiles.yaml", "content_typs: {}\n", 1, "did you mean 'content_types'?"),
         ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 0, "line end"),
-        ("user/example.com/alice.yaml", BOMB, 2, "more than 20000 values"),
+        ("user/example.com/alice.yaml", BOMB, 6, "more than 20000 values"),
         ("user/example.com/alice.yaml", "values: " + "[" * 40 + "]" * 40, 1, "nested deeper"),
     ],
 )  # fmt: skip
@@ -191,6 +191,48 @@ def test_following_changes_ends_where_loading_the_last_tree_ends(history: list[l
         for key in result.removed:
             documents.pop(key, None)
         assert documents == expected.documents
+
+
+def test_a_template_that_comes_later_is_noticed() -> None:
+    loader, before = Loader(), {**GOOD, "templates/user.xml.j2": "{% include 'opt.j2' ignore missing %}"}
+    whole(before, loader)
+    result = change(loader, before, {**before, "templates/opt.j2": "here"})
+    assert bodies(result) == {"user/example.com/alice": b"here"}
+
+
+@pytest.mark.parametrize(
+    "text", ["'a' * 200000000", "10**9**9", "title.center(200000000)", "title|center(9)", "'%d'|format(1)"]
+)
+def test_templates_cannot_allocate_without_end(text: str) -> None:
+    assert whole({**GOOD, "templates/user.xml.j2": "{{ " + text + " }}"}).problems
+
+
+def test_escaping_follows_the_content_type() -> None:
+    files = {**GOOD, "templates/tail.cfg.j2": "{{ x }}", "user/example.com/alice.yaml":
+             "template: tail.cfg.j2\ncontent_type: application/soap+xml\nvalues: {x: <&>}\n",
+             "device/example.com/defaults.yaml": "template: tail.cfg.j2\nvalues: {x: <&>}\n"}  # fmt: skip
+    made = bodies(whole(files))
+    assert made["user/example.com/alice"] == b"&lt;&amp;&gt;" and made["device/example.com/lobby"] == b"<&>"
+
+
+def test_null_and_booleans_are_written_as_configuration_files_do() -> None:
+    manifest = "template: user.xml.j2\nvalues: {a: null, b: true, c: false}\n"
+    files = {**GOOD, "templates/user.xml.j2": "{{ a }}|{{ b }}|{{ c }}", "user/example.com/alice.yaml": manifest}
+    assert bodies(whole(files))["user/example.com/alice"] == b"|true|false"
+
+
+@pytest.mark.parametrize(
+    "text", ['content_types: {.xml: "text/xml\\r\\nX: y"}', "max_removals: lots", "max_removals: -1"]
+)
+def test_settings_are_checked(text: str) -> None:
+    assert [p.path for p in whole({**GOOD, "profiles.yaml": text}).problems] == ["profiles.yaml"]
+
+
+def test_a_size_that_was_not_known_is_checked_when_the_file_is_read() -> None:
+    data = b"x" * 2_000_000
+    load = Loader().whole([Entry("user/example.com/x.xml", "100644", "b1", None)])
+    load.supply({"b1": data})
+    assert "too large" in str(load.finish().problems[0])
 
 
 def test_keys_of_the_sample_are_canonical() -> None:

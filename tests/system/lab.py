@@ -1,5 +1,6 @@
 """One real repository, the real server process, and sipp as an independent subscriber."""
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from gitops_profile.http import call_admin
 from tests.repositories import ENVIRONMENT, Git
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -78,7 +80,7 @@ class Message:
         return int(self.header("CSeq").split()[0])
 
 
-_TRACED = re.compile(rb"-{20,}[^\n]*\n(?:UDP|TCP) message (sent|received) [(\[](\d+)[)\]] bytes ?:?\s*?\n\n")
+_TRACED = re.compile(rb"-{20,}[^\n]*\n(?:UDP|TCP) message (sent|received) [(\[](\d+)\]? bytes\)? ?:\n\n")
 
 
 def read_trace(file: Path) -> list[Message]:
@@ -95,7 +97,9 @@ def read_trace(file: Path) -> list[Message]:
 class SIPp:
     """A running sipp; its trace is read while it runs."""
 
-    def __init__(self, folder: Path, scenario: str, user: str, server: str, notifies: int, options: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, scenario: str, user: str, server: str, notifies: int, options: Sequence[str]
+    ) -> None:
         folder.mkdir()
         self.trace = folder / "messages.log"
         self._output = folder / "output"
@@ -234,8 +238,12 @@ class Lab:
         assert b"Traceback" not in done.stderr, done.stderr.decode()
         return done
 
-    def ask(self, *arguments: str) -> Any:
-        """What a command of a running server says as JSON, whatever its exit status."""
+    def ask(self, name: str) -> Any:
+        """What the running server says on its admin socket: quick enough for polling."""
+        return asyncio.run(call_admin(self.server.state / "admin.sock", name, {}))
+
+    def command(self, *arguments: str) -> Any:
+        """What a command says of the running server as JSON, whatever its exit status."""
         done = self.run(*arguments, "--state", str(self.server.state), "-o", "json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)

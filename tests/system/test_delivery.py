@@ -22,7 +22,7 @@ def test_a_commit_and_its_revert_reach_the_phone_and_unsubscribing_ends_it(lab: 
     assert len({(n.header("Call-ID"), n.header("From"), n.header("To")) for n in notifies}) == 1
     assert notifies[0].header("SIP-ETag") == notifies[2].header("SIP-ETag") != notifies[1].header("SIP-ETag")
     assert notifies[0].header("Content-Type") == "text/xml"
-    assert lab.ask("get", "subscriptions") == []
+    assert lab.ask("subscriptions") == []
 
 
 def test_an_edit_of_another_file_tells_nobody(lab: Lab) -> None:
@@ -65,7 +65,7 @@ def test_a_fetch_gets_the_document_once(lab: Lab) -> None:
     lab.server.start()
     (notify,) = lab.phone("fetch", "alice").finish()
     assert notify.body == profile("alice", 1)
-    assert lab.ask("get", "subscriptions") == []
+    assert lab.ask("subscriptions") == []
 
 
 @pytest.mark.parametrize(

@@ -33,14 +33,14 @@ def test_a_port_that_is_taken(lab: Lab, tmp_path: Path) -> None:
                 taken.listen()
             listener = f"{name}:127.0.0.1:{taken.getsockname()[1]}"
             line = _refused(lab, "--repo", str(lab.git.folder), "--state", str(tmp_path / "s"), "--listen", listener)
-            assert listener in line and "in use" in line.lower(), line
+            assert listener in line and "choose another --listen" in line, line
 
 
 def test_a_folder_that_is_no_repository(lab: Lab, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
     line = _refused(lab, "--repo", str(folder), "--state", str(tmp_path / "s"), "--listen", "udp:127.0.0.1:0")
-    assert str(folder) in line and "--repo" in line, line
+    assert str(folder) in line and "git init" in line, line
 
 
 def test_a_ref_that_does_not_exist(lab: Lab, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_empty_repository_waits_for_its_first_commit(lab: Lab) -> None:
     eventually("it says that it waits", lambda: "waiting for the first commit" in lab.server.stderr())
     lab.write(alice=1)
     lab.server.wait_ready()
-    assert lab.ask("get", "presentities")[0]["key"] == "user/example.com/alice"
+    assert lab.ask("presentities")[0]["key"] == "user/example.com/alice"
 
 
 def test_the_signal_is_heard_while_it_waits(lab: Lab) -> None:
@@ -116,10 +116,10 @@ def test_a_bare_repository_that_is_pushed_to(lab: Lab) -> None:
     third = lab.write(alice=3)
     lab.git("push", "-q", "--force", "origin", "main")
     in_force(third)
-    keys = [row["key"] for row in lab.ask("get", "presentities")]
+    keys = [row["key"] for row in lab.ask("presentities")]
     assert keys == ["user/example.com/alice"], "what only the forgotten commit had is gone"
     bare("update-ref", "-d", "refs/heads/main")
-    eventually("its absence is noticed", lambda: "ref=main does not exist" in lab.server.stderr())
+    eventually("its absence is noticed", lambda: "waiting for" in lab.server.stderr())
     assert lab.ask("status")["applied"]["commit"] == third
     fourth = lab.write(alice=4)
     lab.git("push", "-q", "origin", "main")

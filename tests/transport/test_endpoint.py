@@ -68,7 +68,7 @@ async def test_subscribe_change_and_end(lab: Lab, transport: str, host: str) -> 
 
 
 async def test_a_port_that_is_taken_is_said_in_one_line(lab: Lab) -> None:
-    with pytest.raises(ListenError, match="another program listens there"):
+    with pytest.raises(ListenError, match="in use by another program"):
         bind_all([ListenAddress.parse("udp:127.0.0.1:0"), ListenAddress.parse(f"udp:127.0.0.1:{lab.port}")])
 
 

@@ -1,9 +1,6 @@
 """What the peer got wrong, and the status to answer."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .message import Request
+from typing import Any
 
 
 class SIPSyntaxError(ValueError):
@@ -14,5 +11,6 @@ class SIPSyntaxError(ValueError):
         self.reason = reason
         self.status = status
         """The status that a UAS answers (RFC 3261 §21.4)."""
-        self.request: Request | None = None
-        """The request as far as it could be read, when an answer is possible at all."""
+        self.request: Any = None
+        """The Request as far as it could be read, when an answer is possible at all; else None. Its type is not named
+        here because messages are made of values that raise this error."""

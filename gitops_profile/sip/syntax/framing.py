@@ -7,6 +7,7 @@ from .headers import Headers
 from .message import MAX_MESSAGE, content_length, parse_fields, split_head
 
 _END = re.compile(rb"\r?\n\r?\n")
+_HALF_PINGS = (b"\r", b"\r\n", b"\r\n\r")
 MAX_HEAD = 32 * 1024
 """Bytes of a start line and headers before the blank line."""
 
@@ -23,7 +24,7 @@ class MessageReader:
     @property
     def waiting(self) -> bool:
         """Whether part of a message is here."""
-        return bool(self._buffer)
+        return bool(self._buffer) and not self._buffer.startswith(b"\r")  # half a ping is none
 
     def feed(self, data: bytes) -> tuple[list[bytes], int]:
         """The whole messages that `data` completes, and how many keep-alive pings it held (RFC 5626 §5.4).
@@ -50,14 +51,14 @@ class MessageReader:
                 pings += 1
             elif buffer.startswith(b"\n"):
                 del buffer[:1]
-            elif buffer.startswith(b"\r\n") and buffer not in (b"\r\n", b"\r\n\r"):
+            elif buffer.startswith(b"\r\n") and bytes(buffer[:4]) not in _HALF_PINGS:
                 del buffer[:2]  # what follows shows that it is no ping
             else:
                 return pings
 
     def _next(self) -> bytes | None:
         buffer = self._buffer
-        if len(buffer) < self._needed or not buffer or buffer in (b"\r", b"\r\n", b"\r\n\r"):
+        if len(buffer) < self._needed or not buffer or bytes(buffer[:4]) in _HALF_PINGS:
             return None
         if buffer.startswith(b"\r"):
             raise SIPSyntaxError("a message begins with a carriage return")

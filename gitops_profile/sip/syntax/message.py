@@ -68,7 +68,7 @@ class Request:
         self.vias = self.headers.items("via")
         if not self.vias:
             raise SIPSyntaxError("Via missing")
-        self.via = Via.parse(self.vias[0])
+        self.via, *_ = [Via.parse(text) for text in self.vias]  # all: RFC 4475 §3.1.2.1
         seen: set[str] = set()
         for name, _ in self.headers.fields:
             if name in _ONCE:

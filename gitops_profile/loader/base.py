@@ -1,0 +1,43 @@
+"""What an accepted load knows."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gitops_profile.presentity import ProfileKey
+
+from .manifest import Defaults, ReadManifest
+from .settings import RepositorySettings
+from .template import Templates
+
+
+class FileEntryLike(Protocol):
+    """What a file of a tree must tell."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def blob(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+
+
+@dataclass(slots=True)
+class Base:
+    """What an accepted load knows; a Load lays its own findings over it."""
+
+    files: MutableMapping[str, FileEntryLike] = field(default_factory=dict)
+    manifests: MutableMapping[str, ReadManifest] = field(default_factory=dict)
+    defaults: MutableMapping[str, Defaults] = field(default_factory=dict)
+    """By folder."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Templates by name."""
+    data: dict[str, bytes] = field(default_factory=dict)
+    """Files under files/ by path."""
+    settings: RepositorySettings = field(default_factory=RepositorySettings)
+    owners: MutableMapping[ProfileKey, str] = field(default_factory=dict)
+    keys: MutableMapping[str, tuple[ProfileKey, ...]] = field(default_factory=dict)
+    """The profiles that each document path makes."""
+    templates: Templates = field(default_factory=lambda: Templates({}))

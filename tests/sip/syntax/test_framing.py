@@ -1,0 +1,95 @@
+"""Messages out of a stream: however it is cut, the same messages come out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
+
+ONE = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 3\r\n\r\nabc"
+TWO = b"OPTIONS sip:b SIP/2.0\nl : 0\n\n"
+BARE = b"OPTIONS sip:c SIP/2.0\r\n\r\n"
+Result = tuple[list[bytes], int, bool]
+
+
+def read(pieces: list[bytes]) -> Result:
+    """The messages, the pings, and whether the stream lost its frame."""
+    reader, pings = MessageReader(), 0
+    messages: list[bytes] = []
+    for piece in pieces:
+        try:
+            found, more = reader.feed(piece)
+        except SIPSyntaxError:
+            return messages, pings, True
+        messages += found
+        pings += more
+    return messages, pings, False
+
+
+def one_by_one(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+@pytest.mark.parametrize(
+    ("data", "messages", "pings"),
+    [
+        (b"", [], 0),
+        (ONE, [ONE], 0),
+        (ONE + TWO + ONE, [ONE, TWO, ONE], 0),
+        (b"\r\n" + ONE, [ONE], 0),
+        (b"\r\n\r\n", [], 1),
+        (b"\r\n\r\n\r\n\r\n" + ONE + b"\r\n\r\n", [ONE], 3),
+        (b"\r\n\r\n\r\n" + ONE, [ONE], 1),
+        (b"\n\n" + TWO, [TWO], 0),
+        (ONE[:-1], [], 0),
+        (ONE.replace(b"abc", b"\r\n\r"), [ONE.replace(b"abc", b"\r\n\r")], 0),  # no ping inside a body
+    ],
+)
+def test_whole_and_byte_by_byte(data: bytes, messages: list[bytes], pings: int) -> None:
+    assert read([data]) == (messages, pings, False)
+    assert read(one_by_one(data)) == (messages, pings, False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BARE,  # RFC 3261 §18.3: a stream needs Content-Length
+        ONE.replace(b": 3", b": -3"),
+        ONE.replace(b": 3", b": 99999"),
+        ONE.replace(b"Content-Length: 3", b"Content-Length: 3\r\nl: 4"),
+        b"A" * 40000,
+        b"\rA",  # nothing begins so: it must not be kept waiting for ever
+    ],
+)
+def test_a_lost_frame_is_an_error_however_it_comes(data: bytes) -> None:
+    assert read([data])[2] and read(one_by_one(data))[2]
+
+
+def test_half_a_ping_is_no_part_of_a_message() -> None:
+    reader = MessageReader()
+    reader.feed(b"\r\n")
+    assert not reader.waiting
+    reader.feed(ONE[:5])
+    assert reader.waiting
+
+
+PIECES = st.sampled_from([ONE, TWO, BARE, b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"x", b"Content-Length: 2\r\n", ONE[:30]])
+
+
+@given(st.lists(PIECES | st.binary(max_size=5), max_size=12).map(b"".join))
+def test_any_stream_gives_the_same_whole_and_byte_by_byte(data: bytes) -> None:
+    whole, single = read([data]), read(one_by_one(data))
+    assert whole[2] == single[2]
+    if not whole[2]:
+        assert whole == single
+
+
+@given(st.lists(st.sampled_from([ONE, TWO, b"\r\n\r\n"]), max_size=6), st.lists(st.integers(1, 60), min_size=1))
+def test_any_cut_of_a_good_stream_gives_its_messages(parts: list[bytes], cuts: list[int]) -> None:
+    data, pieces = b"".join(parts), []
+    for size in cuts:
+        pieces.append(data[:size])
+        data = data[size:]
+    messages, pings, lost = read([*pieces, data])
+    assert not lost and messages == [part for part in parts if part.strip()]
+    assert pings == parts.count(b"\r\n\r\n")

@@ -1,0 +1,179 @@
+"""Whole messages and their headers: real phones' bytes, folding, compact forms, and any bytes at all."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops_profile.sip.syntax import Headers, Request, Response, SIPSyntaxError, parse_message
+
+SNOM = b"""SUBSCRIBE sip:MAC%3a00135E874B49@intern.snom.de SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.9:5060;rport
+From: <sip:MAC%3a00135E874B49@intern.snom.de>;tag=1801134123
+To: <sip:MAC%3a00135E874B49@intern.snom.de>
+Call-ID: 1601223@192.0.2.9
+CSeq: 1 SUBSCRIBE
+Event: ua-profile;profile-type="device";vendor="OEM";model="OEM";version="7.1.19"
+Expires: 0
+Accept: application/url
+Contact: <sip:192.0.2.9:5060>
+Content-Length: 0
+
+"""
+SNOM_NO_HOST = SNOM.replace(b"From: <sip:MAC%3a00135E874B49@intern.snom.de>", b"From: <sip:MAC%3a00135E874B49>")
+PLANET = b"""SUBSCRIBE sip:MAC=00304fa99948@224.0.1.75 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK-77
+From: <sip:MAC=00304fa99948@224.0.1.75>
+To: <sip:MAC=00304fa99948@224.0.1.75>
+Call-ID: 77@192.0.2.9
+CSeq: 1 SUBSCRIBE
+Event: ua-profile;profile-type="device";vendor="PLANET";model="VIP-2140PT";version="1.0"
+Contact: <sip:MAC=00304fa99948@192.0.2.9:5060>
+Content-Length: 0
+
+"""
+YEALINK = b"""SUBSCRIBE sip:MAC001565f4f9e1@224.0.1.75 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.9:5059.;branch=z9hG4bK1536537630
+From: <sip:MAC001565f4f9e1@224.0.1.75>;tag=1536537630
+To: <sip:MAC001565f4f9e1@224.0.1.75>
+Call-ID: 1536537630@192.0.2.9
+CSeq: 1 SUBSCRIBE
+Contact: <sip:MAC001565f4f9e1@192.0.2.9:5059>
+Max-Forwards: 70
+User-Agent: Yealink W52P 25.81.0.10
+Event: ua-profile;profile-type="device";vendor="yealink";model="W52P";version="25.81.0.10"
+Content-Length: 0
+
+"""
+AUDIOCODES = b"""SUBSCRIBE sip:224.0.1.75:5060 SIP/2.0
+v: SIP/2.0/UDP 192.0.2.9;rport;branch=z9hG4bK-1
+f: <sip:00000001@192.0.2.9:5060>;tag=4
+t: <sip:224.0.1.75:5060>
+i: 4@192.0.2.9
+CSEQ : 20000   SUBSCRIBE
+o: ua-profile
+ ;profile-type="application"
+\t;model="420HD"
+m: <sip:00000001@192.0.2.9:5060>
+l: 0
+
+"""
+
+
+def crlf(text: bytes) -> bytes:
+    return text.replace(b"\n", b"\r\n")
+
+
+def request_of(data: bytes) -> Request:
+    message = parse_message(data)
+    assert isinstance(message, Request)
+    message.check()
+    return message
+
+
+@pytest.mark.parametrize(
+    ("data", "tag", "branch", "cseq"),
+    [
+        (SNOM, "1801134123", None, 1),
+        (SNOM_NO_HOST, "1801134123", None, 1),
+        (PLANET, None, "z9hG4bK-77", 1),
+        (YEALINK, "1536537630", "z9hG4bK1536537630", 1),
+        (AUDIOCODES, "4", "z9hG4bK-1", 20000),
+    ],
+    ids=["snom", "snom-no-host", "planet", "yealink", "audiocodes"],
+)
+@pytest.mark.parametrize("ends", [crlf, bytes], ids=["crlf", "lf"])
+def test_what_real_phones_send(data: bytes, tag: str | None, branch: str | None, cseq: int, ends: type[bytes]) -> None:
+    request = request_of(ends(data))
+    assert (request.from_.tag, request.via.branch, request.cseq) == (tag, branch, cseq)
+    assert (request.headers.get("event") or "").startswith("ua-profile") and request.to.tag is None
+
+
+def test_folded_and_compact_headers_read_as_the_long_ones() -> None:
+    request = request_of(crlf(AUDIOCODES))
+    assert request.headers.get("event") == 'ua-profile ;profile-type="application" ;model="420HD"'
+    assert request.headers.get("contact") == "<sip:00000001@192.0.2.9:5060>"
+    assert request.headers.get("content-length") == "0"
+
+
+def test_headers_keep_order_and_are_many_valued() -> None:
+    headers = Headers([("via", "a, b"), ("x", "1"), ("via", '"c,d"')])
+    assert headers.get("via") == "a, b" and headers.get("y") is None
+    assert headers.all("via") == ["a, b", '"c,d"'] and headers.items("via") == ["a", "b", '"c,d"']
+
+
+def test_body_ends_where_content_length_says() -> None:
+    data = crlf(SNOM).replace(b"Content-Length: 0", b"Content-Length: 3")
+    assert request_of(data + b"abcdef").body == b"abc"
+    assert request_of(crlf(SNOM).replace(b"Content-Length: 0\r\n", b"") + b"abc").body == b"abc"
+
+
+def test_line_ends_before_the_start_line_do_not_count() -> None:
+    assert request_of(b"\r\n\r\n" + crlf(SNOM)).method == "SUBSCRIBE"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        (b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia", 505),
+        (b"SUBSCRIBE sip:MAC", b"SUBSCRIBE  sip:MAC", 400),
+        (b"SUBSCRIBE sip:MAC", b"SUB<SCRIBE sip:MAC", 400),
+        (b"Via: SIP/2.0/UDP 192.0.2.9:5060;rport\r\n", b"", 400),
+        (b"Call-ID: 1601223@192.0.2.9\r\n", b"", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID:", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: 1 NOTIFY", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: 4294967296 SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: \xd9\xa1 SUBSCRIBE", 400),  # a digit of another script
+        (b"Expires: 0", b"Expires: 0\r\nExpires: 1", 400),
+        (b"Expires: 0", b"Event: presence", 489),
+        (b"Expires: 0", b"no colon here", 400),
+        (b"Expires: 0", b"X: a\rEvil: b", 400),
+        (b"Content-Length: 0", b"Content-Length: -1", 400),
+        (b"Content-Length: 0", b"Content-Length: 9", 400),
+        (b"Content-Length: 0", b"Content-Length: 0\r\nl: 1", 400),
+        (b"Expires: 0", b"X: y\r\n" * 200 + b"Expires: 0", 513),
+        (b"Content-Length: 0\r\n\r\n", b"Content-Length: 0\r\n", 400),
+    ],
+)
+def test_what_is_wrong_is_said_with_a_request_to_answer(old: bytes, new: bytes, status: int) -> None:
+    data = crlf(SNOM)
+    assert data.count(old) == 1
+    with pytest.raises(SIPSyntaxError) as caught:
+        request_of(data.replace(old, new))
+    assert caught.value.status == status and caught.value.request is not None
+    assert caught.value.request.headers.get("from") is not None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\r\n", b"x", b"GET / HTTP/1.1\r\n\r\n", b"SIP/2.0 4294967301 x\r\n\r\n", b"\x00"]
+)
+def test_what_is_no_sip_has_nobody_to_answer(data: bytes) -> None:
+    with pytest.raises(SIPSyntaxError) as caught:
+        parse_message(data)
+    assert caught.value.request is None
+
+
+def test_response_says_what_it_answers() -> None:
+    data = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=b, SIP/2.0/UDP x\r\nCSeq: 7 NOTIFY\r\n\r\n"
+    response = parse_message(data)
+    assert isinstance(response, Response) and response.matching() == ("b", "192.0.2.1:5060", "NOTIFY")
+    broken = parse_message(data.replace(b"7 NOTIFY", b"x NOTIFY"))
+    assert isinstance(broken, Response) and broken.matching() is None
+
+
+PIECES = st.sampled_from(
+    [b"SUBSCRIBE ", b"sip:a@b", b" SIP/2.0", b"\r\n", b"\n", b"\r", b" ", b":", b",", b'"', b"<", b">", b";", b"=",
+     b"Via: SIP/2.0/UDP h;branch=z9hG4bK1", b"From: <sip:a@b>;tag=1", b"To: <sip:a@b>", b"Call-ID: c",
+     b"CSeq: 1 SUBSCRIBE", b"SIP/2.0 200 OK", b"Content-Length: 1", b"\xff", b"\x00"]
+)  # fmt: skip
+
+
+@given(st.binary() | st.lists(PIECES | st.binary(max_size=4), max_size=30).map(b"".join))
+def test_any_bytes_parse_or_are_a_syntax_error(data: bytes) -> None:
+    try:
+        message = parse_message(data)
+        if isinstance(message, Request):
+            message.check()
+        else:
+            message.matching()
+    except SIPSyntaxError as error:
+        assert error.status in (400, 489, 505, 513)
