@@ -25,6 +25,7 @@ SHORT_FLAGS = {
     "repository.url": "--repo",
     "repository.ref": "--ref",
     "repository.path": "--path",
+    "repository.poll": "--poll",
     "http.listen": "--http",
 }
 

@@ -102,7 +102,7 @@ class Limits(_Section):
     """Bounds, each with an answer when it is reached."""
 
     message_bytes: Count = Field(
-        default=65535, ge=1500, le=1 << 20, description="largest SIP message; more is answered 413"
+        default=65535, ge=1500, le=1 << 20, description="largest SIP message; more is answered 513"
     )
     subscriptions: Count = Field(default=1_000_000, ge=1, description="overall; more is answered 503")
     subscriptions_per_source: Count = Field(default=1000, ge=1, description="per address; a trusted proxy is no source")

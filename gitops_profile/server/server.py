@@ -29,7 +29,7 @@ from gitops_profile.sip import (
 )
 from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
-from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, bind_all
+from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, StreamLimits, bind_all
 
 from . import views
 from .state import StateFolder
@@ -105,7 +105,9 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         self._package = UAProfile(self._journal.table, self._serves)
         self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
-        self._endpoint = SIPEndpoint(self._notifier, self._store, self._sip_event)
+        self._endpoint = SIPEndpoint(
+            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes)
+        )
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
         self._stack.push_async_callback(self._loading.close)
@@ -148,6 +150,8 @@ class Server:
             notify_in_flight=config.notify.in_flight,
             max_subscriptions=config.limits.subscriptions,
             max_per_source=config.limits.subscriptions_per_source,
+            message_bytes=config.limits.message_bytes,
+            unlimited_sources=tuple(config.trusted_proxies),
             end_removed=config.notify.removed == "end",
         )
 

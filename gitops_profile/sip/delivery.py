@@ -4,6 +4,8 @@ One decision for every NOTIFY (`consider`), one place that sends it (`emit`), on
 """
 
 import heapq
+import ipaddress
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -27,6 +29,10 @@ from .subscription import (
 from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent, SubscriptionStarted
 from .syntax import Response
 from .transaction import TransactionLayer
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+MAX_RETRY_AFTER = 86400
+"""Seconds at most that a phone may ask for; it would be without its document for as long."""
 
 
 class Delivery:
@@ -65,8 +71,10 @@ class Delivery:
         settings = self._settings
         if len(self._subscriptions) >= settings.max_subscriptions:
             return True
-        unlimited = source in settings.unlimited_sources or source.startswith("127.") or source == "::1"
-        return not unlimited and self._per_source[source] >= settings.max_per_source
+        if self._per_source[source] < settings.max_per_source:
+            return False
+        address = ipaddress.ip_address(source)
+        return not (address.is_loopback or any(address in network for network in settings.unlimited_sources))
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -164,9 +172,9 @@ class Delivery:
         """A response from the wire; one that answers no NOTIFY of ours is dropped."""
         transaction = self._layer.receive_response(response)
         if transaction is not None:
-            retry_after = response.headers.get("retry-after") or ""
-            seconds = int(retry_after.split("(")[0].split(";")[0].strip() or 0) if retry_after[:1].isdigit() else 0
-            self._answered(transaction.owner, response.status, min(seconds, 86400), now - transaction.started, now)
+            wanted = _SECONDS.match(response.headers.get("retry-after") or "")
+            retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
+            self._answered(transaction.owner, response.status, retry_after, now - transaction.started, now)
             self.drain(now)
 
     def _answered(self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float) -> None:

@@ -90,6 +90,10 @@ class Notifier:
                 self._delivery.receive_response(message, now)
                 return
             message.check()
+            if len(data) > self._settings.message_bytes:
+                error = SIPSyntaxError("Message Too Large", status=513)
+                error.request = message
+                raise error
         except SIPSyntaxError as error:
             self._refuse_malformed(error, flow)
             return

@@ -1,8 +1,10 @@
 """What an operator may set about the notifier."""
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from .subscribe import Durations
+from .syntax import MAX_MESSAGE
 from .transaction import Timers
 
 
@@ -16,9 +18,11 @@ class NotifierSettings:
     """NOTIFYs about changes in a second, overall."""
     notify_in_flight: int = 1000
     """Unanswered NOTIFYs about changes, overall."""
+    message_bytes: int = MAX_MESSAGE
+    """Bytes of a message; a longer one is answered 513."""
     max_subscriptions: int = 1_000_000
     max_per_source: int = 1000
-    unlimited_sources: frozenset[str] = frozenset()
+    unlimited_sources: tuple[IPv4Network | IPv6Network, ...] = ()
     """Addresses of trusted proxies: a proxy is no source."""
     end_removed: bool = False
     """Whether removing a document ends its subscriptions (`noresource`), or tells them that there is none."""

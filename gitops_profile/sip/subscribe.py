@@ -42,7 +42,7 @@ class Durations:
         (RFC 3261 §20.19, RFC 4475 §3.1.2.4).
         """
         text = request.headers.get("expires") or ""
-        if not re.fullmatch(r"\d+", text):
+        if not re.fullmatch(r"[0-9]+", text):
             return min(self.default, self.maximum)
         asked = min(int(text[:12]), MAX_EXPIRES)
         if 0 < asked < min(self.minimum, HOUR):

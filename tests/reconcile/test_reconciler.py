@@ -16,6 +16,7 @@ from .lab import Lab
 
 USERS = "profiles/user/example.com"
 ALICE, BOB = f"{USERS}/alice.xml", f"{USERS}/bob.xml"
+BIG = "{% set ns = namespace(a='aaaaaaaaaaaaaaaa') %}{% for i in range(40) %}{% set ns.a = ns.a ~ ns.a %}{% endfor %}x"
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 
 
@@ -100,7 +101,7 @@ async def test_too_many_removals_are_refused_unless_they_are_meant(lab: Lab) -> 
     assert (await lab.reconcile()).removed == 25
 
 
-@pytest.mark.parametrize("template", ["{{ 9**(9**8) }}", ENDLESS])
+@pytest.mark.parametrize("template", [ENDLESS])
 async def test_a_template_that_never_ends_is_killed_and_the_loop_stays_free(lab: Lab, template: str) -> None:
     lab.git.commit({ALICE: "<a/>"})
     await lab.reconcile()
@@ -126,7 +127,7 @@ async def test_a_template_that_never_ends_is_killed_and_the_loop_stays_free(lab:
 async def test_a_template_that_wants_all_memory_is_a_problem(tmp_path: Path) -> None:
     lab = Lab(tmp_path / "work")
     lab.loading = LoaderProcess(tmp_path / "work", memory_bytes=300 << 20)
-    lab.git.commit({"profiles/templates/t.j2": "{{ 'a' * 10**9 }}", f"{USERS}/x.yaml": "template: t.j2\n"})
+    lab.git.commit({"profiles/templates/t.j2": BIG, f"{USERS}/x.yaml": "template: t.j2\n"})
     outcome = await lab.reconcile()
     assert outcome.verdict is Verdict.REJECTED and "memory" in str(outcome.problems[0])
     await lab.close()

@@ -144,9 +144,9 @@ class Phone:
         """A SUBSCRIBE; keyword `Event=None` leaves the field out, `_` in a name stands for `-`."""
         self.cseq += 1
         tag = f";tag={self.to_tag}" if self.to_tag else ""
-        uri = self.target
+        uri, transport = self.target, self.flow.transport.upper()
         values: dict[str, str | None] = {
-            "Via": f"SIP/2.0/{self.flow.transport.upper()} 192.0.2.9:5062;branch=z9hG4bK-{self.call_id}-{self.cseq};rport",
+            "Via": f"SIP/2.0/{transport} 192.0.2.9:5062;branch=z9hG4bK-{self.call_id}-{self.cseq};rport",
             "Max-Forwards": "70",
             "From": f"<sip:{self.user}@example.com>;tag=phone",
             "To": f"<sip:{self.user}@example.com>{tag}",
