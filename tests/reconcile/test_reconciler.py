@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gitops_profile.reconcile import LoaderProcess, Verdict, compare
+from gitops_profile.reconcile import LoaderProcess, Verdict
 from gitops_profile.source import SourceUnavailable
 
 from .lab import Lab
@@ -148,72 +147,3 @@ async def test_a_commit_that_is_not_there_means_wait(lab: Lab) -> None:
     lab.git.commit({ALICE: "<a/>"})
     with pytest.raises(SourceUnavailable):
         await lab.loading.load("1" * 40, None, "profiles")
-
-
-class History:
-    """Random steps of a team's work."""
-
-    def __init__(self, lab: Lab, seed: int) -> None:
-        self.git = lab.git
-        self.rng = random.Random(seed)
-        self.names = [f"{USERS}/{n}.xml" for n in "abcdef"]
-        self.git.commit(dict.fromkeys(self.names[:3], "<x/>"))
-        self.git.commit({f"{USERS}/m.yaml": "template: t.j2\n", "profiles/templates/t.j2": "{{ v|default('-') }}"})
-
-    def _here(self) -> list[str]:
-        return [name for name in self.names if (self.git.folder / name).exists()]
-
-    def step(self, number: int) -> None:
-        getattr(self, self.rng.choice(["write", "write", "defaults", "rename", "remove", "revert", "reset", "merge"]))(
-            number
-        )
-
-    def write(self, number: int) -> None:
-        self.git.commit({self.rng.choice(self.names): f"<x>{self.rng.randrange(3)}</x>"})
-
-    def defaults(self, number: int) -> None:
-        self.git.commit({"profiles/defaults.yaml": f"values: {{v: {number}}}\n"})
-
-    def rename(self, number: int) -> None:
-        if here := self._here():
-            (self.git.folder / USERS / "group").mkdir(exist_ok=True)
-            name = self.rng.choice(here).rpartition("/")[2]
-            other = self.rng.choice([f"{USERS}/group/{name}", f"{USERS}/renamed{number}.xml"])
-            if not (self.git.folder / other).exists():
-                self.git("mv", f"{USERS}/{name}", other)
-                self.git.commit({})
-
-    def remove(self, number: int) -> None:
-        if len(here := self._here()) > 1:
-            self.git.commit({self.rng.choice(here): None})
-
-    def revert(self, number: int) -> None:
-        if len(self.git("rev-list", "--parents", "-1", "HEAD").split()) == 2:
-            self.git("revert", "--no-edit", "HEAD")
-
-    def reset(self, number: int) -> None:
-        self.git("reset", "-q", "--hard", f"HEAD~{self.rng.randrange(1, 3)}")
-
-    def merge(self, number: int) -> None:
-        self.git("checkout", "-q", "-b", f"side{number}")
-        self.git.commit({f"{USERS}/side{number}.xml": "<s/>"})
-        self.git("checkout", "-q", "main")
-        self.git.commit({self.rng.choice(self.names[:3]): f"<m>{number}</m>"})
-        self.git("merge", "-q", "--no-edit", f"side{number}")
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_following_any_history_ends_where_its_head_ends(lab: Lab, seed: int) -> None:
-    """I1: followed commit by commit = head loaded alone = log replayed."""
-    history = History(lab, seed)
-    await lab.reconcile()
-    for number in range(20):
-        history.step(number)
-        outcome = await lab.reconcile()
-        if outcome.verdict is Verdict.REJECTED:
-            continue  # two files for one profile; the next good revision goes past it
-        head = await lab.loaded_anew(lab.git.head())
-        assert lab.journal.table == head and await lab.replayed() == head, number
-    if lab.journal.table.rejected is None:
-        loaded = await lab.loading.load(lab.git.head(), None, "profiles")
-        assert compare(lab.journal.table, loaded) == []

@@ -1,0 +1,104 @@
+"""I1: followed commit by commit = the head loaded alone = the log replayed, for histories that hypothesis invents."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gitops_profile.reconcile import Verdict, compare
+from tests.repositories import Git
+
+from .lab import Lab
+
+USERS = "profiles/user/example.com"
+NAMES = [f"{USERS}/{name}.xml" for name in "abcd"]
+
+
+class History:
+    """Steps of a team's work; `choice` picks among what a step could do."""
+
+    def __init__(self, git: Git) -> None:
+        self.git = git
+        self.number = 0
+        manifest = {f"{USERS}/m.yaml": "template: t.j2\n", "profiles/templates/t.j2": "{{ v|default('-') }}"}
+        git.commit({**dict.fromkeys(NAMES[:2], "<x/>"), **manifest})
+        git.commit({NAMES[2]: "<y/>"})
+
+    def step(self, name: str, choice: int) -> None:
+        self.number += 1
+        getattr(self, name)(choice)
+
+    def _here(self) -> list[str]:
+        return [name for name in NAMES if (self.git.folder / name).exists()]
+
+    def write(self, choice: int) -> None:
+        self.git.commit({NAMES[choice % 4]: f"<x>{choice % 3}</x>"})
+
+    def defaults(self, choice: int) -> None:
+        self.git.commit({"profiles/defaults.yaml": f"values: {{v: {choice}}}\n"})
+
+    def template(self, choice: int) -> None:
+        self.git.commit({"profiles/templates/t.j2": f"{choice}{{{{ v|default('+') }}}}"})
+
+    def rename(self, choice: int) -> None:
+        if here := self._here():
+            name = here[choice % len(here)]
+            other = (
+                f"{USERS}/renamed{self.number}.xml" if choice % 2 else name.replace("example.com", "example.com/group")
+            )
+            (self.git.folder / USERS / "group").mkdir(exist_ok=True)
+            if not (self.git.folder / other).exists():
+                self.git("mv", name, other)
+                self.git.commit({})
+
+    def remove(self, choice: int) -> None:
+        if len(here := self._here()) > 1:
+            self.git.commit({here[choice % len(here)]: None})
+
+    def revert(self, choice: int) -> None:
+        if len(self.git("rev-list", "--parents", "-1", "HEAD").split()) == 2:
+            self.git("revert", "--no-edit", "HEAD")
+
+    def force_push(self, choice: int) -> None:
+        if int(self.git("rev-list", "--count", "--first-parent", "HEAD")) > 2:
+            self.git("reset", "-q", "--hard", "HEAD~1")
+
+    def merge(self, choice: int) -> None:
+        self.git("checkout", "-q", "-b", f"side{self.number}")
+        self.git.commit({f"{USERS}/side{self.number}.xml": "<s/>"})
+        self.git("checkout", "-q", "main")
+        self.git.commit({NAMES[choice % 4]: f"<m>{choice}</m>"})
+        self.git("merge", "-q", "--no-edit", f"side{self.number}")
+
+    def broken(self, choice: int) -> None:
+        self.git.commit({f"{USERS}/broken.yaml": "a: [" if choice % 2 else "body: mended"})
+
+
+STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken"]
+histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories)
+def test_following_any_history_ends_where_its_head_ends(history: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_follow(Path(folder) / "work", history))
+
+
+async def _follow(folder: Path, history: list[tuple[str, int]]) -> None:
+    lab = Lab(folder)
+    work = History(lab.git)
+    verdicts = [(await lab.reconcile()).verdict]
+    for name, choice in history:
+        work.step(name, choice)
+        verdicts.append((await lab.reconcile()).verdict)
+    assert await lab.replayed() == lab.journal.table
+    # The last revision may be one with problems: then the last good one is in force, and is compared.
+    applied = lab.journal.table.applied
+    assert applied is not None and Verdict.UNAVAILABLE not in verdicts
+    assert lab.journal.table == await lab.loaded_anew(applied.revision.commit)
+    loaded = await lab.loading.load(applied.revision.commit, None, "profiles")
+    assert compare(lab.journal.table, loaded) == []
+    await lab.close()
