@@ -1,6 +1,7 @@
 """The commands, gathered."""
 
 import importlib.metadata
+import os
 import sys
 from typing import Annotated
 
@@ -45,6 +46,9 @@ def _about(
 
 def main() -> None:
     """Entry point of `gitops-profile`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with the stream closed: `>&-`
+            setattr(sys, name, open(os.devnull, "w"))  # kept for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter gets an escape, never a traceback.
         if hasattr(stream, "reconfigure"):
@@ -55,3 +59,6 @@ def main() -> None:
         # Whoever read our output has gone (`| head`): nobody is left to be told.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"gitops-profile: {error.strerror or error}\n")
+        os._exit(2)  # not by way of another flush of the stream that failed

@@ -103,20 +103,25 @@ class Load:
             self._blobs[blob] = content if len(content) <= MAX_FILE else _TOO_LARGE
 
     def finish(self, progress: Progress | None = None) -> LoadResult:
-        """Parse and render what this load concerns. `progress(path, done, total)` is called before each file."""
+        """Parse and render what this load concerns.
+
+        `progress(path, done, total)` is called before each file; it may raise UnreadableProfile to leave the file out.
+        """
         shared = [p for p in self._changed if kind_of(p) not in (Kind.MANIFEST, Kind.PLAIN, Kind.IGNORED)]
         for path in shared:
-            self._tell(progress, path, 0, 0)
-            self._read_shared(path)
+            self._read_shared(path, progress)
         affected = self._affected()
         self._forget_removed()
         if any(kind_of(p) is Kind.TEMPLATE for p in (*self._changed, *self._removed)):
             self.state.templates = Templates(self.state.sources)
             for path in sorted(p for p in self._changed if kind_of(p) is Kind.TEMPLATE):
-                self._tell(progress, path, 0, len(affected))
                 name = path.removeprefix("templates/")
-                if name in self.state.templates:
-                    self._problems += self.state.templates.problems(name)
+                try:
+                    self._tell(progress, path, 0, len(affected))
+                    if name in self.state.templates:
+                        self._problems += self.state.templates.problems(name)
+                except UnreadableProfile as error:
+                    self._problems += error.problems
         documents = self._build(affected, progress)
         gone = self._gone(documents, affected)
         for file in self._all_changed:
@@ -181,8 +186,9 @@ class Load:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def _read_shared(self, path: str) -> None:
+    def _read_shared(self, path: str, progress: Progress | None) -> None:
         try:
+            self._tell(progress, path, 0, 0)
             content = self._content(path)
             match kind_of(path):
                 case Kind.SETTINGS:
@@ -219,8 +225,8 @@ class Load:
             self.state.keys.pop(path, None)
         documents: dict[ProfileKey, ProfileDocument] = {}
         for done, path in enumerate(affected):
-            self._tell(progress, path, done, len(affected))
             try:
+                self._tell(progress, path, done, len(affected))
                 for document in self._documents_of(path, builder):
                     documents[document.key] = document
             except UnreadableProfile as error:

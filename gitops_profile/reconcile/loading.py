@@ -18,6 +18,8 @@ from .wire import HEADER, document_of, pack, problem_of
 
 FILE_SECONDS = 5.0
 """How long one file may take; an honest template takes less than a millisecond."""
+MAX_STALLED = 5
+"""Files of one revision over which the process is killed before the revision is given up."""
 MEMORY_BYTES = 4 << 30
 """How much the loader process may allocate."""
 Progress = Callable[[int, int], None]
@@ -57,11 +59,19 @@ class LoaderProcess:
 
         Raises LoadStalled, PathNotFound, SourceUnavailable.
         """
-        try:
-            return await self._load(commit, base, path, progress)
-        except (SourceUnavailable, LoadStalled, asyncio.CancelledError):
-            await self.close()
-            raise
+        stalled: dict[str, str] = {}
+        while True:
+            try:
+                return await self._load(commit, base, path, progress, stalled)
+            except LoadStalled as error:
+                # Killed over one file; the others are still looked at, so that all problems are reported at once.
+                await self.close()
+                if error.path in stalled or len(stalled) >= MAX_STALLED:
+                    raise
+                stalled[error.path] = error.what
+            except (SourceUnavailable, asyncio.CancelledError):
+                await self.close()
+                raise
 
     async def accept(self) -> None:
         """The last load is in force: the next one may build on it."""
@@ -84,8 +94,10 @@ class LoaderProcess:
         # The transport is closed with its pipes; without this a later loop would find it open.
         process._transport.close()  # type: ignore[attr-defined]
 
-    async def _load(self, commit: str, base: str | None, path: str, progress: Progress | None) -> Loaded:
-        await self._send("load", commit, base, path)
+    async def _load(
+        self, commit: str, base: str | None, path: str, progress: Progress | None, stalled: dict[str, str]
+    ) -> Loaded:
+        await self._send("load", commit, base, path, list(stalled.items()))
         loaded = Loaded()
         current = ""
         while True:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from gitops_profile.loader import Load, Loader
+from gitops_profile.loader import Load, Loader, Problem, UnreadableProfile
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
@@ -29,13 +29,16 @@ class Worker:
         self._repository = repository
         self._out = out
         self._loader = Loader()
+        self._stalled: dict[str, str] = {}
+        """Files over which a process before this one was killed, and what is said of them."""
         self._base: tuple[str, str] | None = None
         self._pending: tuple[Load, tuple[str, str]] | None = None
 
     def handle(self, message: list[Any]) -> None:
         """One request."""
         match message:
-            case ["load", commit, base, path]:
+            case ["load", commit, base, path, stalled]:
+                self._stalled = dict(stalled)
                 try:
                     self._load(commit, base, path)
                 except PathNotFound as error:
@@ -69,6 +72,8 @@ class Worker:
         self._say("result", removed, problems, result.whole, limit)
 
     def _progress(self, path: str, done: int, total: int) -> None:
+        if path_text(path) in self._stalled:
+            raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)]))
         self._say("progress", path_text(path), done, total)
 
     def _say(self, *message: Any) -> None:

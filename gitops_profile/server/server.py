@@ -86,6 +86,8 @@ class Server:
         """Everything that holds state, in the order in which it is needed."""
         config = self._config
         location = Path(config.repository.url)
+        if ".." in Path(config.repository.path).parts or Path(config.repository.path).is_absolute():
+            raise CannotServe(f"--path {config.repository.path!r} must lie inside the repository, such as profiles")
         self._repository = await asyncio.to_thread(Repository, location)
         self._stack.callback(self._repository.close)
         # First of all, so that a port that is taken is all that is said, and nothing is written.
@@ -233,6 +235,8 @@ class Server:
         outcome = await self._reconciler.reconcile(revision)
         self._last = outcome
         self._metrics.revisions.labels(outcome.verdict).inc()
+        if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
+            logger.warning("not ready: no revision is in force yet, waiting for a good one")
         if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:
             self._looked.set()
         await self._journal.save_snapshot()

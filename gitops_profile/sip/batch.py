@@ -18,6 +18,8 @@ class ReplyItem:
     request: Request
     flow: Flow
     subscription: Subscription
+    before: StoredSubscription | None
+    """What the subscription was, when it was one: a request that is refused changes nothing (RFC 3261 §8.2)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +41,8 @@ class Batch:
     items: list[ReplyItem | NotifyItem] = field(default_factory=list)
     rows: list[StoredSubscription] = field(default_factory=list)
     """Filled by `seal`: one row for each subscription, however often it changed."""
+    retry: list[Subscription] = field(default_factory=list)
+    """Whose NOTIFY did not leave because the rows could not be stored."""
     deletes: set[str] = field(default_factory=set)
     _changed: dict[str, Subscription] = field(default_factory=dict)
 

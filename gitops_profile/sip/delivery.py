@@ -35,6 +35,10 @@ MAX_RETRY_AFTER = 86400
 """Seconds at most that a phone may ask for; it would be without its document for as long."""
 
 
+FETCH_TRANSMISSIONS = 4
+"""Of a NOTIFY that answers a fetch over UDP: nobody has shown yet that he is where the packet said (RFC 6665 §6.3)."""
+
+
 class Delivery:
     """The notifier's subscriptions and their NOTIFYs."""
 
@@ -58,17 +62,21 @@ class Delivery:
         self._per_source: Counter[str] = Counter()
         self._heap: list[tuple[float, int, Subscription | Batch]] = []
         self._number = count()
+        self._fetches = 0
+        """Fetches whose NOTIFY is unanswered: they hold a document each, and no subscription counts them."""
 
     def find(self, id_: str) -> Subscription | None:
         """The subscription held under an id."""
         return self._subscriptions.get(id_)
 
-    def is_full_for(self, source: str) -> bool:
-        """Whether one more subscription from `source` would pass a bound (invariant I9).
+    def is_full_for(self, source: str, *, fetch: bool) -> bool:
+        """Whether one more subscription, or fetch, from `source` would pass a bound (invariant I9).
 
         Loopback is no source: it is a proxy on the same host, or a laboratory.
         """
         settings = self._settings
+        if fetch and self._fetches >= settings.max_fetches:
+            return True
         if len(self._subscriptions) >= settings.max_subscriptions:
             return True
         if self._per_source[source] < settings.max_per_source:
@@ -118,6 +126,16 @@ class Delivery:
                     self._pacing.append(subscription)
         self.drain(now)
 
+    def supersede(self, subscription: Subscription) -> None:
+        """Give an unanswered NOTIFY up: the phone has sent a SUBSCRIBE since, and is owed a newer one at once.
+
+        It may have moved meanwhile, so that the old NOTIFY can never be answered (RFC 6665 §4.2.1.2).
+        """
+        if subscription.in_flight is not None:
+            self._layer.drop_client(subscription.in_flight)
+            self._pacing.free_slot(subscription.in_flight)
+            subscription.in_flight = None
+
     def consider(self, subscription: Subscription, now: float) -> None:
         """The one decision for every NOTIFY: is this subscriber owed one, and may it go now?"""
         if subscription.in_flight is not None:
@@ -163,6 +181,9 @@ class Delivery:
         if etag != subscription.acknowledged_etag:
             subscription.acknowledged_etag = None
         subscription.in_flight = branch
+        if not subscription.stored:
+            self._fetches += 1
+            self._per_source[subscription.source] += 1
         subscription.delivery = "notified"
         withheld = state.withheld if state is not None else None
         self.batch.items.append(NotifyItem(branch, data, flow, subscription, etag, withheld))
@@ -184,6 +205,7 @@ class Delivery:
         if subscription.in_flight != item.branch:
             return
         subscription.in_flight = None
+        self._release_fetch(subscription)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
@@ -237,7 +259,8 @@ class Delivery:
                     self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
                 subscription.fresh = False
             elif subscription.in_flight == item.branch:
-                self._layer.send_request(item.branch, item.data, item.flow, item, now=now)
+                limit = None if subscription.stored else FETCH_TRANSMISSIONS
+                self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
 
     def commit_failed(self, batch: Batch, *, now: float) -> None:
         """Nothing of the batch is durable: nothing of it is acknowledged, and it is tried again (I6)."""
@@ -249,13 +272,40 @@ class Delivery:
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
                     self._forget(subscription)
+                elif item.before is not None:
+                    self._undo(subscription, item.before)
+                    batch.deletes.discard(subscription.id)
             elif subscription.in_flight == item.branch:
                 subscription.in_flight = None
+                self._release_fetch(subscription)
+                batch.retry.append(subscription)
                 self._pacing.free_slot(item.branch)
-                subscription.owed = subscription.final_reason is not None
+                subscription.owed = subscription.state is SubscriptionState.TERMINATED
                 subscription.retry_at = now + self._settings.store_retry
         batch.items.clear()
         heapq.heappush(self._heap, (now + self._settings.store_retry, next(self._number), batch))
+
+    def _release_fetch(self, subscription: Subscription) -> None:
+        if not subscription.stored:
+            self._fetches -= 1
+            self._uncount(subscription.source)
+
+    def _uncount(self, source: str) -> None:
+        self._per_source[source] -= 1
+        if self._per_source[source] <= 0:
+            del self._per_source[source]
+
+    def _undo(self, subscription: Subscription, before: StoredSubscription) -> None:
+        """Take back what a refused refresh or unsubscription changed; its CSeq stays used."""
+        old = Subscription.from_stored(before)
+        subscription.dialog.remote_target, subscription.flow = old.dialog.remote_target, old.flow
+        subscription.accept, subscription.expires_at = old.accept, old.expires_at
+        if subscription.state is SubscriptionState.TERMINATED:
+            subscription.state, subscription.final_reason = SubscriptionState.ACTIVE, None
+            self.keep(subscription)
+        subscription.owed = False
+        subscription.alarm_at = float("inf")
+        self.arm(subscription, subscription.expires_at)
 
     def _again(self, batch: Batch, now: float) -> None:
         for id_ in batch.deletes:
@@ -264,7 +314,8 @@ class Delivery:
             subscription = self._subscriptions.get(row.id)
             if subscription is not None:
                 self.save(subscription)
-                self.consider(subscription, now)
+        for subscription in batch.retry:
+            self.consider(subscription, now)
 
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due: retransmissions, expiries, later tries."""
@@ -326,6 +377,4 @@ class Delivery:
         same.pop(subscription.id, None)
         if not same:
             del self._by_resource[subscription.resource]
-        self._per_source[subscription.source] -= 1
-        if self._per_source[subscription.source] <= 0:
-            del self._per_source[subscription.source]
+        self._uncount(subscription.source)

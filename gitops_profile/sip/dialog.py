@@ -29,8 +29,11 @@ class Dialog:
     def from_request(cls, request: Request, contact: Address, local_tag: str) -> Self:
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
         routes = request.headers.items("record-route")
-        for route in routes:
-            URI.parse(Address.parse(route).uri)
+        try:
+            for route in routes:
+                URI.parse(Address.parse(route).uri)
+        except SIPSyntaxError as error:
+            raise SIPSyntaxError("Record-Route is no SIP URI") from error
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
@@ -70,7 +73,11 @@ def contact_of(request: Request) -> Address:
         raise SIPSyntaxError("exactly one Contact is needed")
     contact = Address.parse(values[0])
     try:
-        URI.parse(contact.uri)
+        uri = URI.parse(contact.uri)
     except SIPSyntaxError as error:
         raise SIPSyntaxError("Contact is no SIP URI") from error
+    if uri.headers or "method" in uri.parameters:
+        # RFC 3261 §19.1.1, table 1: neither may stand in a Request-URI, which is what the Contact becomes.
+        plain = replace(uri, headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
+        contact = replace(contact, uri=str(plain))
     return contact

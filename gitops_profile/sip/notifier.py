@@ -15,6 +15,7 @@ from .flow import Flow
 from .notify import contact_uri
 from .reply import build_response, response_flow
 from .settings import NotifierSettings
+from .stored import StoredSubscription
 from .subscribe import (
     ALLOW,
     KNOWN_METHODS,
@@ -95,13 +96,13 @@ class Notifier:
                 error.request = message
                 raise error
         except SIPSyntaxError as error:
-            self._refuse_malformed(error, flow)
+            self.refuse(error, flow)
             return
         transaction = self._layer.receive_request(message, response_flow(message, flow))
         if transaction is not None:
             self._receive_request(message, transaction, flow, now)
 
-    def _refuse_malformed(self, error: SIPSyntaxError, flow: Flow) -> None:
+    def refuse(self, error: SIPSyntaxError, flow: Flow) -> None:
         """400 and its kin, statelessly (RFC 3261 §8.2.7); silence for what cannot be answered, and for an ACK."""
         request: Request | None = error.request
         answerable = request is not None and request.method != "ACK" and request.headers.get("via") is not None
@@ -170,7 +171,7 @@ class Notifier:
             accept = accept_of(request)
             resource = resource_of(request, event, accept, flow, self._package)
             expires = self._settings.durations.grant(request)
-            if self._delivery.is_full_for(flow.remote[0]):
+            if self._delivery.is_full_for(flow.remote[0], fetch=expires == 0):
                 raise Refused(503, "", ("Retry-After", "60"))
             dialog = Dialog.from_request(request, contact, self._new_token())
         except SIPSyntaxError as error:
@@ -210,11 +211,14 @@ class Notifier:
         if event.id != subscription.event_id:
             raise Refused(403, "Dialog sharing is not supported")  # RFC 6665 §4.5.2
         expires = self._settings.durations.grant(request)
+        accept = accept_of(request) if request.headers.get("accept") is not None else subscription.accept
+        if not self._package.accepts(subscription.resource, accept):
+            raise Refused(406)
+        before = subscription.to_stored()
         if request.headers.get("contact") is not None:
             subscription.dialog.remote_target = contact_of(request).uri  # a target refresh request
         subscription.flow = flow
-        if request.headers.get("accept") is not None:
-            subscription.accept = accept_of(request)
+        subscription.accept = accept
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
         if expires == 0:
@@ -223,12 +227,19 @@ class Notifier:
             self._delivery.arm(subscription, subscription.expires_at)
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
-        self._accept(request, transaction, flow, subscription, expires)
+        self._delivery.supersede(subscription)
+        self._accept(request, transaction, flow, subscription, expires, before)
         subscription.owed = True
         self._delivery.consider(subscription, now)
 
     def _accept(
-        self, request: Request, transaction: ServerTransaction, flow: Flow, subscription: Subscription, expires: int
+        self,
+        request: Request,
+        transaction: ServerTransaction,
+        flow: Flow,
+        subscription: Subscription,
+        expires: int,
+        before: StoredSubscription | None = None,
     ) -> None:
         """The 200, which leaves only when the batch is durable (I6), and before the NOTIFY (stacks.md, JsSIP)."""
         dialog = subscription.dialog
@@ -239,4 +250,4 @@ class Notifier:
             *(("Record-Route", value) for value in request.headers.all("record-route")),
         ]
         data = build_response(request, flow, 200, to_tag=dialog.local_tag, fields=fields)
-        self._delivery.batch.items.append(ReplyItem(transaction, data, request, flow, subscription))
+        self._delivery.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))

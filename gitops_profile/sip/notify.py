@@ -22,6 +22,8 @@ def build_notify(subscription: Subscription, state: EventState | None, branch: s
         substate = f"active;expires={max(0, int(subscription.expires_at - now))}"
     route = "".join(f"Route: {value}\r\n" for value in routes)
     etag = state.etag if state is not None else NO_DOCUMENT
+    if state is not None and state.withheld is not None:
+        etag += ".withheld"  # another entity than the document, which the phone does not get (RFC 5839 §4)
     head = (
         f"NOTIFY {target} SIP/2.0\r\n"
         f"Via: SIP/2.0/{to.transport.upper()} {local};branch={branch};rport\r\n"
@@ -56,9 +58,10 @@ def notify_flow(subscription: Subscription) -> Flow:
         hop = subscription.dialog.next_hop()
     except SIPSyntaxError:
         return flow
-    if flow.connection or hop.host.strip("[]") != flow.remote[0] or "ob" in hop.parameters:
+    if hop.host.strip("[]") != flow.remote[0] or "ob" in hop.parameters:
         return flow
-    return Flow(flow.transport, flow.local, (flow.remote[0], hop.port or _default_port(hop)))
+    # An open connection is used as long as it is there; the address is for when it is gone.
+    return Flow(flow.transport, flow.local, (flow.remote[0], hop.port or _default_port(hop)), flow.connection)
 
 
 def _default_port(hop: URI) -> int:

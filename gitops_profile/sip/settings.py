@@ -22,6 +22,8 @@ class NotifierSettings:
     """Bytes of a message; a longer one is answered 513."""
     max_subscriptions: int = 1_000_000
     max_per_source: int = 1000
+    max_fetches: int = 2000
+    """Fetches (Expires 0) whose NOTIFY is unanswered, overall."""
     unlimited_sources: tuple[IPv4Network | IPv6Network, ...] = ()
     """Addresses of trusted proxies: a proxy is no source."""
     end_removed: bool = False

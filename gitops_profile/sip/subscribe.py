@@ -44,7 +44,7 @@ class Durations:
         text = request.headers.get("expires") or ""
         if not re.fullmatch(r"[0-9]+", text):
             return min(self.default, self.maximum)
-        asked = min(int(text[:12]), MAX_EXPIRES)
+        asked = min(int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
         if 0 < asked < min(self.minimum, HOUR):
             raise Refused(423, "", ("Min-Expires", str(self.minimum)))
         return min(asked, self.maximum)
@@ -63,6 +63,8 @@ def check_uri(request: Request) -> URI:
         uri = URI.parse(request.uri)
     except SIPSyntaxError as error:
         raise Refused(error.status, error.reason if error.status == 400 else "") from error
+    if uri.scheme == "sips":
+        raise Refused(416)  # RFC 3261 §26.2.2: every hop TLS, and there is no TLS listener yet
     if uri.headers:
         raise Refused(400, "headers in the Request-URI")  # RFC 3261 §19.1.1, RFC 4475 §3.1.2.11
     return uri

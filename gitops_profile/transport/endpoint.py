@@ -45,7 +45,7 @@ class SIPEndpoint:
         self._offset = time.time() - self._loop.time()
         self._udp: dict[tuple[str, int], UDPTransport] = {}
         self._wild: list[UDPTransport] = []
-        self._tcp = TCPTransport(limits or StreamLimits(), self.receive, self.pump, self._send_failed)
+        self._tcp = TCPTransport(limits or StreamLimits(), self.receive, self.pump, self._send_failed, notifier.refuse)
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._broken = False

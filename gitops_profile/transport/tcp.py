@@ -28,6 +28,8 @@ class StreamLimits:
     partial: float = 20.0
     """How long a message may take to arrive."""
     connect: float = 5.0
+    linger: float = 2.0
+    """For the last answers, after the peer closed its side or the stream lost its frame."""
 
 
 class _Connection(asyncio.Protocol):
@@ -40,6 +42,8 @@ class _Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self.flow: Flow | None = None
+        self._ending = False
+        """Whether nothing more is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -54,14 +58,15 @@ class _Connection(asyncio.Protocol):
         self._arm(self._owner.limits.idle)
 
     def data_received(self, data: bytes) -> None:
-        if self.flow is None:
+        if self.flow is None or self._ending:
             return
         try:
             messages, pings = self._reader.feed(data)
         except SIPSyntaxError as error:
-            # The frame is lost: RFC 4475 §3.1.2.2-3 says to close. The start of it may still be answerable.
-            self._owner.unframed(data, self.flow, error)
-            self.close()
+            # The frame is lost: RFC 4475 §3.1.2.2-3 says to close, after what was whole is answered.
+            self._ending = True
+            self._owner.unframed(error, self.flow)
+            self._arm(self._owner.limits.linger)
             return
         for _ in range(pings):
             self.write(b"\r\n")  # RFC 5626 §5.4: the pong
@@ -71,7 +76,9 @@ class _Connection(asyncio.Protocol):
         self._arm(limits.partial if self._reader.waiting else limits.idle, keep=self._reader.waiting and not messages)
 
     def eof_received(self) -> bool:
-        return True  # a half-closed peer still gets its answers; the idle timer ends it
+        self._ending = True
+        self._arm(self._owner.limits.linger)
+        return True  # a half-closed peer still gets the answers that wait for the store
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._timer is not None:
@@ -104,7 +111,14 @@ class _Connection(asyncio.Protocol):
                 return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.close)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        """The time is up; a peer that does not read what it was sent is not waited for."""
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self.close()
 
 
 class TCPTransport:
@@ -116,7 +130,9 @@ class TCPTransport:
         on_message: Callable[[bytes, Flow], None],
         on_burst: Callable[[], None],
         on_failed: Callable[[bytes, Flow], None],
+        on_unframed: Callable[[SIPSyntaxError, Flow], None],
     ) -> None:
+        self._on_unframed = on_unframed
         self.limits = limits
         self._on_message = on_message
         self._on_burst = on_burst
@@ -212,8 +228,9 @@ class TCPTransport:
         self._on_message(message, flow)
         self._on_burst()
 
-    def unframed(self, data: bytes, flow: Flow, error: SIPSyntaxError) -> None:
-        """A stream that cannot be cut into messages any more: its head is answered once, if it can be."""
-        logger.debug("stream of %s cannot be framed: %s", flow.remote[0], error)
-        self._on_message(data, flow)
+    def unframed(self, error: SIPSyntaxError, flow: Flow) -> None:
+        """A stream that cannot be cut into messages any more: what came before is handled, the rest refused."""
+        for message in error.messages:
+            self._on_message(message, flow)
+        self._on_unframed(error, flow)
         self._on_burst()

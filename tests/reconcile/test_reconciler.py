@@ -147,3 +147,9 @@ async def test_a_commit_that_is_not_there_means_wait(lab: Lab) -> None:
     lab.git.commit({ALICE: "<a/>"})
     with pytest.raises(SourceUnavailable):
         await lab.loading.load("1" * 40, None, "profiles")
+
+
+async def test_every_file_that_never_ends_is_reported(lab: Lab) -> None:
+    lab.git.commit({"profiles/templates/t.j2": ENDLESS, **{f"{USERS}/x{i}.yaml": "template: t.j2\n" for i in range(2)}})
+    outcome = await lab.reconcile()
+    assert [p.path for p in outcome.problems] == ["user/example.com/x0.yaml", "user/example.com/x1.yaml"]

@@ -459,3 +459,102 @@ def test_hundred_refreshes_leave_one_deadline() -> None:
         phone.subscribe()
         lab.now += 40
     assert len(lab.notifier._delivery._heap) <= 2
+
+
+def test_a_refresh_is_answered_at_once_at_the_new_place_though_a_notify_is_unanswered() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(answer=None)
+    phone.contact = "<sip:alice@192.0.2.9:7777>"
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+    assert [n.cseq for n in phone.notifies] == [1, 2] and lab.sent[-1][2].remote == ("192.0.2.9", 7777)
+    lab.run_until(lab.now + 100)
+    assert len(lab.rows) == 1  # the old NOTIFY ran into no Timer F
+
+
+def test_an_unsubscribe_that_crosses_a_notify_gets_its_last_one() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(answer=None)
+    assert statuses(phone.subscribe(0)) == [200, "NOTIFY"]
+    assert phone.notifies[-1].headers.get("subscription-state") == "terminated;reason=timeout"
+
+
+def test_a_refused_unsubscribe_changes_nothing() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    lab.store_works = False
+    assert statuses(phone.subscribe(0)) == [503]
+    lab.store_works = True
+    lab.run_until(lab.now + 5)
+    assert len(lab.rows) == 1
+    phone.take(lab.change("alice", b"<b/>"))
+    assert phone.notifies[-1].body == b"<b/>"
+    assert statuses(phone.subscribe(0)) == [200, "NOTIFY"] and not lab.rows
+
+
+def test_an_expiry_that_could_not_be_stored_is_told_later() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    lab.store_works = False
+    lab.run_until(lab.now + 601)
+    lab.store_works = True
+    before = len(lab.sent)
+    lab.run_until(lab.now + 3)
+    assert b"terminated;reason=timeout" in lab.sent[before][1] and not lab.rows
+
+
+def test_fetches_are_bounded_and_their_notifies_not_repeated_for_long() -> None:
+    lab = Lab(NotifierSettings(max_fetches=1))
+    assert statuses(Phone(lab).subscribe(0, answer=None)) == [200, "NOTIFY"]
+    assert final(Phone(lab, call_id="c2").subscribe(0)).status == 503
+    lab.run_until(lab.now + 40)
+    assert sum(data.startswith(b"NOTIFY") for _, data, _ in lab.sent) == 4
+    assert statuses(Phone(lab, call_id="c3").subscribe(0)) == [200, "NOTIFY"]
+
+
+def test_a_refresh_must_accept_the_document_too() -> None:
+    phone = Phone(Lab())
+    phone.subscribe()
+    assert statuses(phone.subscribe(Accept="image/png")) == [406]
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+
+
+def test_sips_is_refused_without_tls() -> None:
+    phone = Phone(Lab())
+    phone.target = "sips:alice@example.com"
+    assert statuses(phone.subscribe()) == [416]
+
+
+def test_contact_headers_and_method_do_not_reach_the_request_uri() -> None:
+    phone = Phone(Lab())
+    phone.contact = "<sip:alice@192.0.2.9:5062;method=INVITE;x=1?Subject=a>"
+    phone.subscribe()
+    assert phone.notifies[0].uri == "sip:alice@192.0.2.9:5062;x=1"
+
+
+def test_an_event_id_that_is_no_token_is_refused() -> None:
+    assert statuses(Phone(Lab()).subscribe(Event='ua-profile;id="a;b=c d"')) == [489]
+
+
+def test_leading_zeros_of_expires_do_not_count() -> None:
+    assert final(Phone(Lab()).subscribe(None, Expires="000000000003600")).headers.get("expires") == "3600"
+
+
+def test_a_document_that_is_not_shown_has_another_etag() -> None:
+    lab = Lab(package=FakePackage({"alice": b"x" * 70000}))
+    phone = Phone(lab)
+    phone.subscribe()
+    assert (phone.notifies[0].headers.get("sip-etag") or "").endswith(".withheld")
+    assert lab.change("alice", b"x" * 70000) == []
+
+
+def test_a_stream_that_is_gone_is_opened_again_to_the_contact() -> None:
+    lab = Lab()
+    phone = Phone(lab, flow=TCP)
+    phone.contact = "<sip:alice@192.0.2.9:6060;transport=tcp>"
+    phone.subscribe()
+    lab.change("alice", b"<b/>")
+    assert lab.sent[-1][2] == Flow("tcp", TCP.local, ("192.0.2.9", 6060), TCP.connection)

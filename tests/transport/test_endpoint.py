@@ -45,6 +45,15 @@ async def lab() -> AsyncIterator[Lab]:
     await laboratory.endpoint.close()
 
 
+async def eventually(condition: Callable[[], object]) -> None:
+    """Give the loop turns until it is so."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen within 10 s")
+
+
 async def wait_for(phone: Phone, kind: str) -> bytes:
     async with asyncio.timeout(5):
         while (received := await phone.next()).kind != kind:
@@ -175,3 +184,79 @@ async def test_nobody_there_is_said_after_timer_f(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PhoneError, match="gitops-profile serve"):
         async with open_phone(SubscriberSettings("sip:alice@example.com"), ("127.0.0.1", port)) as phone:
             await phone.subscribe()
+
+
+async def test_connections_that_were_closed_make_room_again() -> None:
+    lab = Lab(StreamLimits(per_source=3, linger=0.05))
+    await lab.start()
+    try:
+        for number in range(12):
+            assert (await talk(lab.port, options(f"c{number}"))).startswith(b"SIP/2.0 200")
+            await asyncio.sleep(0.06)  # the linger of the connection before
+    finally:
+        await lab.endpoint.close()
+
+
+async def test_what_was_whole_before_a_broken_frame_is_answered(lab: Lab) -> None:
+    broken = options("c3").replace(b"Content-Length: 0\r\n", b"")
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(options("c1") + options("c2") + broken)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    assert [line for line in answer.split(b"\r\n") if line.startswith(b"SIP/2.0 ")] == [
+        b"SIP/2.0 200 OK",
+        b"SIP/2.0 200 OK",
+        b"SIP/2.0 400 Content-Length missing on a stream",
+    ]
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_peer_that_does_not_read_is_cut_off_when_its_time_is_up() -> None:
+    lab = Lab(StreamLimits(partial=0.2))
+    await lab.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port, limit=1)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport has it
+        for number in range(3000):
+            writer.write(options(f"n{number}") * 4)
+        writer.write(options("last")[:40])
+        await eventually(lambda: not lab.endpoint._tcp._connections)
+        writer.transport.abort()
+    finally:
+        await lab.endpoint.close()
+
+
+async def test_a_phone_that_closed_its_connection_is_told_on_a_new_one(lab: Lab) -> None:
+    told = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"<b/>" in await reader.readuntil(b"<b/>"):
+            told.set()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    subscribe = (
+        "SUBSCRIBE sip:alice@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKx\r\n"
+        "From: <sip:a@b>;tag=1\r\nTo: <sip:alice@example.com>\r\nCall-ID: gone\r\nCSeq: 1 SUBSCRIBE\r\n"
+        f"Contact: <sip:alice@127.0.0.1:{port};transport=tcp>\r\nEvent: ua-profile\r\nContent-Length: 0\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(subscribe.encode())
+    async with asyncio.timeout(5):
+        data = await reader.readuntil(b"<a/>")
+    notify = b"NOTIFY " + data.partition(b"NOTIFY ")[2]
+    lines = [line for line in notify.split(b"\r\n") if line.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))]
+    writer.write(b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+    await eventually(lambda: any(s.acknowledged_etag for s in lab.endpoint.notifier.subscriptions()))
+    writer.close()
+    await writer.wait_closed()
+    await eventually(lambda: not lab.endpoint._tcp._connections)
+    lab.package.documents["alice"] = b"<b/>"
+    lab.endpoint.state_changed(["alice"])
+    async with asyncio.timeout(5):
+        await told.wait()
+    server.close()
+    await server.wait_closed()

@@ -21,9 +21,12 @@ class EventHeader:
         if not TOKEN.fullmatch(package):
             raise SIPSyntaxError("Bad Event", status=489)
         try:
-            return cls(package, parse_parameters(semicolon + rest))
+            header = cls(package, parse_parameters(semicolon + rest))
         except SIPSyntaxError as error:
             raise SIPSyntaxError("Bad Event", status=489) from error
+        if header.id is not None and not TOKEN.fullmatch(header.id):
+            raise SIPSyntaxError("Bad Event", status=489)  # it is echoed, so it must be the token it is (§8.4)
+        return header
 
     @property
     def id(self) -> str | None:

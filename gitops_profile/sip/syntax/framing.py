@@ -4,7 +4,7 @@ import re
 
 from .errors import SIPSyntaxError
 from .headers import Headers
-from .message import MAX_MESSAGE, content_length, parse_fields, split_head
+from .message import MAX_MESSAGE, attach_head, content_length, parse_fields, split_head
 
 _END = re.compile(rb"\r?\n\r?\n")
 _HALF_PINGS = (b"\r", b"\r\n", b"\r\n\r")
@@ -29,14 +29,20 @@ class MessageReader:
     def feed(self, data: bytes) -> tuple[list[bytes], int]:
         """The whole messages that `data` completes, and how many keep-alive pings it held (RFC 5626 §5.4).
 
-        Raises SIPSyntaxError when the stream cannot be framed any more.
+        Raises SIPSyntaxError when the stream cannot be framed any more, with the whole messages before that place and
+        the request at it, as far as it can be read.
         """
         self._buffer += data
         messages: list[bytes] = []
         pings = 0
         while True:
             pings += self._skip_line_ends()
-            message = self._next()
+            try:
+                message = self._next()
+            except SIPSyntaxError as error:
+                error.messages = messages
+                attach_head(error, bytes(self._buffer[:MAX_HEAD]))
+                raise
             if message is None:
                 return messages, pings
             messages.append(message)

@@ -206,3 +206,14 @@ def _attach(error: SIPSyntaxError, message: Message, lines: list[str]) -> None:
             continue  # the line that is wrong; the others may still say whom to answer
     message.headers.fields = fields
     error.request = message
+
+
+def attach_head(error: SIPSyntaxError, head: bytes) -> None:
+    """The same for the beginning of a message whose end nobody knows."""
+    end = _END.search(head)
+    lines = split_head(head[: end.start()] if end else head)
+    try:
+        message = _start_line(lines[0])
+    except SIPSyntaxError:
+        return  # no SIP at all: there is nobody to answer
+    _attach(error, message, lines)

@@ -99,9 +99,11 @@ class TransactionLayer:
 
     # -- client side -----------------------------------------------------------------------------------------
 
-    def send_request(self, branch: str, data: bytes, destination: Flow, owner: object, *, now: float) -> None:
-        """Send a request; `owner` comes back with its end."""
-        transaction = ClientTransaction(branch, data, destination, owner, now, self._timers.t1)
+    def send_request(
+        self, branch: str, data: bytes, destination: Flow, owner: object, *, now: float, limit: int | None = None
+    ) -> None:
+        """Send a request; `owner` comes back with its end. `limit` ends it after so many transmissions."""
+        transaction = ClientTransaction(branch, data, destination, owner, now, self._timers.t1, limit)
         self._clients[branch] = transaction
         self._outbox.append((data, destination))
         first = self._timers.timeout if destination.reliable else transaction.interval
@@ -144,7 +146,7 @@ class TransactionLayer:
             if isinstance(transaction, ServerTransaction):
                 self._repeat_response(transaction, due)
             elif self._clients.get(transaction.branch) is transaction:
-                if due >= transaction.started + self._timers.timeout:
+                if due >= transaction.started + self._timers.timeout or transaction.sent == transaction.limit:
                     del self._clients[transaction.branch]
                     timed_out.append(transaction)
                 else:
