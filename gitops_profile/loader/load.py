@@ -20,11 +20,11 @@ from .settings import RepositorySettings
 from .template import Templates
 from .yaml_data import read_yaml
 
-LOADER_VERSION = 1
+LOADER_VERSION = 2
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
-_TOO_LARGE = b"\0 too large"
 """Bytes of one file."""
+_TOO_LARGE = b"\0 too large"
 Progress = Callable[[str, int, int], None]
 
 
@@ -54,7 +54,8 @@ class Loader:
         """A load of what differs from the base. New settings concern everything."""
         changed, removed = list(changed), list(removed)
         if any(path == SETTINGS for path in [*removed, *(file.path for file in changed)]):
-            files = {path: file for path, file in self.base.files.items() if path not in removed}
+            gone = frozenset(removed)
+            files = {path: file for path, file in self.base.files.items() if path not in gone}
             files |= {file.path: file for file in changed}
             return self.whole(files.values())
         return Load(self, self.base, changed, removed, whole=False)
@@ -77,8 +78,9 @@ class Load:
         over = not whole
         self.state = Base(
             files=overlay(base.files, over), manifests=overlay(base.manifests, over),
-            defaults=overlay(base.defaults, over), sources=base.sources, data=base.data, settings=base.settings,
-            owners=overlay(base.owners, over), keys=overlay(base.keys, over), templates=base.templates,
+            defaults=overlay(base.defaults, over), sources=dict(base.sources), data=dict(base.data),
+            settings=base.settings, owners=overlay(base.owners, over), keys=overlay(base.keys, over),
+            templates=base.templates,
         )  # fmt: skip
 
     def _content(self, path: str) -> bytes:
@@ -196,9 +198,9 @@ class Load:
                 case Kind.DEFAULTS:
                     self.state.defaults[path.rpartition("/")[0]] = read_defaults(path, content)
                 case Kind.TEMPLATE:
-                    self.state.sources = {**self.state.sources, path.removeprefix("templates/"): content.decode()}
+                    self.state.sources[path.removeprefix("templates/")] = content.decode()
                 case Kind.DATA:
-                    self.state.data = {**self.state.data, path: content}
+                    self.state.data[path] = content
         except UnreadableProfile as error:
             self._problems += error.problems
         except UnicodeDecodeError:
@@ -210,10 +212,9 @@ class Load:
                 case Kind.DEFAULTS:
                     self.state.defaults.pop(path.rpartition("/")[0], None)
                 case Kind.TEMPLATE:
-                    name = path.removeprefix("templates/")
-                    self.state.sources = {k: v for k, v in self.state.sources.items() if k != name}
+                    self.state.sources.pop(path.removeprefix("templates/"), None)
                 case Kind.DATA:
-                    self.state.data = {k: v for k, v in self.state.data.items() if k != path}
+                    self.state.data.pop(path, None)
             self.state.files.pop(path, None)
             self.state.manifests.pop(path, None)
 

@@ -1,11 +1,12 @@
 """profiles.yaml: what holds for the whole profile repository."""
 
 import re
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[^\r\n;]+)*")
-_PERCENTAGE = re.compile(r"\d{1,3}(\.\d+)?%")
+MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[!-:<-~]+)*", re.ASCII)
+_PERCENTAGE = re.compile(r"(100|\d{1,2}(\.\d{1,3})?)%", re.ASCII)
 
 CONTENT_TYPES = {
     ".xml": "text/xml",
@@ -15,6 +16,7 @@ CONTENT_TYPES = {
     ".json": "application/json",
     ".url": "application/url",
     ".html": "text/html",
+    ".htm": "text/html",
     ".ini": "text/plain",
 }
 OTHER = "application/octet-stream"
@@ -38,10 +40,16 @@ class RepositorySettings(BaseModel):
                 raise ValueError(f"{extension}: {media_type!r} is not as in .xml: text/xml")
         return types
 
-    @field_validator("max_removals")
+    @field_validator("max_removals", mode="before")
     @classmethod
-    def _limit(cls, limit: int | str | None) -> int | str | None:
-        if isinstance(limit, int) and limit < 0 or isinstance(limit, str) and not _PERCENTAGE.fullmatch(limit):
+    def _limit(cls, limit: Any) -> Any:
+        if (
+            isinstance(limit, bool)
+            or isinstance(limit, int)
+            and limit < 0
+            or isinstance(limit, str)
+            and not _PERCENTAGE.fullmatch(limit)
+        ):
             raise ValueError('must be a number, or a percentage such as "20%"')
         return limit
 

@@ -6,18 +6,13 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, meta
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from .problem import Problem, UnreadableProfile
+from .sandbox import Made, Sandbox, text
 
 MAX_OUTPUT = 1 << 20
 """Characters of one rendered document."""
-
-
-_MAX_NUMBER = 10**9
-_MAX_EXPONENT = 16
-_PADDING = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"})
 _MARKUP = re.compile(r"[/+](xml|html|xhtml)\b", re.IGNORECASE)
 
 
@@ -36,30 +31,6 @@ class _Sources(BaseLoader):
             raise TemplateNotFound(template) from None
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Data in, text out: what could allocate without end, or make two renderings differ, is not there."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        for name in ("random", "center", "indent", "format", "urlize"):
-            self.filters.pop(name, None)
-        self.globals.pop("lipsum", None)
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`*` and `**` of small numbers, nothing else."""
-        if not all(isinstance(n, int | float) and abs(n) < _MAX_NUMBER for n in (left, right)):
-            raise SecurityError(f"{operator} is only for numbers below {_MAX_NUMBER}")
-        if operator == "**" and abs(right) > _MAX_EXPONENT:
-            raise SecurityError(f"an exponent may be {_MAX_EXPONENT} at most")
-        return super().call_binop(context, operator, left, right)
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """No text methods that pad to any width."""
-        return attr not in _PADDING and super().is_safe_attribute(obj, attr, value)
-
-
 class Templates:
     """Every template of a revision, compiled when first used."""
 
@@ -70,8 +41,8 @@ class Templates:
         # Bytecode is kept for as long as this object lives; a changed template makes a new one.
         options: dict[str, Any] = {"loader": loader, "undefined": StrictUndefined, "cache_size": -1}
         options |= {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "auto_reload": False}
-        self._markup = _Sandbox(autoescape=True, finalize=_plain, **options)
-        self._lines = _Sandbox(autoescape=False, finalize=_one_line, **options)
+        self._markup = Sandbox(autoescape=True, finalize=text, **options)
+        self._lines = Sandbox(autoescape=False, finalize=_one_line, **options)
 
     def __contains__(self, name: str) -> bool:
         return name in self._sources
@@ -122,6 +93,7 @@ class Templates:
         """
         environment = self._markup if _MARKUP.search(content_type) else self._lines
         try:
+            environment.begin()
             pieces, size = [], 0
             for piece in environment.get_template(name).generate(context):
                 size += len(piece)
@@ -155,15 +127,8 @@ class Templates:
         return Problem(path, 0, 0, f"{place}: {kind}{error}")
 
 
-def _plain(value: object) -> object:
-    """Values as configuration files write them: nothing for null, true and false in lower case."""
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
 def _one_line(value: object) -> object:
     """Refuse line ends in what is put into a line format: the rest of it would be a setting of its own."""
-    if isinstance(value, str) and not isinstance(value, Markup) and ("\r" in value or "\n" in value):
+    if isinstance(value, str) and not isinstance(value, Markup | Made) and ("\r" in value or "\n" in value):
         raise _LineFormatError("a value with a line end cannot be put into a line format")
-    return _plain(value)
+    return text(value)

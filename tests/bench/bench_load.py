@@ -1,19 +1,24 @@
-"""Loading 10 000 profiles, and changing one: `python -m tests.bench.bench_load`. One table row each.
+"""Loading 10 000 profiles, and changing one: `python tests/bench/bench_load.py [--smoke]`. One table row each.
 
 The ratio compares with parsing as many bytes of the same YAML with ruamel's safe C loader, the dearest part of a
 naive load (reference: 0.94 ms a document).
 """
 
+import argparse
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from ruamel.yaml import YAML
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.loader import Loader
 from gitops_profile.loader.yaml_data import read_yaml
 from tests.loader.tree import entry, run, whole
 
-COUNT = 10_000
+COUNT, SMOKE = 10_000, 300
 MANIFEST = """\
 values:
   display_name: "Phone {n}"
@@ -43,27 +48,30 @@ def row(name: str, taken: float, count: int, parsing: float) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help=f"{SMOKE} profiles: does it run at all")
+    count = SMOKE if parser.parse_args().smoke else COUNT
     manifests: dict[str, str | bytes] = {
-        f"device/example.com/g{n % 50}/{n:012x}.yaml": MANIFEST.format(n=n) for n in range(COUNT)
+        f"device/example.com/g{n % 50}/{n:012x}.yaml": MANIFEST.format(n=n) for n in range(count)
     }
     shared: dict[str, str | bytes] = {
         "templates/p.cfg.j2": TEMPLATE,
         "device/example.com/defaults.yaml": "template: p.cfg.j2\n",
         "device/example.com/g1/defaults.yaml": "values: {floor: 1}\n",
     }
-    plain: dict[str, str | bytes] = {f"user/example.com/u{n}.xml": "<u>" + "x" * 1000 + str(n) for n in range(COUNT)}
+    plain: dict[str, str | bytes] = {f"user/example.com/u{n}.xml": "<u>" + "x" * 1000 + str(n) for n in range(count)}
     safe = YAML(typ="safe")
     parsing = seconds(lambda: [safe.load(text) for text in manifests.values()])
-    row("ruamel safe C loader alone", parsing, COUNT, parsing)
+    row("ruamel safe C loader alone", parsing, count, parsing)
     reading = seconds(lambda: [read_yaml(path, str(text).encode()) for path, text in manifests.items()])
-    row("loader.read_yaml alone", reading, COUNT, parsing)
-    row("whole load, plain", seconds(lambda: whole(plain)), COUNT, parsing)
+    row("loader.read_yaml alone", reading, count, parsing)
+    row("whole load, plain", seconds(lambda: whole(plain)), count, parsing)
     loader = Loader()
     files = {**manifests, **shared}
-    row("whole load, manifest + template", seconds(lambda: whole(files, loader)), COUNT, parsing)
+    row("whole load, manifest + template", seconds(lambda: whole(files, loader)), count, parsing)
     for name, path, text in (
         ("change of one manifest", "device/example.com/g1/000000000001.yaml", MANIFEST.format(n="x")),
-        ("change of a defaults.yaml of 200", "device/example.com/g1/defaults.yaml", "values: {floor: 2}\n"),
+        ("change of a defaults.yaml (1/50)", "device/example.com/g1/defaults.yaml", "values: {floor: 2}\n"),
         ("change of the template of all", "templates/p.cfg.j2", TEMPLATE + "end = 1\n"),
     ):
         changed = entry(path, text)

@@ -1,0 +1,104 @@
+"""Templates: what they may need, and what they write."""
+
+import pytest
+
+from .tree import whole
+
+DOUBLING = "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(24) %}STEP{% endfor %}{{ ns.x|length }}"
+
+SLICES = (
+    "{% set ns = namespace(x=[]) %}{% set t = range(99999)|join %}"
+    "{% for i in range(3000) %}{% set ns.x = ns.x + [t[1:]] %}{% endfor %}{{ ns.x|length }}"
+)
+
+
+def render(template: str, name: str = "t.cfg.j2") -> tuple[str, str]:
+    """The document, and the problems, of one manifest with the values title and many."""
+    manifest = f"template: {name}\nvalues: {{title: x, many: [1, 2, 3], none: null, yes: true}}\n"
+    result = whole({f"templates/{name}": template, "user/example.com/a.yaml": manifest})
+    return "".join(d.body.decode() for d in result.documents.values()), "\n".join(map(str, result.problems))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ '%200000000d' % 1 }}",
+        "{{ '%*d' % (200000000, 1) }}",
+        "{{ '%(a)200000000d' % {'a': 1} }}",
+        DOUBLING.replace("STEP", "{% set ns.x = ns.x ~ ns.x %}"),
+        DOUBLING.replace("STEP", "{% set ns.x = ns.x + ns.x %}"),
+        DOUBLING.replace("STEP", "{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}"),
+        DOUBLING.replace("STEP", "{% set ns.x = [ns.x, ns.x] %}") + "{{ ns.x }}",
+        SLICES,
+        "{{ [1]|batch(20000000, 0)|list|length }}",
+        "{{ [1]|tojson(indent=100000000)|length }}",
+        "{{ 'a,'|replace('a', range(99999)|join)|replace('1', range(9999)|join)|length }}",
+        "{{ (1).to_bytes(100000000, 'big')|length }}",
+        "{{ 1|round(20000000, 'floor') }}",
+        "{{ (range(99999)|join).join(range(999)|map('string')) }}",
+        "{{ '{:200000000}'.format(1)|length }}",
+        "{% set x %}{% for i in range(3000) %}{% for j in range(3000) %}y{% endfor %}{% endfor %}{% endset %}",
+        "{% set x %}{% for i in range(9999) %}" + "y" * 9999 + "{% endfor %}{% endset %}",
+    ],
+)
+def test_no_template_needs_memory_without_end(template: str) -> None:
+    body, problems = render(template)
+    assert not body and "templates/t.cfg.j2:1" in problems, (body[:80], problems)
+
+
+def test_the_allowance_is_for_each_document() -> None:
+    big = "{% set t %}{% for i in range(99999) %}abcdefgh{% endfor %}{% endset %}{{ t|length }}"
+    files = {f"user/example.com/u{n}.yaml": "template: t.cfg.j2\n" for n in range(12)}
+    result = whole({"templates/t.cfg.j2": big, **files})
+    assert not result.problems and {d.body for d in result.documents.values()} == {b"799992"}
+
+
+@pytest.mark.parametrize("template", ["{{ title.upper }}", "{{ range }}", "{{ many|map('string') }}", "{{ lipsum() }}",
+                                      "{{ many|random }}", "{{ 'a' ~ title.upper }}"])  # fmt: skip
+def test_what_would_differ_on_another_run_is_a_problem(template: str) -> None:
+    body, problems = render(template)
+    assert not body and problems
+
+
+@pytest.mark.parametrize(
+    ("template", "body"),
+    [
+        ("{{ 'line%02d' % 7 }}|{{ '%s-%s' % (title, 2) }}", "line07|x-2"),
+        ("{{ 7 % 4 }} {{ 2 ** 5 }} {{ 3 * 4 }} {{ 1 + 1.5 }}", "3 32 12 2.5"),
+        ("{{ title ~ none ~ yes ~ 1 }}", "xtrue1"),
+        ("{{ [title, none, yes]|join(',') }}", "x,,true"),
+        ("{{ yes|string }}", "true"),
+        (
+            "{% for n in many %}{{ loop.index }}/{{ loop.length }}{{ '' if loop.last else ' ' }}{% endfor %}",
+            "1/3 2/3 3/3",
+        ),
+        ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
+        ("{% for n in many if n > 1 %}{{ n }}{% else %}none{% endfor %}", "23"),
+        ("{% for n in [] %}{% else %}none{% endfor %}", "none"),
+        ("{{ many[1:]|join('') }}{{ title.upper() }}{{ 'a:b'|replace(':', '') }}", "23Xab"),
+        ("{{ many|sort(reverse=true)|map('string')|join('-') }}", "3-2-1"),
+        ("{{ nothing|default('d') }}{{ many|tojson }}", "d[1, 2, 3]"),
+    ],
+)
+def test_what_templates_are_for_still_works(template: str, body: str) -> None:
+    assert render(template) == (body, "")
+
+
+def test_a_macro_may_make_several_lines_and_its_values_may_not() -> None:
+    macro = "{% macro m(a) %}\na={{ a }}\nb=1\n{% endmacro %}{{ m(VALUE) }}"
+    assert render(macro.replace("VALUE", "1")) == ("a=1\nb=1\n", "")
+    assert "line end" in render(macro.replace("VALUE", "'1\\nc=2'"))[1]
+
+
+def test_joining_in_markup_escapes_values_and_keeps_markup() -> None:
+    template = "{{ '<' ~ title }}{% set b %}<b/>{% endset %}{{ b ~ '&' }}"
+    assert render(template, "t.xml.j2") == ("&lt;x<b/>&amp;", "")
+    assert render("{{ '<' ~ title }}", "t.htm.j2") == ("&lt;x", "")
+    assert render("{{ '<' ~ title }}") == ("<x", "")
+
+
+@pytest.mark.parametrize("text", ["max_removals: true", "max_removals: 250%", "max_removals: ٣%",
+                                  'content_types: {.xml: "text/xml; a=b\\u0001"}',
+                                  "content_types: {.xml: text/é}"])  # fmt: skip
+def test_settings_that_would_do_harm_are_refused(text: str) -> None:
+    assert [p.path for p in whole({"profiles.yaml": text}).problems] == ["profiles.yaml"]
