@@ -81,7 +81,7 @@ async def test_nothing_is_served_after_close() -> None:
 async def test_a_body_too_large_is_answered_413() -> None:
     async with listening(HTTPLimits(body_bytes=10)) as address:
         request = b"POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n12345678901"
-        assert await exchange(address, request) == b"HTTP/1.1 413 Request Entity Too Large"
+        assert (await exchange(address, request)).startswith(b"HTTP/1.1 413 ")  # the words differ between Pythons
 
 
 @pytest.mark.parametrize(
