@@ -136,7 +136,8 @@ class LoaderProcess:
         if self._process is not None and self._process.returncode is not None:
             await self.close()
         if self._process is None:
-            arguments = [sys.executable, "-m", "gitops_profile.reconcile.worker", str(self._location)]
+            # -P: the working folder, which is often the profile repository itself, must not be where modules come from.
+            arguments = [sys.executable, "-P", "-m", "gitops_profile.reconcile.worker", str(self._location)]
             try:
                 self._process = await asyncio.create_subprocess_exec(
                     *arguments, str(self._memory_bytes), stdin=PIPE, stdout=PIPE, limit=1 << 20
