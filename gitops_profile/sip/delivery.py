@@ -184,7 +184,6 @@ class Delivery:
         if not subscription.stored:
             self._fetches += 1
             self._per_source[subscription.source] += 1
-        subscription.delivery = "notified"
         withheld = state.withheld if state is not None else None
         self.batch.items.append(NotifyItem(branch, data, flow, subscription, etag, withheld))
         self.save(subscription)
@@ -259,6 +258,7 @@ class Delivery:
                     self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
                 subscription.fresh = False
             elif subscription.in_flight == item.branch:
+                subscription.delivery = "notified"  # now, for it has not left before
                 limit = None if subscription.stored else FETCH_TRANSMISSIONS
                 self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
 
