@@ -59,25 +59,25 @@ def _show_status(facts: dict[str, Any]) -> None:
 @get.command("presentities")
 def get_presentities(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
     """Every profile document in force."""
-    rows = ask(config, state, "presentities")
-    if output is Format.JSON:
-        emit_json(rows)
-        return
-    columns = ("KEY", "TYPE", "BYTES", "COMMIT", "CHANGED", "PATH")
-    fields = ("key", "content_type", "bytes", "commit", "committed_at", "path")
-    emit_table(columns, ([_short(f, row[f]) for f in fields] for row in rows))
+    columns = {"KEY": "key", "TYPE": "content_type", "BYTES": "bytes", "COMMIT": "commit"}
+    columns |= {"CHANGED": "committed_at", "PATH": "path"}
+    _show_rows(ask(config, state, "presentities"), columns, output)
 
 
 @get.command("subscriptions")
 def get_subscriptions(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
     """Every subscription, and whether its phone has the document in force."""
-    rows = ask(config, state, "subscriptions")
+    columns = {"KEY": "key", "CONTACT": "contact", "DELIVERY": "delivery", "CURRENT": "current"}
+    columns |= {"EXPIRES": "expires_at", "USER AGENT": "user_agent"}
+    _show_rows(ask(config, state, "subscriptions"), columns, output)
+
+
+def _show_rows(rows: list[dict[str, Any]], columns: dict[str, str], output: Format) -> None:
+    """All of the rows for programs; for people the fields under `columns`' headings."""
     if output is Format.JSON:
         emit_json(rows)
-        return
-    columns = ("KEY", "CONTACT", "DELIVERY", "CURRENT", "EXPIRES", "USER AGENT")
-    fields = ("key", "contact", "delivery", "current", "expires_at", "user_agent")
-    emit_table(columns, ([_short(f, row[f]) for f in fields] for row in rows))
+    else:
+        emit_table(list(columns), ([_short(field, row[field]) for field in columns.values()] for row in rows))
 
 
 def _short(field: str, value: Any) -> Any:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from gitops_profile.presentity import InvalidKey, PresentityTable, ProfileDocument, ProfileKey, ProfileType
-from gitops_profile.sip import EventState, Flow, SubscriptionRefused
+from gitops_profile.sip import NO_CONTENT, EventState, Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
 from .media import accepted
 
 _CONFIGURATION_LABEL = "_sipuaconfig."
-_EMPTY = b"Content-Length: 0\r\n\r\n"
 
 
 class UAProfile:
@@ -70,7 +69,7 @@ class UAProfile:
             return None
         withheld = self._reason_to_withhold(document, accept)
         if withheld is not None:
-            return EventState(document.etag, _EMPTY, 0, _effective_by(document), withheld)
+            return EventState(document.etag, NO_CONTENT, 0, _effective_by(document), withheld)
         known = self._rendered.get(document.key)
         if known is None or known[0] is not document:
             known = self._rendered[document.key] = document, _render(document)
@@ -103,6 +102,6 @@ def _effective_by(document: ProfileDocument) -> str:
 def _render(document: ProfileDocument) -> EventState:
     body = document.body
     if not body:
-        return EventState(document.etag, _EMPTY, 0, _effective_by(document))
+        return EventState(document.etag, NO_CONTENT, 0, _effective_by(document))
     head = f"Content-Type: {document.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     return EventState(document.etag, head.encode() + body, len(body), _effective_by(document))

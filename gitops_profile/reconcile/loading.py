@@ -74,12 +74,8 @@ class LoaderProcess:
                 raise
 
     async def accept(self) -> None:
-        """The last load is in force: the next one may build on it."""
+        """The last load is in force: the next one may build on it. One that is not accepted leaves no trace."""
         await self._send("accept")
-
-    async def forget(self) -> None:
-        """The last load was rejected."""
-        await self._send("forget")
 
     async def close(self) -> None:
         """End the process."""

@@ -85,15 +85,9 @@ class Reconciler:
             loaded = await self._load(revision)
             problems = loaded.problems or self._guard(loaded)
             if problems:
-                outcome = await self._reject(revision, problems)
-                await self._loading.forget()
-            else:
-                outcome = await self._apply(revision, loaded)
-                await self._loading.accept()
-        except LoadStalled as error:
-            outcome = await self._reject_safely(revision, Problem(error.path, 0, 0, error.what))
-        except PathNotFound as error:
-            outcome = await self._reject_safely(revision, Problem(self._path, 0, 0, str(error)))
+                return await self._reject(revision, problems)
+            outcome = await self._apply(revision, loaded)
+            await self._loading.accept()
         except (SourceUnavailable, LogUnavailable) as error:
             logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
             return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
@@ -109,10 +103,16 @@ class Reconciler:
         )
 
     async def _load(self, revision: Revision) -> Loaded:
+        """What the revision holds; one that cannot be loaded for its author's fault is a load with a problem."""
         applied = self._journal.table.applied
         same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
         base = applied.revision.commit if applied is not None and same else None
-        return await self._loading.load(revision.commit, base, self._path, self._progress)
+        try:
+            return await self._loading.load(revision.commit, base, self._path, self._progress)
+        except LoadStalled as error:
+            return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
+        except PathNotFound as error:
+            return Loaded(problems=(Problem(self._path, 0, 0, str(error)),))
 
     def _guard(self, loaded: Loaded) -> tuple[Problem, ...]:
         """Too many removals at once are more likely a mistake than a wish (I5)."""
@@ -167,12 +167,6 @@ class Reconciler:
             revision.commit[:12], len(problems), problems[0],
         )  # fmt: skip
         return Outcome(Verdict.REJECTED, revision.commit, problems=tuple(problems))
-
-    async def _reject_safely(self, revision: Revision, problem: Problem) -> Outcome:
-        try:
-            return await self._reject(revision, [problem])
-        except LogUnavailable as error:
-            return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
 
 
 def stamp_of(revision: Revision) -> RevisionStamp:

@@ -39,6 +39,7 @@ class Worker:
         match message:
             case ["load", commit, base, path, stalled]:
                 self._stalled = dict(stalled)
+                self._pending = None  # of a revision that was rejected
                 try:
                     self._load(commit, base, path)
                 except PathNotFound as error:
@@ -48,8 +49,6 @@ class Worker:
             case ["accept"] if self._pending is not None:
                 load, self._base = self._pending
                 load.accept()
-                self._pending = None
-            case ["forget"]:
                 self._pending = None
 
     def _load(self, commit: str, base: str | None, path: str) -> None:

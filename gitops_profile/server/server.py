@@ -14,7 +14,7 @@ from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminError, AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import InvalidKey, ProfileKey, UnknownEvent
+from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
 from gitops_profile.sip import (
     Durations,
@@ -287,7 +287,6 @@ class Server:
             "status": self._answer_status,
             "presentities": self._answer_presentities,
             "subscriptions": self._answer_subscriptions,
-            "document": self._answer_document,
             "reconcile": self._answer_reconcile,
         }
 
@@ -314,15 +313,6 @@ class Server:
 
     async def _answer_subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         return views.subscriptions(self._notifier, self._package)
-
-    async def _answer_document(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        try:
-            document = self._journal.table.get(ProfileKey.parse(str(parameters.get("key", ""))))
-        except InvalidKey as error:
-            raise AdminError(str(error)) from error
-        if document is None:
-            raise AdminError(f"there is no profile {parameters.get('key')}")
-        return {"etag": document.etag, "content_type": document.content_type, "path": document.path}
 
     async def _answer_reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Look at git now, and say what became of its head."""

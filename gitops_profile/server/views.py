@@ -54,8 +54,7 @@ def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, A
 
 def is_current(subscription: Subscription, package: EventPackage) -> bool:
     """Whether the phone has acknowledged the document in force."""
-    state = package.state(subscription.resource, subscription.accept)
-    return subscription.acknowledged_etag == (state.etag if state is not None else "none")
+    return subscription.has(package.state(subscription.resource, subscription.accept))
 
 
 def outcome(event: RevisionApplied | RevisionRejected | None) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The SIP notifier, without I/O: messages, changes and deadlines in, messages and facts out (pure)."""
 
-from .event_package import EventPackage, EventState, SubscriptionRefused
+from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
 from .flow import Flow, host_port
 from .notifier import Batch, Notifier, NotifierSettings
 from .stored import StoredSubscription
@@ -17,6 +17,7 @@ from .subscription_events import (
 from .transaction import Timers
 
 __all__ = [
+    "NO_CONTENT",
     "Batch",
     "Durations",
     "EventPackage",

@@ -1,6 +1,6 @@
 """Delivery: every subscription, what it was told, what it is owed, and the NOTIFYs on their way (RFC 6665 §4.2.2).
 
-One decision for every NOTIFY (`consider`), one place that sends it (`emit`), one that hears how it went (`_answered`).
+One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), one that hears how it went (`_answered`).
 """
 
 import heapq
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from .batch import Batch, NotifyItem, ReplyItem
-from .event_package import EventPackage, EventState
+from .event_package import NO_CONTENT, EventPackage, EventState
 from .flow import Flow
 from .notify import MAX_DATAGRAM, build_notify, notify_flow
 from .pacing import Pacing
@@ -20,11 +20,11 @@ from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscription import (
     ENDING_ANSWERS,
-    NO_DOCUMENT,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
     SubscriptionState,
+    etag_of,
 )
 from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent, SubscriptionStarted
 from .syntax import Response
@@ -33,8 +33,6 @@ from .transaction import TransactionLayer
 _SECONDS = re.compile(r"[0-9]{1,9}")
 MAX_RETRY_AFTER = 86400
 """Seconds at most that a phone may ask for; it would be without its document for as long."""
-
-
 FETCH_TRANSMISSIONS = 4
 """Of a NOTIFY that answers a fetch over UDP: nobody has shown yet that he is where the packet said (RFC 6665 §6.3)."""
 
@@ -141,14 +139,16 @@ class Delivery:
         if subscription.in_flight is not None:
             return  # RFC 3261 allows more; one at a time keeps them in order, and the newest state wins
         if subscription.owed:
-            self._emit(subscription, now)  # at once, even if it waits in the queue as well
+            self._emit(subscription, self._state(subscription), now)  # at once, even if it is queued as well
         elif subscription.queued:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
-            state = self._package.state(subscription.resource, subscription.accept)
-            if (state.etag if state else NO_DOCUMENT) != subscription.acknowledged_etag:
+            if not subscription.has(self._state(subscription)):
                 subscription.queued = True
                 self._pacing.append(subscription)
+
+    def _state(self, subscription: Subscription) -> EventState | None:
+        return self._package.state(subscription.resource, subscription.accept)
 
     def drain(self, now: float) -> None:
         """Send what the pace allows; what was queued is looked at again, for it may have changed back."""
@@ -156,18 +156,15 @@ class Delivery:
             subscription.queued = False
             if subscription.in_flight is not None or subscription.state is SubscriptionState.TERMINATED:
                 continue
-            state = self._package.state(subscription.resource, subscription.accept)
-            if (state.etag if state else NO_DOCUMENT) == subscription.acknowledged_etag and not subscription.owed:
+            state = self._state(subscription)
+            if subscription.has(state) and not subscription.owed:
                 continue
             if state is None and self._settings.end_removed:
                 self.terminate(subscription, "noresource")
-            self._emit(subscription, now)
-            if subscription.in_flight is not None:
-                self._pacing.take_slot(subscription.in_flight)
+            self._pacing.take_slot(self._emit(subscription, state, now))
 
-    def _emit(self, subscription: Subscription, now: float) -> None:
-        """Put the next NOTIFY into the batch. What the phone has is unknown from here until it answers."""
-        state = self._package.state(subscription.resource, subscription.accept)
+    def _emit(self, subscription: Subscription, state: EventState | None, now: float) -> str:
+        """Put the next NOTIFY into the batch; its branch. What the phone has is unknown from here until it answers."""
         subscription.owed = False
         subscription.dialog.local_cseq += 1
         branch = "z9hG4bK" + self._new_token()
@@ -175,18 +172,18 @@ class Delivery:
         data = build_notify(subscription, state, branch, flow, now=now)
         if len(data) > MAX_DATAGRAM and not flow.reliable and state is not None:
             # It cannot leave as one datagram: say what changed, not the document (the operator sees the reason).
-            state = EventState(state.etag, b"Content-Length: 0\r\n\r\n", 0, state.event_parameters, "too large for UDP")
+            state = EventState(state.etag, NO_CONTENT, 0, state.event_parameters, "too large for UDP")
             data = build_notify(subscription, state, branch, flow, now=now)
-        etag = state.etag if state is not None else NO_DOCUMENT
-        if etag != subscription.acknowledged_etag:
+        if not subscription.has(state):
             subscription.acknowledged_etag = None
         subscription.in_flight = branch
         if not subscription.stored:
             self._fetches += 1
             self._per_source[subscription.source] += 1
         withheld = state.withheld if state is not None else None
-        self.batch.items.append(NotifyItem(branch, data, flow, subscription, etag, withheld))
+        self.batch.items.append(NotifyItem(branch, data, flow, subscription, etag_of(state), withheld))
         self.save(subscription)
+        return branch
 
     def receive_response(self, response: Response, now: float) -> None:
         """A response from the wire; one that answers no NOTIFY of ours is dropped."""
@@ -208,7 +205,7 @@ class Delivery:
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
-                self._emit(subscription, now)  # the terminating one had to wait for this one
+                self._emit(subscription, self._state(subscription), now)  # the terminating one had to wait for this one
             return
         if 200 <= status < 300:
             subscription.acknowledged_etag = item.etag

@@ -6,6 +6,9 @@ from typing import Protocol
 from .flow import Flow
 from .syntax import EventHeader, Request
 
+NO_CONTENT = b"Content-Length: 0\r\n\r\n"
+"""The `content` of a NOTIFY without a body."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventState:

@@ -1,14 +1,13 @@
 """A NOTIFY: its bytes (protocol.md 5.5), and where it goes."""
 
-from .event_package import EventState
+from .event_package import NO_CONTENT, EventState
 from .flow import Flow, host_port
-from .subscription import NO_DOCUMENT, Subscription
+from .subscription import Subscription, etag_of
 from .syntax import URI, SIPSyntaxError
 
 AGENT = "gitops-profile"
 MAX_DATAGRAM = 65000
 """Bytes of a NOTIFY that fits one UDP datagram."""
-_NOTHING = b"Content-Length: 0\r\n\r\n"
 
 
 def build_notify(subscription: Subscription, state: EventState | None, branch: str, to: Flow, *, now: float) -> bytes:
@@ -21,7 +20,7 @@ def build_notify(subscription: Subscription, state: EventState | None, branch: s
     else:
         substate = f"active;expires={max(0, int(subscription.expires_at - now))}"
     route = "".join(f"Route: {value}\r\n" for value in routes)
-    etag = state.etag if state is not None else NO_DOCUMENT
+    etag = etag_of(state)
     if state is not None and state.withheld is not None:
         etag += ".withheld"  # another entity than the document, which the phone does not get (RFC 5839 §4)
     head = (
@@ -38,7 +37,7 @@ def build_notify(subscription: Subscription, state: EventState | None, branch: s
         f"SIP-ETag: {etag}\r\n"
         f"User-Agent: {AGENT}\r\n"
     )
-    return head.encode("utf-8", "surrogateescape") + (state.content if state is not None else _NOTHING)
+    return head.encode("utf-8", "surrogateescape") + (state.content if state is not None else NO_CONTENT)
 
 
 def contact_uri(flow: Flow, secure: bool = False) -> str:

@@ -3,6 +3,7 @@
 from enum import Enum, auto
 
 from .dialog import Dialog
+from .event_package import EventState
 from .flow import Flow
 from .stored import StoredSubscription
 
@@ -11,6 +12,11 @@ NO_DOCUMENT = "none"
 TRANSPORT_FAILED = 503
 """What a failed transport counts as (RFC 3261 §8.1.3.1)."""
 TIMED_OUT = 408
+
+
+def etag_of(state: EventState | None) -> str:
+    """The entity-tag of a state; of none, too: that there is no document is something to be told."""
+    return state.etag if state is not None else NO_DOCUMENT
 
 
 class SubscriptionState(Enum):
@@ -89,6 +95,10 @@ class Subscription:
         self.user_agent: str | None = None
         self.vendor: tuple[str | None, str | None, str | None] = (None, None, None)
         """vendor, model and version of the Event header."""
+
+    def has(self, state: EventState | None) -> bool:
+        """Whether the phone has acknowledged this state: what decides every NOTIFY (invariant I3)."""
+        return self.acknowledged_etag == etag_of(state)
 
     def to_stored(self) -> StoredSubscription:
         """The row that outlives the process."""
