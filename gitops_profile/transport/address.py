@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+CHOICES = 20
+"""How often the kernel is asked for a port that is free for all transports."""
+
+
 class ListenError(Exception):
     """A listener could not be bound; the message says what to do."""
 
@@ -69,9 +73,21 @@ class ListenAddress:
 def bind_all(addresses: Iterable[ListenAddress]) -> list[tuple[ListenAddress, socket.socket]]:
     """A socket for each address, or none at all; raises ListenError.
 
-    Port 0 is chosen by the kernel, the same for UDP and TCP on one host (RFC 3261 §18.2.1). The addresses that come
-    back have the ports that were bound.
+    Port 0 is chosen by the kernel, the same for UDP and TCP on one host (RFC 3261 §18.2.1): what it gives to the one
+    may be taken for the other, and then it is asked again. The addresses that come back have the ports that were bound.
     """
+    wanted = list(addresses)
+    tries = CHOICES if any(address.port == 0 for address in wanted) else 1
+    for left in reversed(range(tries)):
+        try:
+            return _bind_once(wanted)
+        except ListenError:
+            if not left:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _bind_once(addresses: list[ListenAddress]) -> list[tuple[ListenAddress, socket.socket]]:
     bound: list[tuple[ListenAddress, socket.socket]] = []
     chosen: dict[str, int] = {}
     try:

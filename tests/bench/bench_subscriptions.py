@@ -22,36 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import SubscriptionStore, database
 from gitops_profile.subscriptions.schema import COLUMNS, row_of
+from tests.subscriptions.rows import ALICE
 
 ROWS_PER_TURN = 200
 
-EXAMPLE = StoredSubscription(
-    id="",
-    resource="user/example.com/alice",
-    call_id="a84b4c76e66710@pc33.example.com",
-    local_tag="8f6b2c1e",
-    remote_tag="1928301774",
-    local_uri="<sip:alice@example.com>",
-    remote_uri="<sip:alice@example.com>",
-    local_cseq=7,
-    remote_cseq=31862,
-    remote_target="sip:alice@192.0.2.1:5060;transport=tcp",
-    route_set=(),
-    secure=False,
-    event="ua-profile",
-    accept="text/xml, application/x-yealink",
-    contact_flow="udp|192.0.2.9:5060|192.0.2.1:5060",
-    expires_at=1_800_000_000.25,
-    acknowledged_etag="0" * 32,
-    suppress=None,
-    delivery="acknowledged",
-    delivered_at=1_799_999_000.5,
-    user_agent="Yealink SIP-T46S 66.86.0.15",
-    vendor="yealink",
-    model="T46S",
-    version="66.86.0.15",
-    identity="alice@example.com",
-)
+EXAMPLE = replace(ALICE, route_set=(), secure=False, event="ua-profile")
 
 
 def turns(rows: int) -> Iterator[list[StoredSubscription]]:

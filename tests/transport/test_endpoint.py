@@ -81,6 +81,22 @@ async def test_a_port_that_is_taken_is_said_in_one_line(lab: Lab) -> None:
         bind_all([ListenAddress.parse("udp:127.0.0.1:0"), ListenAddress.parse(f"udp:127.0.0.1:{lab.port}")])
 
 
+def test_a_chosen_port_that_is_taken_for_the_other_transport_is_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = ListenAddress.bind
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        first = [port]
+
+        def unlucky(address: ListenAddress, chosen: int | None = None) -> socket.socket:
+            return bind(address, first.pop() if first else chosen)
+
+        monkeypatch.setattr(ListenAddress, "bind", unlucky)
+        bound = bind_all([ListenAddress.parse("udp:127.0.0.1:0"), ListenAddress.parse("tcp:127.0.0.1:0")])
+        assert bound[0][0].port == bound[1][0].port != port
+        for _, sock in bound:
+            sock.close()
+
+
 @pytest.mark.parametrize("text", ["", "udp", "udp:5060", "sctp:127.0.0.1:5060", "udp:host:5060", "udp:127.0.0.1:99999"])
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(ListenError):
