@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 CHOICES = 20
 """How often the kernel is asked for a port that is free for all transports."""
 
