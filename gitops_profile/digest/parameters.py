@@ -7,14 +7,13 @@ so that no text makes it look at a character more than a few times.
 
 import re
 
-_SCHEME = re.compile(r"[ \t]*+([A-Za-z0-9!#$%&'*+.^_`|~-]++)(?:[ \t\r\n]++|\Z)")
+_SCHEME = re.compile(r"[ \t]*+([A-Za-z0-9!#$%&'*+.^_`|~-]++)(?:[ \t\r\n][ \t\r\n,]*+|\Z)")
 _PARAMETER = re.compile(
     r"([A-Za-z0-9!#$%&'*+.^_`|~-]++)[ \t\r\n]*+=[ \t\r\n]*+"  # the name
-    r"(?:\"((?:[^\"\\]|\\.)*+)\"|([^\",\s]*+))"  # the value, quoted or not
-    r"[ \t\r\n]*+(?:,|\Z)",
+    r"(?:\"([^\"\\]*+(?:\\.[^\"\\]*+)*+)\"|([^\",\s]*+))"  # the value, quoted or not
+    r"[ \t\r\n]*+(?:,[ \t\r\n,]*+|\Z)",  # empty elements of a list are nothing (RFC 7230 §7)
     re.DOTALL,
 )
-_BETWEEN = re.compile(r"[ \t\r\n,]*+")  # empty elements of a list are nothing (RFC 7230 §7)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]++")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r"([\"\\])")
@@ -36,10 +35,10 @@ def read_parameters(text: str) -> dict[str, str] | None:
         raise DigestSyntaxError("no authentication scheme")
     if scheme[1].lower() != "digest":
         return None
-    if _CONTROL.search(text) or not _is_encodable(text):
+    if not text.isprintable() and (_CONTROL.search(text) or not _is_encodable(text)):
         raise DigestSyntaxError("a character that no header may hold")
     parameters: dict[str, str] = {}
-    position = _end_of(_BETWEEN, text, scheme.end())
+    position = scheme.end()
     while position < len(text):
         match = _PARAMETER.match(text, position)
         if match is None:
@@ -48,17 +47,14 @@ def read_parameters(text: str) -> dict[str, str] | None:
         name = name.lower()
         if name in parameters:
             raise DigestSyntaxError("a parameter comes twice")
-        if quoted is None:
-            parameters[name] = plain
-        else:
-            parameters[name] = _unquote(quoted)
-        position = _end_of(_BETWEEN, text, match.end())
+        parameters[name] = plain if quoted is None else _unquote(quoted)
+        position = match.end()
     return parameters
 
 
 def quote(text: str) -> str:
     """A quoted-string. Raises DigestSyntaxError for a line end or another control character: never two headers."""
-    if _ENDS_A_LINE.search(text):
+    if not text.isprintable() and _ENDS_A_LINE.search(text):
         raise DigestSyntaxError("a character that no header may hold")
     return '"' + _TO_ESCAPE.sub(r"\\\1", text) + '"'
 
@@ -74,14 +70,7 @@ def _unquote(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
-def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
 def _is_encodable(text: str) -> bool:
-    if text.isascii():
-        return True
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

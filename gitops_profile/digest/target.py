@@ -29,9 +29,7 @@ def _plain_sip(scheme: str, rest: str) -> tuple[str, ...]:
     user, _, host = rest.rpartition("@")
     host = re.split(r"[;?]", host, maxsplit=1)[0].lower()
     name, colon, port = host.rpartition(":")
-    if (
-        colon and port == _SIP_PORTS[scheme]
-    ):  # in `[::1]` what follows the last colon is never four digits and no bracket
+    if colon and port == _SIP_PORTS[scheme]:  # an IPv6 address ends in a bracket, so this is no part of one
         host = name
     return (scheme, _unescaped(user), host)
 
