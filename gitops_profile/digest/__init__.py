@@ -10,12 +10,14 @@ from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
 from .challenge import Challenge
 from .credentials import Credentials, choose_credentials
 from .htdigest import CredentialStore, LineProblem, remove_user, replace_user
+from .nonce import RUN_BYTES
 from .parameters import DigestSyntaxError
 from .target import same_target
 from .throttle import Throttle
 
 __all__ = [
     "ALGORITHMS",
+    "RUN_BYTES",
     "Challenge",
     "CredentialStore",
     "Credentials",

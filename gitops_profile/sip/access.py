@@ -10,7 +10,7 @@ class AccessControl(Protocol):
     """Authentication and authorisation of subscribers. It may keep counts; it does no I/O."""
 
     def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
-        """`user@domain` of whoever sent `request`, about a profile of `domain`; None when nobody needs to say.
+        """Whoever sent `request`, about a profile of `domain`; None when nobody needs to say. Two equal ones are one.
 
         Raises Refused: 401 with challenges (never 407: a notifier is a UA), 403 for a domain that is not served by
         this listener, 503 for a source that has guessed too often.

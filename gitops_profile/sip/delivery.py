@@ -120,7 +120,7 @@ class Delivery:
         elif subscription.queued:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
-            if not subscription.has(self._state(subscription)):
+            if not subscription.has(self.state(subscription)):
                 subscription.queued = True
                 self._pacing.append(subscription)
 

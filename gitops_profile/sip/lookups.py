@@ -1,6 +1,7 @@
 """What is known about next hops: names that the shell looks up, and who does not listen on TCP."""
 
-from .routing import Endpoint, Hop, Target
+from .flow import Endpoint
+from .routing import Hop, Target
 from .subscription import Subscription
 
 SILENT_FOR = 600.0

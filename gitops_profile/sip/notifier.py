@@ -16,13 +16,13 @@ from .dialog import Dialog, contact_of
 from .event_package import EventPackage
 from .flow import Flow
 from .notify import contact_uri
+from .refusal import Refused
 from .reply import build_response, response_flow
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
     ALLOW,
     KNOWN_METHODS,
-    Refused,
     accept_of,
     audience_of,
     check_body,
