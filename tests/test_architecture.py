@@ -15,7 +15,10 @@ import gitops_profile
 PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
-EVERYTHING = "access config digest event_packages eventlog http loader metrics presentity reconcile sip source subscriptions transport"
+EVERYTHING = (
+    "access config digest event_packages eventlog http loader metrics presentity reconcile sip source subscriptions "
+    "transport"
+)
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
     "presentity": "",

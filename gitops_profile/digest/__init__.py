@@ -5,7 +5,7 @@ hash A1, and no `repr` shows one.
 """
 
 from .algorithms import ALGORITHMS, a1, offer
-from .answer import answer
+from .client import answer
 from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
 from .challenge import Challenge
 from .credentials import Credentials, choose_credentials
