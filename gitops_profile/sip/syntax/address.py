@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from .errors import SIPSyntaxError
 from .grammar import parse_parameters
 
+# Possessive: no value of 64 KiB may cost more than one pass.
 _NAME_ADDR = re.compile(
-    r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s]++)>(?P<parameters>.*)""", re.DOTALL
-)  # possessive: no value of 64 KiB may cost more than one pass
-_ADDR_SPEC = re.compile(r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL)
-
+    r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s\x00-\x1f\x7f]++)>(?P<parameters>.*)""", re.DOTALL
+)
+_ADDR_SPEC = re.compile(
+    r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?\x00-\x1f\x7f]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL
+)
 _ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 
 

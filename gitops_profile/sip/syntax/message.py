@@ -82,8 +82,8 @@ class Request:
         self.from_ = Address.parse(once["from"])
         self.to = Address.parse(once["to"])
         self.call_id = once["call-id"]
-        if not self.call_id:
-            raise SIPSyntaxError("Call-ID empty")
+        if not self.call_id.isprintable() or not self.call_id.isascii() or " " in self.call_id or not self.call_id:
+            raise SIPSyntaxError("malformed Call-ID")
         match = _CSEQ.fullmatch(once["cseq"])
         if match is None or int(match[1]) > MAX_CSEQ:
             raise SIPSyntaxError("malformed CSeq")

@@ -39,6 +39,8 @@ def test_address(text: str, display: str, uri: str, parameters: dict[str, str | 
         "<sip:a@b> x",
         "<>",
         "<sip:a@b>;tag=a b",
+        "<sip:a\x00@b>",
+        "sip:a\x7f@b",
         "<sip:a@b>;tag",
         "<sip:a@b>;tag=a,<sip:c@d>",
         '<sip:a@b>;tag="a;b"',

@@ -120,6 +120,9 @@ def test_line_ends_before_the_start_line_do_not_count() -> None:
         (b"Via: SIP/2.0/UDP 192.0.2.9:5060;rport\r\n", b"", 400),
         (b"Call-ID: 1601223@192.0.2.9\r\n", b"", 400),
         (b"Call-ID: 1601223@192.0.2.9", b"Call-ID:", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a b", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\x00b", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\xffb", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 1 NOTIFY", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 4294967296 SUBSCRIBE", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: \xd9\xa1 SUBSCRIBE", 400),  # a digit of another script
