@@ -5,9 +5,9 @@ hash A1, and no `repr` shows one.
 """
 
 from .algorithms import ALGORITHMS, a1, offer
-from .client import answer
 from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
 from .challenge import Challenge
+from .client import answer
 from .credentials import Credentials, choose_credentials
 from .htdigest import CredentialStore, LineProblem, remove_user, replace_user
 from .nonce import RUN_BYTES
