@@ -120,8 +120,9 @@ async def _follow(folder: Path, history: list[tuple[str, int]]) -> None:
     assert replayed == lab.journal.table
     for letter in "xyzd":
         key = ProfileKey.user("example.com", letter)
-        (owner,) = [d.key for d in replayed if key in (d.key, *d.aliases)] or [None]
-        assert replayed.resolve(key) == lab.journal.table.resolve(key) == owner
+        owners = [d.key for d in replayed if key in (d.key, *d.aliases)]
+        assert len(owners) <= 1
+        assert replayed.resolve(key) == lab.journal.table.resolve(key) == next(iter(owners), None)
     # The last revision may be one with problems: then the last good one is in force, and is compared.
     applied = lab.journal.table.applied
     assert applied is not None and Verdict.UNAVAILABLE not in verdicts
