@@ -54,7 +54,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
             await subscribed.wait()
         await asyncio.to_thread(pipe.recv)
         watch = Stopwatch()
-        key = table.apply(ProfileChanged(document("u0", BODY + b"\n"), REVISION))
+        (key,) = table.apply(ProfileChanged(document("u0", BODY + b"\n"), REVISION))
         endpoint.state_changed([str(key)])
         async with asyncio.timeout(60):
             await told.wait()
