@@ -101,7 +101,7 @@ class ObjectReader:
     def _answer(self) -> tuple[str, bytes] | None:
         _, stdout = self._process.start()
         header = stdout.readline()
-        if header.endswith((b" missing\n", b" ambiguous\n")):
+        if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
             return None
         parts = header.split()
         if len(parts) != 3 or not parts[2].isdigit():

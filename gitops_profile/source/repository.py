@@ -1,5 +1,6 @@
 """Read-only git: resolve a ref, list and read a tree, say which paths changed."""
 
+import posixpath
 import re
 import secrets
 from collections.abc import Iterable
@@ -111,13 +112,13 @@ class Repository:
 
     def list_files(self, commit: str, path: str) -> list[FileEntry]:
         """Every file under `path` ("." is all); raises PathNotFound, SourceUnavailable."""
-        tree = commit if path == "." else f"{commit}:{path.strip('/')}"
+        folder = _normal(path)
+        self._check_folder(commit, folder)
+        tree = f"{commit}:{folder}" if folder else commit
         try:
             out = self._repo.git.ls_tree("-r", "-z", "-l", "--full-tree", tree, stdout_as_string=False)
         except git.GitCommandError as error:
-            if self._objects.read(f"{commit}^{{tree}}") is None:
-                raise SourceUnavailable(f"commit {commit} is not in the repository") from error
-            raise PathNotFound(f"there is no folder {path!r} at {commit[:12]}; name it with --path") from error
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
         entries = []
         for line in out.split(b"\0"):
             if line:
@@ -128,12 +129,16 @@ class Repository:
         return entries
 
     def changes(self, old_commit: str, new_commit: str, path: str) -> Changes:
-        """What differs from one commit to another; raises SourceUnavailable."""
+        """What differs from one commit to another; raises SourceUnavailable, and PathNotFound like `list_files` when
+        the new commit has no such folder: that is never a removal of every file in it.
+        """
+        folder = _normal(path)
         old, new = (self.revision(commit).tree for commit in (old_commit, new_commit))
-        prefix = "" if path == "." else path.strip("/") + "/"
+        self._check_folder(new_commit, folder)
+        prefix = f"{folder}/" if folder else ""
         changed: list[tuple[str, str, str]] = []
         removed: list[str] = []
-        for meta, name in self._diff(old, new, path):
+        for meta, name in self._diff(old, new, prefix):
             relative = _path(name).removeprefix(prefix)
             _, mode, _, blob, status = meta.decode().split()
             if status == "D":
@@ -199,13 +204,24 @@ class Repository:
             object_id = data.partition(b"\n")[0].removeprefix(b"object ").decode()
         return None
 
-    def _diff(self, old: str, new: str, path: str) -> list[tuple[bytes, bytes]]:
+    def _check_folder(self, commit: str, folder: str) -> None:
+        """Raises PathNotFound when the commit has no such folder, SourceUnavailable when there is no such commit."""
+        if self._objects.read(f"{commit}^{{tree}}") is None:
+            raise SourceUnavailable(f"commit {commit} is not in the repository")
+        if not folder:
+            return
+        # The protocol of cat-file is one line for each object, so that no name can hold a line end.
+        found = self._objects.read(f"{commit}:{folder}") if "\n" not in folder else None
+        if found is None or found[0] != "tree":
+            raise PathNotFound(f"there is no folder {folder!r} at {commit[:12]}; name it with --path")
+
+    def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
-        if path not in self._differs:
-            limit = [] if path == "." else ["--", path.strip("/") + "/"]
+        if prefix not in self._differs:
+            limit = ["--", f":(literal){prefix}"] if prefix else []
             arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
-            self._differs[path] = GitProcess(self._repo.git, *arguments)
-        differ = self._differs[path]
+            self._differs[prefix] = GitProcess(self._repo.git, *arguments)
+        differ = self._differs[prefix]
         end = f"end-{secrets.token_hex(8)}\n".encode()
         differ.write(f"{old} {new}\n".encode() + end)
         _, stdout = differ.start()
@@ -218,6 +234,17 @@ class Repository:
         body = bytes(out[: -len(end)]).partition(b"\n")[2]
         fields = body.split(b"\0")
         return list(zip(fields[0:-1:2], fields[1::2], strict=True))
+
+
+def _normal(path: str) -> str:
+    """A folder as git names it in a tree; the whole tree is the empty name."""
+    folder = posixpath.normpath(path.strip("/") or ".")
+    return "" if folder == "." else folder
+
+
+def _said(error: git.GitCommandError) -> str:
+    """What git itself said on standard error, the last line of it."""
+    return error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip().rpartition("\n")[2]
 
 
 def _path(name: bytes) -> str:

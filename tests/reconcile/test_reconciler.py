@@ -89,6 +89,23 @@ async def test_a_folder_that_is_not_there_is_a_problem(lab: Lab) -> None:
     assert outcome.verdict is Verdict.REJECTED and "--path" in str(outcome.problems[0])
 
 
+@pytest.mark.parametrize("warm", [True, False])
+async def test_a_revision_without_the_folder_is_rejected_whichever_way_it_is_loaded(lab: Lab, warm: bool) -> None:
+    lab.git.commit({ALICE: "<a/>", "README": "x"})
+    await lab.reconcile()
+    lab.git("rm", "-q", "-r", "profiles")
+    lab.git.commit({})
+    if not warm:
+        await lab.loading.close()
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "--path" in str(outcome.problems[0])
+    assert lab.bodies() == {"user/example.com/alice": b"<a/>"}
+    assert await lab.loaded_anew(lab.git.head()) != lab.journal.table, "the head alone has nothing to be in force"
+    lab.git.commit({BOB: "<b/>"})
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+    assert lab.bodies() == {"user/example.com/bob": b"<b/>"}
+
+
 async def test_too_many_removals_are_refused_unless_they_are_meant(lab: Lab) -> None:
     many: dict[str, str | bytes | None] = {f"{USERS}/u{i}.xml": "<u/>" for i in range(30)}
     lab.git.commit(many)

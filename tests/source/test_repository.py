@@ -58,6 +58,24 @@ def test_says_what_changed_with_renames_as_removal_and_addition(work: Git) -> No
     repository.close()
 
 
+@pytest.mark.parametrize("instead", [None, "a file"])
+def test_a_folder_that_is_gone_is_not_a_change(work: Git, instead: str | None) -> None:
+    first = work.head()
+    work("rm", "-q", "-r", "profiles")
+    second = work.commit({"profiles": instead} if instead else {})
+    repository = opened(work)
+    for read in (
+        lambda path: repository.list_files(second, path),
+        lambda path: repository.changes(first, second, path),
+    ):
+        for path in ("profiles", "profiles/", "./profiles", "profiles/sub"):
+            with pytest.raises(PathNotFound, match="--path"):
+                read(path)
+    assert repository.changes(first, second, ".").removed == ("profiles/a.yaml", "profiles/sub/b.xml")
+    assert {f.path for f in repository.changes(second, first, "./profiles/").changed} == {"a.yaml", "sub/b.xml"}
+    repository.close()
+
+
 def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     (work.folder / "profiles/link.xml").symlink_to("/etc/passwd")
     work("add", "-A")
