@@ -75,6 +75,20 @@ async def test_rewritten_history_is_noted(lab: Lab) -> None:
     assert (await lab.types())[-3:] == ["HistoryRewritten", "ProfileChanged", "RevisionApplied"]
 
 
+async def test_a_force_push_after_which_git_forgot_what_is_in_force_is_applied_at_once(lab: Lab) -> None:
+    first = lab.git.commit({ALICE: "<a/>"})
+    lab.git.commit({ALICE: "<a2/>", BOB: "<b/>"})
+    await lab.reconcile()
+    lab.git("reset", "-q", "--hard", first)
+    lab.git.commit({ALICE: "<a3/>"})
+    lab.git("reflog", "expire", "--expire=now", "--all")
+    lab.git("gc", "-q", "--prune=now")
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.APPLIED, outcome
+    assert lab.bodies() == {"user/example.com/alice": b"<a3/>"}
+    assert "HistoryRewritten" in await lab.types()
+
+
 async def test_another_folder_is_another_revision(lab: Lab) -> None:
     lab.git.commit({ALICE: "<a/>", "other/user/example.com/zoe.xml": "<z/>"})
     await lab.reconcile()
