@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import git
-from git.refs import SymbolicReference
 
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .process import GitProcess, ObjectReader
+from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
 
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_OPERATOR = re.compile(r"[~^:]|@\{")
+"""What makes an expression of a name: `main~1`, `main@{yesterday}`."""
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
@@ -82,21 +83,24 @@ class Repository:
     def resolve(self, ref: str) -> str | None:
         """The commit of a branch, tag, full ref name or commit id; None when there is none.
 
-        A branch goes before a tag of the same name: who may push a tag must not take a deployment over. No process
-        is started for it. Raises SourceUnavailable.
+        A full name is that ref and no other. A branch goes before a tag of the same name: who may push a tag must not
+        take a deployment over. No process is started for it. Raises SourceUnavailable.
         """
-        names = [ref] if ref == "HEAD" or ref.startswith("refs/") else []
-        names += [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]
-        for name in names:
-            try:
-                found = SymbolicReference.dereference_recursive(self._repo, name)
-            except (ValueError, OSError):
-                continue  # no such ref, or it is just being written
-            return self._peel(found)
-        return self._peel(ref) if _OBJECT_ID.fullmatch(ref) else None
+        full = ref == "HEAD" or ref.startswith("refs/")
+        for name in [ref] if full else [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]:
+            found = read_ref(self.git_dir, self.common_dir, name)
+            if found is not None:
+                return self._peel(found)
+        return self._peel(ref) if OBJECT_ID.fullmatch(ref) else None
 
     def rev_parse(self, text: str) -> str | None:
-        """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none."""
+        """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none.
+
+        A name means the ref that it means for `resolve`. Raises SourceUnavailable.
+        """
+        found = self.resolve(text)
+        if found is not None or (text.startswith("refs/") and not _OPERATOR.search(text)):
+            return found
         try:
             out = self._repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
         except git.GitCommandError:
