@@ -1,5 +1,6 @@
 """Git commands that stay running and answer one request after another: no process for each file."""
 
+import os
 import subprocess
 from typing import IO, Any
 
@@ -77,7 +78,7 @@ class ObjectReader:
 
     def read(self, object_id: str) -> tuple[str, bytes] | None:
         """Type and content, None when there is no such object; raises SourceUnavailable."""
-        self._process.write(object_id.encode() + b"\n")
+        self._process.write(os.fsencode(object_id) + b"\n")  # a path in it may be any bytes
         return self._answer()
 
     def read_many(self, ids: list[str]) -> "list[tuple[str, bytes]]":

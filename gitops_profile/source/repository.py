@@ -1,5 +1,6 @@
 """Read-only git: resolve a ref, list and read a tree, say which paths changed."""
 
+import os
 import posixpath
 import re
 import secrets
@@ -217,7 +218,8 @@ class Repository:
         # The protocol of cat-file is one line for each object, so that no name can hold a line end.
         found = self._objects.read(f"{commit}:{folder}") if "\n" not in folder else None
         if found is None or found[0] != "tree":
-            raise PathNotFound(f"there is no folder {folder!r} at {commit[:12]}; name it with --path")
+            shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+            raise PathNotFound(f"there is no folder '{shown}' at {commit[:12]}; name it with --path")
 
     def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitops_profile.reconcile import LoaderProcess, Verdict
-from gitops_profile.source import SourceUnavailable
+from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .lab import Lab
 
@@ -118,6 +119,23 @@ async def test_a_revision_without_the_folder_is_rejected_whichever_way_it_is_loa
     lab.git.commit({BOB: "<b/>"})
     assert (await lab.reconcile()).verdict is Verdict.APPLIED
     assert lab.bodies() == {"user/example.com/bob": b"<b/>"}
+
+
+async def test_a_folder_whose_name_is_no_utf8_is_a_problem_that_names_it(lab: Lab) -> None:
+    lab.path = os.fsdecode(b"prof\xe9")
+    lab.git.commit({f"{lab.path}/user/example.com/alice.xml": "<a/>"})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "prof\\xe9 has a name" in str(outcome.problems[0])
+    assert (await lab.reconcile()).verdict is Verdict.UNCHANGED
+    with pytest.raises(PathNotFound, match=r"prof\\xe9"):
+        await lab.loading.load(lab.git.head(), None, lab.path)
+
+
+async def test_files_whose_names_are_no_utf8_are_problems_that_name_them(lab: Lab) -> None:
+    lab.git.commit({ALICE: "<a/>", f"{USERS}/" + os.fsdecode(b"m\xfcller.xml"): "<m/>"})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED
+    assert re.match(r"user/example\.com/m\\\w+cller\.xml: ", str(outcome.problems[0]))
 
 
 async def test_too_many_removals_are_refused_unless_they_are_meant(lab: Lab) -> None:

@@ -1,5 +1,6 @@
 """Reading real repositories."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,22 @@ def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     repository = opened(work)
     modes = {f.path: f.mode for f in repository.list_files(commit, "profiles")}
     assert modes["link.xml"] == "120000" and modes["module"] == "160000"
+    repository.close()
+
+
+def test_names_may_be_any_bytes(work: Git) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    first = work.head()
+    second = work.commit({f"profiles/{odd}/{odd}.xml": "<odd/>"})
+    repository = opened(work)
+    assert repository.read_file_at(second, f"profiles/{odd}/{odd}.xml") == b"<odd/>"
+    assert repository.read_file_at(first, f"profiles/{odd}/{odd}.xml") is None
+    for path in (f"profiles/{odd}", f"profiles/{odd}/"):
+        assert [f.path for f in repository.list_files(second, path)] == [f"{odd}.xml"]
+        assert [f.path for f in repository.changes(second, second, path).changed] == []
+        with pytest.raises(PathNotFound) as caught:
+            repository.changes(second, first, path)
+        str(caught.value).encode()  # it can be printed
     repository.close()
 
 
