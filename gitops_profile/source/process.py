@@ -2,11 +2,36 @@
 
 import os
 import subprocess
+import threading
 from typing import IO, Any
 
 import git
 
 from .errors import SourceUnavailable
+
+
+class _Tail(threading.Thread):
+    """The end of what a process says on standard error, read all the time: a full pipe would stop the process."""
+
+    BYTES = 4096
+    PATIENCE = 1.0
+    """Seconds for which its end is awaited: a process that git started itself may hold it open for longer."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(name="git-stderr", daemon=True)
+        self._stream = stream
+        self._said = b""
+        self.start()
+
+    def run(self) -> None:
+        descriptor = self._stream.fileno()
+        while data := os.read(descriptor, 1 << 16):
+            self._said = (self._said + data)[-self.BYTES :]
+
+    def last_line(self) -> str:
+        """Once the process has ended."""
+        self.join(self.PATIENCE)
+        return self._said.decode("utf-8", "replace").strip().rpartition("\n")[2]
 
 
 class GitProcess:
@@ -16,6 +41,7 @@ class GitProcess:
         self._commands = commands
         self._arguments = arguments
         self._process: Any = None
+        self._errors: _Tail | None = None
 
     def start(self) -> tuple[IO[bytes], IO[bytes]]:
         """Its standard input and output; raises SourceUnavailable."""
@@ -28,6 +54,7 @@ class GitProcess:
                 )
             except (git.GitCommandError, OSError) as error:
                 raise SourceUnavailable(f"git cannot be started: {error}") from error
+            self._errors = _Tail(self._process.proc.stderr)
         return self._process.stdin, self._process.stdout
 
     def write(self, data: bytes) -> None:
@@ -42,11 +69,10 @@ class GitProcess:
     def failed(self) -> SourceUnavailable:
         """The error to raise after the process ended before its answer; it is started anew next time."""
         said = ""
-        if self._process is not None:
-            process = self._process.proc
-            if process.poll() is None:
-                process.kill()
-            said = process.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
+        if self._process is not None and self._errors is not None:
+            if self._process.poll() is None:
+                self._process.proc.kill()
+            said = self._errors.last_line()
         self.close()
         hint = f": {said}" if said else ""
         return SourceUnavailable(f"git {self._arguments[0]} ended before it answered{hint}")
@@ -59,6 +85,9 @@ class GitProcess:
         self._process = None
         if process.poll() is None:
             process.kill()
+        if self._errors is not None:
+            self._errors.join(_Tail.PATIENCE)  # before its stream is closed
+            self._errors = None
         for stream in (process.stdin, process.stdout, process.stderr):
             try:
                 stream.close()

@@ -237,7 +237,9 @@ class Repository:
             if not chunk:
                 raise differ.failed()
             out += chunk
-        body = bytes(out[: -len(end)]).partition(b"\n")[2]
+        head, _, body = bytes(out[: -len(end)]).partition(b"\n")
+        if head != f"{old} {new}".encode():  # it says nothing at all of a tree that it does not have
+            raise SourceUnavailable(f"one of the trees {old} and {new} is missing from the repository; fetch it again")
         fields = body.split(b"\0")
         return list(zip(fields[0:-1:2], fields[1::2], strict=True))
 

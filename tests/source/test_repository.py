@@ -179,3 +179,47 @@ def test_a_git_process_that_was_killed_is_started_again(work: Git) -> None:
     repository._objects._process._process.proc.wait()
     assert repository.revision(work.head()).message == "first"
     repository.close()
+
+
+def test_what_git_says_on_standard_error_never_stops_it(
+    work: Git, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Traced, it says more than a pipe holds; nobody reads it in the meantime."""
+    commit = work.commit({f"profiles/many/{i}.xml": f"<n>{i}</n>" for i in range(700)})
+    work("repack", "-q", "-a", "-d")
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", "2")
+    monkeypatch.setenv("GIT_TRACE", "2")
+    repository = opened(work)
+    files = repository.list_files(commit, "profiles/many")
+    for _ in range(10):
+        assert len(repository.read_blobs(f.blob for f in files)) == 700
+        assert len(repository.sizes(f.blob for f in files)) == 700
+    repository.close()
+
+
+def _lose(work: Git, name: str) -> None:
+    """Take one loose object away."""
+    object_id = work("rev-parse", name)
+    (work.folder / ".git/objects" / object_id[:2] / object_id[2:]).unlink()
+
+
+def test_a_tree_that_is_missing_is_not_a_tree_without_changes(work: Git) -> None:
+    first = work.head()
+    second = work.commit({"profiles/a.yaml": "a: 2\n"})
+    _lose(work, f"{first}^{{tree}}")
+    repository = opened(work)
+    with pytest.raises(SourceUnavailable, match="missing"):
+        repository.changes(first, second, "profiles")
+    assert repository.changes(second, second, ".").changed == ()
+    repository.close()
+
+
+def test_the_last_words_of_a_git_process_are_in_the_error(work: Git) -> None:
+    first = work.head()
+    second = work.commit({"profiles/a.yaml": "a: 2\n"})
+    _lose(work, f"{first}:profiles")
+    repository = opened(work)
+    with pytest.raises(SourceUnavailable, match=r"git diff-tree ended.*(fatal|error): .*tree"):
+        repository.changes(first, second, "profiles")
+    assert repository.changes(second, second, ".").changed == ()
+    repository.close()
