@@ -116,13 +116,13 @@ def valid(r: Random) -> bytes:
         f"{method} {mostly('sip:alice@example.com', uri)} SIP/2.0",
         f"{r.choice(['Via', 'v'])}: {mostly(f'SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK{number};rport', via)}",
         f"{r.choice(['From', 'f'])}: {mostly(f'{alice};tag={number}', address)}",
-        f"{r.choice(['To', 't'])}: {mostly(alice + r.choice(['', '', ';tag=t0']), address)}",
+        f"{r.choice(['To', 't'])}: {mostly(alice + r.choice(['', '', '', '', '', ';tag=t0']), address)}",
         f"Call-ID: call-{r.randrange(3)}",
         f"CSeq: {r.choice([str(number), '4294967295', '0'])} {method}",
         f"{r.choice(['Contact', 'm'])}: {mostly('<sip:alice@192.0.2.9:5062>', address)}",
         f"{r.choice(['Event', 'o'])}: {mostly('ua-profile', event)}",
-        f"Expires: {r.choice(['600', '0', '60', '5', '-1', '99999999999'])}",
-        f"Accept: {r.choice(['text/xml', 'text/xml', '*/*', 'a/b;q=0'])}",
+        f"Expires: {r.choice(['600', '600', '600', '600', '0', '60', '5', '-1', '99999999999'])}",
+        f"Accept: {mostly('text/xml', lambda r: r.choice(['*/*', 'a/b;q=0']))}",
     ]
     lines += [f"Record-Route: {mostly('<sip:192.0.2.9;lr>', address)}"] * (r.randrange(4) == 0)
     body = r.choice([b"", b"", b"abc", b"\r\n\r\n\x00"])
