@@ -3,6 +3,7 @@
 from .errors import ConfigError
 from .load import Setting, load_config, schema, settings
 from .models import (
+    AccessRule,
     Auth,
     Config,
     Domain,
@@ -16,6 +17,7 @@ from .models import (
 from .values import HostPort, Listener
 
 __all__ = [
+    "AccessRule",
     "Auth",
     "Config",
     "ConfigError",

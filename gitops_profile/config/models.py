@@ -33,7 +33,10 @@ class HTTPSettings(_Section):
     """Profile content, health and metrics over HTTP."""
 
     listen: HostPortSetting | None = Field(default=None, description="where, such as 127.0.0.1:8060; null for nowhere")
-    public_url: str | None = Field(default=None, description="the URL under which phones reach it")
+    public_url: str | None = Field(
+        default=None, description="the URL under which phones reach it; null: no document is told as a link"
+    )
+    tls: bool = Field(default=False, description="serve HTTPS with the certificate of the tls section")
 
     @field_validator("public_url")
     @classmethod
@@ -47,7 +50,7 @@ class HTTPSettings(_Section):
 
 
 class TLSSettings(_Section):
-    """Certificates of the TLS and WSS listeners."""
+    """Certificates of the TLS, WSS and HTTPS listeners; read again when the files change."""
 
     certificate: Path | None = Field(default=None, description="PEM file with the certificate chain")
     key: Path | None = Field(default=None, description="PEM file with its private key")
@@ -62,6 +65,12 @@ class SubscriptionSettings(_Section):
     )
     min_expires: Count = Field(default=60, ge=0, le=3600, description="shorter is answered 423, in seconds")
     max_expires: Count = Field(default=86400, ge=1, le=2**31 - 1, description="longer is cut down to it, in seconds")
+
+    on_stop: Literal["keep", "deactivate", "probation"] = Field(
+        default="keep",
+        description="at SIGTERM: keep them in silence, or send all phones elsewhere (deactivate: at once, probation: "
+        "after a minute)",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -78,10 +87,21 @@ class NotifySettings(_Section):
     removed: Literal["end", "empty"] = Field(
         default="empty", description="a removed profile ends its subscriptions, or is told as an empty one"
     )
+    fragment: bool = Field(
+        default=False,
+        description="a NOTIFY above 1300 bytes may leave in fragments when nothing else works",
+    )
+
+
+class AccessRule(_Section):
+    """An exception from "own profile only"."""
+
+    who: str = Field(min_length=1, description="user@domain as authenticated; * and ? are wildcards")
+    may: list[str] = Field(min_length=1, description="profiles, such as device/example.com/0004f2*; * and ? as well")
 
 
 class Domain(_Section):
-    """How subscribers of one domain show who they are."""
+    """How subscribers of one domain show who they are, and what they may have."""
 
     auth: Auth | None = Field(
         default=None, description="none or digest; must be said for listeners that are not loopback"
@@ -90,12 +110,17 @@ class Domain(_Section):
     credentials: Path | None = Field(default=None, description="htdigest file")
     algorithms: list[DIGEST_ALGORITHMS] = Field(default=["MD5"], min_length=1, description="one challenge for each")
 
-    @field_validator("auth")
-    @classmethod
-    def _is_supported(cls, auth: Auth | None) -> Auth | None:
-        if auth == "digest":
-            raise ValueError("digest is not supported yet: use none, on listeners that only phones reach")
-        return auth
+    access: list[AccessRule] = Field(default=[], description="who may have more than the own profile")
+    unknown_device: Literal["refuse", "accept"] = Field(
+        default="refuse",
+        description="a device without a profile gets 403, or the profile device/DOMAIN/default, or an empty NOTIFY",
+    )
+
+    @model_validator(mode="after")
+    def _digest_has_credentials(self) -> Self:
+        if self.auth == "digest" and self.credentials is None:
+            raise ValueError("digest needs credentials: name the file that gitops-profile passwd writes")
+        return self
 
 
 class Limits(_Section):
@@ -106,6 +131,10 @@ class Limits(_Section):
     )
     subscriptions: Count = Field(default=1_000_000, ge=1, description="overall; more is answered 503")
     subscriptions_per_source: Count = Field(default=1000, ge=1, description="per address; a trusted proxy is no source")
+    subscriptions_per_profile: Count = Field(default=100_000, ge=1, description="per profile; more is answered 503")
+    unverified_rate: Count = Field(
+        default=50, ge=1, description="NOTIFYs per second to one address that has not answered any yet, over UDP"
+    )
 
 
 DomainName = Annotated[str, AfterValidator(canonical_domain)]
@@ -133,6 +162,9 @@ class Config(_Section):
     )
     limits: Limits = Limits()
     trusted_proxies: list[Network] = Field(default=[], description="networks whose P-Asserted-Identity is believed")
+    trusted_certificates: list[DomainName] = Field(
+        default=[], description="names in client certificates whose P-Asserted-Identity is believed"
+    )
 
     @field_validator("listen")
     @classmethod
@@ -152,6 +184,16 @@ class Config(_Section):
             if first != str(name):
                 raise ValueError(f"{first} and {name} are the same domain")
         return domains
+
+    @model_validator(mode="after")
+    def _secure_listeners_have_certificates(self) -> Self:
+        secure = [str(listener) for listener in self.listen if listener.transport in ("tls", "wss")]
+        secure += ["http.tls"] if self.http.tls else []
+        if secure and (self.tls.certificate is None or self.tls.key is None):
+            raise ValueError(f"{secure[0]} needs tls.certificate and tls.key")
+        if self.trusted_certificates and self.tls.client_ca is None:
+            raise ValueError("trusted_certificates needs tls.client_ca")
+        return self
 
     @field_validator("domains")
     @classmethod

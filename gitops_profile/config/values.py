@@ -8,8 +8,6 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
-NOT_YET = frozenset({"tls", "ws", "wss"})
-"""Transports that are part of the contract and not built yet."""
 
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|s|m|h|d)?")
@@ -57,8 +55,6 @@ class Listener:
         transport, _, rest = text.partition(":")
         if transport not in TRANSPORTS:
             raise ValueError(f"{text!r} must begin with one of {', '.join(f'{name}:' for name in TRANSPORTS)}")
-        if transport in NOT_YET:
-            raise ValueError(f"{text!r}: transport {transport} is not supported yet: use udp or tcp")
         host, port = _split(rest, "TRANSPORT:ADDRESS:PORT, such as udp:127.0.0.1:5060")
         return cls(transport, host, port)
 

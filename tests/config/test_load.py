@@ -8,17 +8,18 @@ import pytest
 
 from gitops_profile.config import Config, ConfigError, Listener, load_config, schema, settings
 
-# design.md section 10, without what is not supported yet (tls, ws, wss, digest).
+# design.md section 10.
 WHOLE = """
 repository: {url: ., ref: main, path: profiles, poll: 30s}
 state: /var/lib/gitops-profile
-listen: ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "udp:[::]:5060"]
+listen: ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "tls:0.0.0.0:5061", "ws:0.0.0.0:5062", "wss:0.0.0.0:5063",
+  "udp:[::]:5060"]
 http: {listen: "0.0.0.0:8060", public_url: "https://prov.example.com/"}
 tls: {certificate: server.pem, key: server.key, client_ca: null}
 subscriptions: {default_expires: 3600, min_expires: 60, max_expires: 86400}
 notify: {rate: 2000, in_flight: 1000}
 domains:
-  example.com: {auth: none, realm: example.com, credentials: users.htdigest, algorithms: [MD5]}
+  example.com: {auth: digest, realm: example.com, credentials: users.htdigest, algorithms: [MD5]}
   lab.example.com: {auth: none}
 limits: {message_bytes: 65535, subscriptions: 1000000, subscriptions_per_source: 1000}   # a trusted proxy is no source
 trusted_proxies: [192.0.2.0/28]
@@ -51,7 +52,7 @@ def test_the_whole_file_of_the_design_is_understood(file: Path) -> None:
     file.write_text(WHOLE)
     config = load_config(file, environment={})
     assert config.repository.poll == 30.0
-    assert config.listen[2] == Listener("udp", "::", 5060)
+    assert config.listen[5] == Listener("udp", "::", 5060)
     assert str(config.http.listen) == "0.0.0.0:8060"
     assert config.tls.certificate == Path("server.pem")
     assert config.domains["example.com"].credentials == Path("users.htdigest")
@@ -142,11 +143,11 @@ def test_a_variable_reaches_below_a_section_that_is_empty_in_the_file(file: Path
         ("domains: {a.b: {auth: basic}}", "FILE: domains.a.b.auth: must be 'none' or 'digest', not 'basic'"),
         (
             "listen: ['udp:127.0.0.1:1', 'tls:127.0.0.1:5061']",
-            "FILE: listen[1]: 'tls:127.0.0.1:5061': transport tls is not supported yet: use udp or tcp",
+            "FILE: tls:127.0.0.1:5061 needs tls.certificate and tls.key",
         ),
         (
             "domains: {a.b: {auth: digest}}",
-            "FILE: domains.a.b.auth: digest is not supported yet: use none, on listeners that only phones reach",
+            "FILE: domains.a.b: digest needs credentials: name the file that gitops-profile passwd writes",
         ),
         (
             "trusted_proxies: [192.0.2.1/28]",
@@ -208,7 +209,9 @@ def test_every_setting_can_be_given_by_its_variable_and_by_its_flag() -> None:
 
 
 def test_the_settings_are_those_of_the_design() -> None:
-    sections = "repository state listen http tls subscriptions notify domains limits trusted_proxies"
+    sections = (
+        "repository state listen http tls subscriptions notify domains limits trusted_proxies trusted_certificates"
+    )
     assert {setting.key.partition(".")[0] for setting in settings()} == set(sections.split())
     flags = [setting.flag for setting in settings()]
     assert len(set(flags)) == len(flags)

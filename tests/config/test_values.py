@@ -56,9 +56,6 @@ def test_only_loopback_is_loopback(text: str, loopback: bool) -> None:
         ("udp:[127.0.0.1:5060", "is not TRANSPORT"),
         ("udp:pbx.example.com:5060", "is no IP address"),
         ("udp:256.0.0.1:5060", "is no IP address"),
-        ("tls:127.0.0.1:5061", "tls is not supported yet"),
-        ("ws:127.0.0.1:5062", "ws is not supported yet"),
-        ("wss:127.0.0.1:5063", "wss is not supported yet"),
     ],
 )
 def test_what_is_no_listener_is_said(text: str, reason: str) -> None:

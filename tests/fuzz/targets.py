@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from random import Random
 from time import process_time
 from typing import Any
 
+from gitops_profile.digest import Credentials, DigestSyntaxError
 from gitops_profile.sip.syntax import (
     URI,
     Address,
@@ -31,7 +30,6 @@ from . import generate
 
 STATUSES = {400, 416, 489, 505, 513}
 RESPONSE = re.compile(rb"[\r\n]*SIP/", re.IGNORECASE)
-HAS_DIGEST = find_spec("gitops_profile.digest") is not None
 FOREVER = 200_000.0
 """Seconds after which no subscription can be left: more than the longest that is granted."""
 
@@ -125,17 +123,12 @@ def check_event(text: str) -> None:
 
 def check_authorization(text: str) -> None:
     """Credentials, None for another scheme, or DigestSyntaxError; written again they read the same."""
-    digest: Any = import_module("gitops_profile.digest")
     try:
-        credentials = digest.Credentials.parse(text)
-    except digest.DigestSyntaxError:
-        return
-    if credentials is not None:
-        try:
-            written = str(credentials)
-        except digest.DigestSyntaxError:
-            return  # a value that no header may hold
-        assert digest.Credentials.parse(written) == credentials
+        credentials = Credentials.parse(text)
+        written = str(credentials)
+    except DigestSyntaxError:
+        return  # also for a value that may be read and not written, like a bare CR
+    assert credentials is None or Credentials.parse(written) == credentials
 
 
 # -- messages --------------------------------------------------------------------------------------------------------
@@ -248,6 +241,14 @@ def check_notifier(dialogue: list[tuple[bytes, bool, int]]) -> None:
 
 # -- cost ------------------------------------------------------------------------------------------------------------
 
+
+def _try_credentials(text: str) -> None:
+    try:
+        Credentials.parse(text)
+    except DigestSyntaxError:
+        return
+
+
 READERS: list[Callable[[str], object]] = [
     parse_parameters,
     split_commas,
@@ -256,6 +257,8 @@ READERS: list[Callable[[str], object]] = [
     Address.parse,
     Via.parse,
     EventHeader.parse,
+    lambda text: _try_credentials(f'Digest username="{text}'),
+    lambda text: _try_credentials(f"Digest a{text}"),
     lambda text: parse_message(b"A b SIP/2.0\r\nX:" + text.encode("utf-8", "surrogateescape") + b"\r\n\r\n"),
     lambda text: MessageReader().feed(text.encode("utf-8", "surrogateescape")),
 ]
@@ -292,7 +295,7 @@ TARGETS = [
     Target("address", _damaged(generate.address), check_address),
     Target("via", _damaged(generate.via), check_via),
     Target("event", _damaged(generate.event), check_event),
-    *([Target("authorization", _damaged(generate.authorization), check_authorization)] * HAS_DIGEST),
+    Target("authorization", _damaged(generate.authorization), check_authorization),
     Target("message", generate.message, check_message),
     Target("stream", generate.stream, check_stream),
     Target("notifier", dialogue, check_notifier),

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import URI, MessageReader, Request, Response
 from tests.sip.harness import PHONE, UDP, FakePackage, Lab, Phone, parsed
 
@@ -24,10 +23,10 @@ by_name = pytest.mark.parametrize("row", INDEX, ids=[row.name for row in INDEX])
 class Household(FakePackage):
     """Goes by the decoded user of the Request-URI, as the real package does, and by nothing else."""
 
-    def resource(self, request: Request, event: object, flow: Flow) -> str:
+    def resource(self, request: Request, event: object) -> str:
         user = URI.parse(request.uri).decoded_user or ""
         if user not in USERS:
-            return super().resource(Request("SUBSCRIBE", f"sip:{user}@nobody"), event, flow)  # type: ignore[arg-type]
+            return super().resource(Request("SUBSCRIBE", f"sip:{user}@nobody"), event)  # type: ignore[arg-type]
         return user
 
 
