@@ -29,7 +29,17 @@ from gitops_profile.sip import (
 )
 from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
-from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, StreamLimits, bind_all
+from gitops_profile.transport import (
+    SECURE,
+    CertificateError,
+    Certificates,
+    ListenAddress,
+    ListenError,
+    SIPEndpoint,
+    StreamLimits,
+    TransportRefused,
+    bind_all,
+)
 
 from . import views
 from .state import StateFolder
@@ -40,7 +50,7 @@ RETRY = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds between tries while git or the log is unavailable."""
 
 
-_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError)
+_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
 
 
 class CannotServe(Exception):
@@ -93,6 +103,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
+        certificates = self._certificates()
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -108,8 +119,9 @@ class Server:
         self._package = UAProfile(self._journal.table, self._serves)
         self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes)
-        )
+            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
+            certificates=certificates, on_refused=self._connection_refused,
+        )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
         self._stack.push_async_callback(self._loading.close)
@@ -125,6 +137,14 @@ class Server:
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
             sock.close()
+
+    def _certificates(self) -> Certificates | None:
+        """Raises CannotServe for a listener that needs a certificate where there is none."""
+        tls = self._config.tls
+        secure = next((listener for listener in self._config.listen if listener.transport in SECURE), None)
+        if tls.certificate is None and secure is not None:
+            raise CannotServe(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
+        return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
 
     def _serves(self, domain: str, loopback: bool) -> bool:
         """A domain that is not listed is served on loopback listeners only (design.md section 10)."""
@@ -272,6 +292,9 @@ class Server:
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
+
+    def _connection_refused(self, refused: TransportRefused) -> None:
+        self._metrics.connections_refused.labels(refused.reason).inc()
 
     def _expose(self) -> bytes:
         self._metrics.subscriptions.set(len(self._notifier))

@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
 
-from .address import ListenAddress
-from .tcp import StreamLimits, TCPTransport
+from .address import SECURE, ListenAddress, ListenError
+from .connections import StreamTransport
+from .limits import Admission, StreamLimits, TransportRefused
+from .tls import Certificates
 from .udp import UDPTransport
 
 logger = logging.getLogger(__name__)
@@ -37,7 +40,11 @@ class SIPEndpoint:
         store: SubscriptionWriter,
         on_event: Callable[[SubscriptionEvent], None],
         limits: StreamLimits | None = None,
+        *,
+        certificates: Certificates | None = None,
+        on_refused: Callable[[TransportRefused], None] = lambda refused: None,
     ) -> None:
+        """`certificates` are needed by TLS listeners, and by TLS connections that we open."""
         self.notifier = notifier
         self._store = store
         self._on_event = on_event
@@ -45,7 +52,12 @@ class SIPEndpoint:
         self._offset = time.time() - self._loop.time()
         self._udp: dict[tuple[str, int], UDPTransport] = {}
         self._wild: list[UDPTransport] = []
-        self._tcp = TCPTransport(limits or StreamLimits(), self.receive, self.pump, self._send_failed, notifier.refuse)
+        self._certificates = certificates
+        self.admission = Admission(limits or StreamLimits(), on_refused)
+        self._streams = StreamTransport(
+            self.admission, self.receive, self.pump, self._send_failed, notifier.refuse,
+            certificates.client if certificates is not None else None,
+        )  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._broken = False
@@ -55,15 +67,24 @@ class SIPEndpoint:
         return self._offset + self._loop.time()
 
     async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
-        """Serve sockets that `bind_all` made."""
+        """Serve sockets that `bind_all` made. Raises ListenError for a TLS listener without a certificate."""
         for address, sock in bound:
-            if address.transport == "tcp":
-                await self._tcp.listen(sock)
-                continue
-            transport = UDPTransport(sock, self.receive, self.pump)
-            self._udp[transport.bound] = transport
-            if address.host in ("0.0.0.0", "::"):
-                self._wild.append(transport)
+            context = self._context(address)
+            match address.transport:
+                case "udp":
+                    transport = UDPTransport(sock, self.receive, self.pump)
+                    self._udp[transport.bound] = transport
+                    if address.host in ("0.0.0.0", "::"):
+                        self._wild.append(transport)
+                case "tcp" | "tls":
+                    self._streams.listen(sock, context)
+
+    def _context(self, address: ListenAddress) -> Callable[[], ssl.SSLContext] | None:
+        if address.transport not in SECURE:
+            return None
+        if self._certificates is None:
+            raise ListenError(f"cannot listen on {address}: tls.certificate is not set")
+        return self._certificates.server
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message from a socket."""
@@ -90,17 +111,19 @@ class SIPEndpoint:
         for event in self.notifier.events():
             self._on_event(event)
         for data, flow in self.notifier.messages_to_send():
-            self._send(data, flow)
+            self.send(data, flow)
         self._arm()
 
     async def close(self) -> None:
-        """Stop listening and sending."""
+        """Stop listening and sending; a second time does nothing."""
+        if self._closed:
+            return
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         for transport in self._udp.values():
             transport.close()
-        await self._tcp.close()
+        await self._streams.close()
 
     def _submit(self, batch: Batch) -> None:
         if not (batch.rows or batch.deletes):
@@ -121,10 +144,11 @@ class SIPEndpoint:
 
         self._store.submit(batch.rows, list(batch.deletes), done)
 
-    def _send(self, data: bytes, flow: Flow) -> None:
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send on the flow; what fails is told to the notifier, later."""
         logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if flow.transport == "tcp":
-            self._tcp.send(data, flow)
+        if flow.transport != "udp":
+            self._streams.send(data, flow)
             return
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:
