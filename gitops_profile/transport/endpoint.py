@@ -5,7 +5,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
@@ -15,6 +15,7 @@ from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
 from .tls import Certificates
 from .udp import UDPTransport
+from .websocket import WebSocketTransport
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,13 @@ class SIPEndpoint:
         limits: StreamLimits | None = None,
         *,
         certificates: Certificates | None = None,
+        websocket_origins: Collection[str] | None = None,
         on_refused: Callable[[TransportRefused], None] = lambda refused: None,
     ) -> None:
-        """`certificates` are needed by TLS listeners, and by TLS connections that we open."""
+        """`certificates` are needed by TLS listeners, and by TLS connections that we open.
+
+        `websocket_origins` are the web sites whose pages may connect; None lets all of them.
+        """
         self.notifier = notifier
         self._store = store
         self._on_event = on_event
@@ -58,6 +63,12 @@ class SIPEndpoint:
             self.admission, self.receive, self.pump, self._send_failed, notifier.refuse,
             certificates.client if certificates is not None else None,
         )  # fmt: skip
+        self._websockets = WebSocketTransport(
+            self.admission, self.receive, self.pump, self._send_failed, websocket_origins
+        )
+        self._connected: dict[str, StreamTransport | WebSocketTransport] = {
+            "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
+        }  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._broken = False
@@ -69,15 +80,14 @@ class SIPEndpoint:
     async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
         """Serve sockets that `bind_all` made. Raises ListenError for a TLS listener without a certificate."""
         for address, sock in bound:
-            context = self._context(address)
-            match address.transport:
-                case "udp":
-                    transport = UDPTransport(sock, self.receive, self.pump)
-                    self._udp[transport.bound] = transport
-                    if address.host in ("0.0.0.0", "::"):
-                        self._wild.append(transport)
-                case "tcp" | "tls":
-                    self._streams.listen(sock, context)
+            connected = self._connected.get(address.transport)
+            if connected is not None:
+                connected.listen(sock, self._context(address))
+                continue
+            transport = UDPTransport(sock, self.receive, self.pump)
+            self._udp[transport.bound] = transport
+            if address.host in ("0.0.0.0", "::"):
+                self._wild.append(transport)
 
     def _context(self, address: ListenAddress) -> Callable[[], ssl.SSLContext] | None:
         if address.transport not in SECURE:
@@ -123,7 +133,7 @@ class SIPEndpoint:
             self._timer.cancel()
         for transport in self._udp.values():
             transport.close()
-        await self._streams.close()
+        await asyncio.gather(self._streams.close(), self._websockets.close())
 
     def _submit(self, batch: Batch) -> None:
         if not (batch.rows or batch.deletes):
@@ -147,8 +157,9 @@ class SIPEndpoint:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the flow; what fails is told to the notifier, later."""
         logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if flow.transport != "udp":
-            self._streams.send(data, flow)
+        connected = self._connected.get(flow.transport)
+        if connected is not None:
+            connected.send(data, flow)
             return
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:

@@ -33,6 +33,7 @@ class Lab:
         limits: StreamLimits | None = None,
         listen: Sequence[str] = BOTH,
         certificates: Certificates | None = None,
+        origins: Sequence[str] | None = None,
     ) -> None:
         self.package = FakePackage()
         self.happened: list[SubscriptionEvent] = []
@@ -48,6 +49,7 @@ class Lab:
             self.happened.append,
             limits,
             certificates=certificates,
+            websocket_origins=origins,
             on_refused=self.refused.append,
         )
         self.port = 0
@@ -118,10 +120,11 @@ async def talk(
     return answer
 
 
-def options(call_id: str = "c", transport: str = "TCP", extra: str = "") -> bytes:
+def options(call_id: str = "c", transport: str = "TCP", extra: str = "", body: bytes = b"") -> bytes:
     """A request that any server answers."""
-    return (
+    head = (
         f"OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{call_id};rport\r\n"
         f"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\n{extra}"
-        "Content-Length: 0\r\n\r\n"
-    ).encode()
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

@@ -139,7 +139,7 @@ async def test_a_tls_peer_that_stops_reading_is_cut_off(certificates: Certificat
         for number in range(20_000):
             if Reason.UNREAD in lab.reasons:
                 break
-            writer.write(options(f"n{number}", "TLS") * 4)
+            writer.write(options(f"n{number}".ljust(4000, "x"), "TLS"))
             await asyncio.sleep(0)
         await eventually(lambda: lab.connections == 0)
         assert lab.reasons == [Reason.UNREAD]
