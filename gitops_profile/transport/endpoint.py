@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
 
+from . import stun
 from .address import SECURE, ListenAddress, ListenError
 from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
@@ -99,12 +100,22 @@ class SIPEndpoint:
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message from a socket."""
         logger.debug("< %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if data[:1] and data[0] > 1 and data.strip(b"\r\n\0"):
-            try:
-                self.notifier.receive(data, flow, now=self.now())
-            except Exception:
-                # A message must not end the server for everybody; what it did is a bug, and says so.
-                logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+        if not data.strip(b"\r\n\0"):
+            return  # a keep-alive
+        if data[0] <= 1:
+            self._receive_stun(data, flow)
+            return
+        try:
+            self.notifier.receive(data, flow, now=self.now())
+        except Exception:
+            # A message must not end the server for everybody; what it did is a bug, and says so.
+            logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+
+    def _receive_stun(self, data: bytes, flow: Flow) -> None:
+        """RFC 5626 §8: what begins with 0 or 1 is no SIP."""
+        answer = stun.answer(data, flow.remote) if flow.transport == "udp" else None
+        if answer is not None:
+            self.send(answer, flow)
 
     def state_changed(self, resources: Iterable[str]) -> None:
         """The documents of these resources changed."""
