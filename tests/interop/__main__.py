@@ -76,7 +76,8 @@ def main() -> int:
         for folder in folders:
             folder.mkdir()
         outcomes = list(pool.map(try_out, chosen, folders))
-    print(json.dumps([asdict(one) for one in outcomes], indent=1) if given.json else table(outcomes))
+    text = json.dumps([asdict(one) for one in outcomes], indent=1) if given.json else table(outcomes)
+    sys.stdout.write(f"{text}\n")
     bad = {"FAILED", "missing"} if os.environ.get("REQUIRE_PEERS") == "1" else {"FAILED"}
     return 1 if any(one.result in bad for one in outcomes) else 0
 

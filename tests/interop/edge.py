@@ -1,15 +1,14 @@
 """Kamailio as the edge proxy of a provider, between phones and the server."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import ClassVar
 
-from tests.system.lab import PATIENCE, eventually
+from tests.system.lab import eventually
 
 CONFIGURATION = Path(__file__).parent / "drivers" / "kamailio.cfg"
 MODULES = ("tls.so", "websocket.so")
@@ -17,8 +16,6 @@ MODULES = ("tls.so", "websocket.so")
 
 class Edge:
     """A running Kamailio. `server` is the ADDRESS:PORT of the server's TCP listener."""
-
-    lacks: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     def __init__(self, folder: Path, server: str, certificates: Path, asserted: str | None = None) -> None:
         folder.mkdir()
@@ -31,11 +28,14 @@ class Edge:
             **({"ASSERTED": asserted} if asserted else {}),
         }  # fmt: skip
         command = [
-            "kamailio", "-f", str(CONFIGURATION), "-DD", "-E", "-w", str(folder), "-Y", str(folder), "-m", "32", "-M", "4",
+            "kamailio", "-f", str(CONFIGURATION), "-DD", "-E", "-w", str(folder), "-Y", str(folder),
+            "-m", "32", "-M", "4",
             *(part for name, value in defined.items() for part in ("-A", f"{name}={value}")),
         ]  # fmt: skip
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             eventually("kamailio answers", self._answers)
         except AssertionError:
@@ -56,13 +56,9 @@ class Edge:
         return f"127.0.0.1:{self._ports[transport]}"
 
     def close(self) -> None:
-        """Kamailio ends its children when it is asked to; killed, it would leave them."""
-        self._process.terminate()
-        try:
-            self._process.wait(PATIENCE)
-        finally:
-            self._process.kill()
-            self._process.wait()
+        """It is one process per socket, and has nothing to save: all are killed."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text(errors="replace")[-3000:]
@@ -76,7 +72,7 @@ class Edge:
 
 def _free_ports(count: int) -> list[int]:
     """Ports that neither TCP nor UDP has now; Kamailio cannot let the kernel choose."""
-    held = []
+    held: list[socket.socket] = []
     try:
         while len(held) < 2 * count:
             tcp = socket.socket()

@@ -43,13 +43,17 @@ class Cell:
 
     def impossible(self) -> str | None:
         """Why this cannot be."""
-        ours = {"tcp", self.auth} if self.edge else {self.transport, self.auth}
-        for what in (self.transport, self.auth):
-            if what in self.stack.lacks:
-                return self.stack.lacks[what]
-        if self.edge and self.transport in Edge.lacks:
-            return Edge.lacks[self.transport]
-        return next((NOT_YET[what] for what in sorted(ours) if what in NOT_YET), None)
+        theirs = (self.transport, self.auth, *([f"edge-{self.transport}"] if self.edge else []))
+        ours = ("tcp" if self.edge else self.transport, self.auth)
+        return next(
+            (
+                lacks[what]
+                for lacks, wanted in ((self.stack.lacks, theirs), (NOT_YET, ours))
+                for what in wanted
+                if what in lacks
+            ),
+            None,
+        )
 
     def missing(self) -> str | None:
         """What is not installed here."""
@@ -89,17 +93,19 @@ def make_certificate(folder: Path) -> Path:
     return folder
 
 
+def _ha1(auth: str, user: str) -> str:
+    """H(user:realm:password), as htdigest writes it (RFC 7616 3.4.2)."""
+    return hashlib.new(auth.replace("-", ""), f"{user}:example.com:{PASSWORD}".encode()).hexdigest()
+
+
 def serve(lab: Lab, listen: Sequence[str], auth: str, certificates: Path) -> None:
     """Start the server of a cell, with both documents in their first version."""
     settings = ["subscriptions: {min_expires: 1}"]
     if auth != "none":
-        hashed = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[auth]
-        lines = [f"{user}:example.com:{hashed(f'{user}:example.com:{PASSWORD}'.encode()).hexdigest()}" for user in (USER, OTHER)]
-        (lab.folder / "users.htdigest").write_text("\n".join(lines) + "\n")
-        settings += [
-            "domains:",
-            f"  example.com: {{auth: digest, realm: example.com, credentials: {lab.folder / 'users.htdigest'}, algorithms: [{auth}]}}",
-        ]
+        credentials = lab.folder / "users.htdigest"
+        credentials.write_text("".join(f"{user}:example.com:{_ha1(auth, user)}\n" for user in (USER, OTHER)))
+        domain = f"auth: digest, realm: example.com, credentials: {credentials}, algorithms: [{auth}]"
+        settings.append(f"domains: {{example.com: {{{domain}}}}}")
     if any(one.startswith(("tls", "wss")) for one in listen):
         settings.append(f"tls: {{certificate: {certificates / 'cafile.pem'}, key: {certificates / 'key.pem'}}}")
     config = lab.folder / "config.yaml"
@@ -115,7 +121,7 @@ def address(lab: Lab, transport: str) -> str:
 
 
 def exercise(lab: Lab, phone: Phone) -> None:
-    """Subscribe, refresh, somebody else's commit, the own commit, unsubscribe: what must come comes, and nothing else."""
+    """Subscribe, refresh, somebody else's commit, the own one, unsubscribe: what must come comes, and nothing else."""
     notifies = wait_for(phone, "the document", accepted=1, notifies=1)
     assert notifies[0] == Notify("active", document(USER, 1)), phone.diary()
     phone.refresh()
@@ -137,6 +143,7 @@ def check(phone: Phone) -> None:
     old, new = Notify("active", document(USER, 1)), Notify("active", document(USER, 2))
     befores = notifies.count(old)
     assert len(notifies) == phone.accepted() + 1, phone.diary()
+    assert 0 < befores < len(notifies) - 1, phone.diary()
     assert notifies[:-1] == [old] * befores + [new] * (len(notifies) - 1 - befores), phone.diary()
     assert notifies[-1].state == "terminated" and notifies[-1].body in (b"", new.body), phone.diary()
 
@@ -148,7 +155,9 @@ def run(cell: Cell, folder: Path) -> None:
         serve(lab, [f"{'tcp' if cell.edge else cell.transport}:127.0.0.1:0"], cell.auth, certificates)
         password = "" if cell.auth == "none" else PASSWORD
         if not cell.edge:
-            _subscribe(lab, cell, Call(cell.transport, address(lab, cell.transport), USER, password, certificates=certificates))
+            _subscribe(
+                lab, cell, Call(cell.transport, address(lab, cell.transport), USER, password, certificates=certificates)
+            )
             return
         with closing(Edge(folder / "edge", address(lab, "tcp"), certificates)) as edge:
             _subscribe(lab, cell, Call(cell.transport, edge.address(cell.transport), USER, certificates=certificates))

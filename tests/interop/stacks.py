@@ -25,7 +25,7 @@ class Stack(Protocol):
 
     @property
     def lacks(self) -> Mapping[str, str]:
-        """Transports and ways to authenticate that it has not, with the reason."""
+        """Transports and ways to authenticate that it has not, and `edge-TRANSPORT`, with the reason."""
 
     def missing(self) -> str | None:
         """Why it cannot run on this machine."""
@@ -154,7 +154,10 @@ STACKS: tuple[Stack, ...] = (
     CStack(
         "libre",
         "libre",
-        {"SHA-256": "libre 1.1 answers MD5 only"},
+        {
+            "SHA-256": "libre 1.1 answers MD5 only",
+            "edge-wss": "libre 1.1 takes the transport=ws that Kamailio record-routes for plain WebSocket",
+        },
         ("-DHAVE_STDBOOL_H=1", "-DHAVE_INTTYPES_H=1"),
         refreshes_itself=True,
         expires=4,

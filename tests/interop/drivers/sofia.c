@@ -101,10 +101,10 @@ int main(int argc, char *argv[])
 	setvbuf(stdin, NULL, _IONBF, 0);
 	snprintf(target, sizeof(target), "sip:%s", argument(argc, argv, "aor"));
 	snprintf(route, sizeof(route), "<sip:%s;transport=%s;lr>", server, transport);
-	snprintf(local, sizeof(local), "sip:127.0.0.1:*;transport=%s", transport);
+	snprintf(local, sizeof(local), secure ? "sips:127.0.0.1:*" : "sip:127.0.0.1:*;transport=%s", transport);
 	su_init();
 	self.root = su_root_create(&self);
-	self.nua = nua_create(self.root, on_event, &self, NUTAG_URL(local), NUTAG_MEDIA_ENABLE(0), NUTAG_OUTBOUND("no-options-keepalive no-validate"),
+	self.nua = nua_create(self.root, on_event, &self, NUTAG_URL(local), NUTAG_MEDIA_ENABLE(0),
 			      TAG_IF(secure, NUTAG_CERTIFICATE_DIR(argument(argc, argv, "certificates"))),
 			      TAG_IF(secure, TPTAG_TLS_VERIFY_POLICY(TPTLS_VERIFY_OUT)),
 			      TAG_IF(getenv("INTEROP_TRACE"), TPTAG_LOG(1)), SIPTAG_USER_AGENT_STR("sofia"),
