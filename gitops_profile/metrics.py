@@ -15,6 +15,12 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self.authentication_failures = Counter(
+            "gitops_profile_authentication_failures",
+            "Credentials that were wrong, by reason",
+            ["reason"],
+            registry=registry,
+        )
         self.notifies = Counter(
             "gitops_profile_notifies", "NOTIFYs that came to an end, by final status", ["status"], registry=registry
         )

@@ -117,9 +117,11 @@ class Reconciler:
     def _guard(self, loaded: Loaded) -> tuple[Problem, ...]:
         """Too many removals at once are more likely a mistake than a wish (I5)."""
         table = self._journal.table
-        removed = len(loaded.removed)
+        gone = loaded.removed
         if loaded.whole:
-            removed = sum(document.key not in loaded.documents for document in table)
+            gone = frozenset(document.key for document in table if document.key not in loaded.documents)
+        # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
+        removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
         allowed = loaded.settings.removals_allowed(len(table))
         if removed <= allowed:
             return ()

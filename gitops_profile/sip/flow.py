@@ -1,6 +1,6 @@
 """A flow: the path to one peer (RFC 5626 §3), and the address of every message."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 Endpoint = tuple[str, int]
@@ -11,17 +11,24 @@ class Flow:
     """Where a message came from and must go."""
 
     transport: str
-    """"udp" or "tcp"."""
+    """"udp", "tcp", "tls", "ws" or "wss"."""
     local: Endpoint
     """The address of ours that the peer used; it is what Contact and Via say."""
     remote: Endpoint
     connection: int = 0
     """Number of the stream connection, 0 for datagrams and for a stream that is yet to be opened."""
+    peer: tuple[str, ...] = field(default=(), compare=False)
+    """The names in the peer's verified client certificate (RFC 5922 §7.1)."""
 
     @property
     def reliable(self) -> bool:
         """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
         return self.transport != "udp"
+
+    @property
+    def secure(self) -> bool:
+        """Whether what travels on it is encrypted."""
+        return self.transport in ("tls", "wss")
 
     @property
     def is_loopback(self) -> bool:

@@ -47,6 +47,8 @@ MIGRATIONS = (
         identity TEXT
     ) WITHOUT ROWID
     """,
+    "ALTER TABLE subscription ADD COLUMN schemes TEXT",
+    "ALTER TABLE subscription ADD COLUMN follows INTEGER NOT NULL DEFAULT 0",  # 0 or 1
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -58,7 +60,7 @@ SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
 
 _values = attrgetter(*COLUMNS)
 _ROUTE_SET = COLUMNS.index("route_set")
-_SECURE = COLUMNS.index("secure")
+_FLAGS = tuple(COLUMNS.index(name) for name in ("secure", "follows"))
 
 Value = str | int | float | None
 
@@ -81,7 +83,8 @@ def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:
     if not isinstance(routes, list) or not all(isinstance(route, str) for route in routes):
         raise ValueError(f"route_set of {row[0]!r} is no list of strings")
     values[_ROUTE_SET] = tuple(routes)
-    values[_SECURE] = bool(values[_SECURE])
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
     return StoredSubscription(*values)  # type: ignore[arg-type]  # the columns are the fields, checked by a test
 
 

@@ -64,10 +64,10 @@ def as_subscribe(data: bytes) -> bytes:
 class Everyone(FakePackage):
     """Has a document for whoever asks, so that nothing but the message decides."""
 
-    def resource(self, request: Request, event: object, flow: object) -> str:
+    def resource(self, request: Request, event: object) -> str:
         return "alice"
 
-    def accepts(self, resource: str, accept: str | None) -> bool:
+    def accepts(self, resource: str, audience: object) -> bool:
         return True
 
 

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 
 from .errors import SIPSyntaxError
-from .grammar import HOST, parse_parameters, unescape
+from .grammar import HOST, MAX_PORT, parse_parameters, unescape
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}})\.?)?(?=[;?]|$)")
-# A user part may hold what the grammar forbids (`MAC=…`, phones.md 3), but nothing that ends a URI or a header.
-_BAD_USER = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
-MAX_PORT = 65535
+# A URI may hold what the grammar forbids (`MAC=…`, phones.md 3), but nothing that ends a URI or a header: a Contact
+# becomes the Request-URI of our NOTIFY.
+_ENDS_URI = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,14 @@ class URI:
         scheme = match[1].lower()
         if scheme not in ("sip", "sips"):
             raise SIPSyntaxError("Unsupported URI Scheme", status=416)
+        if _ENDS_URI.search(text):
+            raise SIPSyntaxError("forbidden character in a URI")
         rest = text[match.end() :]
         user: str | None = None
         before, at, after = rest.rpartition("@")
         if at:
             user, rest = before, after
-            if not user or _BAD_USER.search(user):
+            if not user:
                 raise SIPSyntaxError("malformed user part in a URI")
         host_port = _HOST_PORT.match(rest)
         if host_port is None:

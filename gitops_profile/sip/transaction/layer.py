@@ -33,6 +33,11 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    @property
+    def unanswered(self) -> int:
+        """Requests of ours on their way."""
+        return len(self._clients)
+
     # -- server side -----------------------------------------------------------------------------------------
 
     def receive_request(self, request: Request, destination: Flow) -> ServerTransaction | None:

@@ -120,12 +120,20 @@ def test_line_ends_before_the_start_line_do_not_count() -> None:
         (b"Via: SIP/2.0/UDP 192.0.2.9:5060;rport\r\n", b"", 400),
         (b"Call-ID: 1601223@192.0.2.9\r\n", b"", 400),
         (b"Call-ID: 1601223@192.0.2.9", b"Call-ID:", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a b", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\x00b", 400),
+        (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\xffb", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 1 NOTIFY", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 4294967296 SUBSCRIBE", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: \xd9\xa1 SUBSCRIBE", 400),  # a digit of another script
         (b"Expires: 0", b"Expires: 0\r\nExpires: 1", 400),
         (b"Expires: 0", b"Event: presence", 489),
         (b"Expires: 0", b"no colon here", 400),
+        (b"Expires: 0", "\u212a: x".encode(), 400),  # the Kelvin sign is no k in lower case
+        (b"Expires: 0", b": x", 400),
+        (b" SIP/2.0\r\nVia", b"\r\n SIP/2.0\r\nVia", 0),  # nothing of a start line may be folded
+        (b"SIP/2.0\r\nVia", b"SIP/2.0\r\n Via", 400),
+        (b"SIP/2.0\r\nVia", "\u017fIP/2.0\r\nVia".encode(), 0),
         (b"Expires: 0", b"X: a\rEvil: b", 400),
         (b"Content-Length: 0", b"Content-Length: -1", 400),
         (b"Content-Length: 0", b"Content-Length: 9", 400),
@@ -139,6 +147,9 @@ def test_what_is_wrong_is_said_with_a_request_to_answer(old: bytes, new: bytes, 
     assert data.count(old) == 1
     with pytest.raises(SIPSyntaxError) as caught:
         request_of(data.replace(old, new))
+    if not status:
+        assert caught.value.request is None  # it is no request at all
+        return
     assert caught.value.status == status and caught.value.request is not None
     assert caught.value.request.headers.get("from") is not None
 
