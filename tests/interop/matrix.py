@@ -18,8 +18,6 @@ NOT_YET = {
     "tls": "the server does not listen on TLS yet",
     "ws": "the server does not listen on WebSockets yet",
     "wss": "the server does not listen on WebSockets yet",
-    "MD5": "the server does not challenge yet",
-    "SHA-256": "the server does not challenge yet",
 }
 """What our side lacks. An entry goes when the server has it; nothing else is to be done for its cells."""
 

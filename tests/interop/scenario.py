@@ -62,9 +62,8 @@ def _subscribe(number: int, call: Call, expires: int) -> str:
     """The SUBSCRIBE and its 200, perhaps after a 401. The route set comes with the first 200."""
     cseq = 2 * number - 1
     first = number == 1
-    uri, tag, routes = (
-        ("sip:[service]@example.com", "", "") if first else ("[next_url]", "[peer_tag_param]", "[routes]\n")
-    )
+    uri = "sip:[service]@example.com" if first or call.password else "[next_url]"  # what sipp's digest is of: -auth_uri
+    tag, routes = ("", "") if first else ("[peer_tag_param]", "[routes]\n")
     ok = '  <recv response="200" rrs="true"{more}></recv>\n' if first else '  <recv response="200"{more}></recv>\n'
     request = _REQUEST.format(uri=uri, tag=tag, cseq=cseq, more=routes, expires=expires)
     if not call.password:

@@ -72,7 +72,7 @@ class SippStack:
         command = [
             "sipp", call.server, "-sf", str(scenario), "-s", call.user, "-m", "1", "-nostdin", "-i", "127.0.0.1",
             "-t", "u1" if call.transport == "udp" else "t1", "-recv_timeout", "20000", "-trace_msg",
-            "-message_file", str(trace),
+            "-message_file", str(trace), "-auth_uri", f"{call.user}@example.com",
         ]  # fmt: skip
         return SippPhone(Program(folder, command), trace)
 
