@@ -14,7 +14,7 @@ from gitops_profile.loader import Problem, RepositorySettings
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
-from .wire import HEADER, document_of, pack, problem_of
+from .wire import HEADER, document_of, pack, path_text, problem_of
 
 FILE_SECONDS = 5.0
 """How long one file may take; an honest template takes less than a millisecond."""
@@ -59,6 +59,8 @@ class LoaderProcess:
 
         Raises LoadStalled, PathNotFound, SourceUnavailable.
         """
+        if path != path_text(path):
+            raise PathNotFound(f"the folder {path_text(path)} has a name that is no UTF-8; give it another one")
         stalled: dict[str, str] = {}
         while True:
             try:

@@ -25,6 +25,7 @@ from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
 from .differ import ProfileEvent, diff
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
+from .wire import path_text
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Reconciler:
         self._journal = journal
         self._loading = loading
         self._ref = ref
-        self._path = path
+        self._folder = path
+        self._path = path_text(path)  # what can be recorded; the loader refuses a name that is no UTF-8
         self._on_changed = on_changed
         self._is_ancestor = is_ancestor
         self._progress = progress
@@ -108,7 +110,7 @@ class Reconciler:
         same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
         base = applied.revision.commit if applied is not None and same else None
         try:
-            return await self._loading.load(revision.commit, base, self._path, self._progress)
+            return await self._loading.load(revision.commit, base, self._folder, self._progress)
         except LoadStalled as error:
             return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
         except PathNotFound as error:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from gitops_profile.loader import Load, Loader, Problem, UnreadableProfile
-from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
+from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
 
@@ -52,8 +52,8 @@ class Worker:
                 self._pending = None
 
     def _load(self, commit: str, base: str | None, path: str) -> None:
-        if base is not None and self._base == (base, path):
-            changes = self._repository.changes(base, commit, path)
+        changes = self._changes(commit, base, path)
+        if changes is not None:
             load = self._loader.change(changes.changed, changes.removed)
         else:
             load = self._loader.whole(self._repository.list_files(commit, path))
@@ -69,6 +69,17 @@ class Worker:
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         limit = result.settings.max_removals
         self._say("result", removed, problems, result.whole, limit)
+
+    def _changes(self, commit: str, base: str | None, path: str) -> Changes | None:
+        """What differs from the base; None when everything must be loaded."""
+        if base is None or self._base != (base, path):
+            return None
+        try:
+            return self._repository.changes(base, commit, path)
+        except SourceUnavailable:
+            # After a force-push and a `git gc` the base is no longer there. If the commit is not either, the load of
+            # everything says so.
+            return None
 
     def _progress(self, path: str, done: int, total: int) -> None:
         if path_text(path) in self._stalled:

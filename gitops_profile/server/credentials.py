@@ -55,7 +55,7 @@ class CredentialFiles:
         return self._stores.get(domain, _NOBODY).lookup
 
     def _take(self, domain: str, path: Path, data: bytes) -> None:
-        store = CredentialStore.parse(data[:MAX_BYTES].decode("utf-8", "replace"))
+        store = CredentialStore.parse(data[:MAX_BYTES].decode("utf-8", "surrogateescape"))
         for problem in store.problems:
             logger.warning("%s line %d: %s", path, problem.line, problem.message)
         self._stores[domain] = store

@@ -106,6 +106,10 @@ def test_a_name_in_rfc_5987_form_is_decoded() -> None:
     assert credentials == Credentials(username="Jäsøn Doe")
 
 
+def test_a_folded_line_in_quotes_is_space() -> None:
+    assert Credentials.parse('Digest opaque="a\r\n b"') == Credentials(opaque="a  b")  # RFC 3261 §7.3.1
+
+
 def test_bytes_that_are_no_utf_8_are_kept() -> None:
     text = b'Digest username="J\xf8n"'.decode("utf-8", "surrogateescape")
     credentials = Credentials.parse(text)

@@ -80,7 +80,8 @@ class History:
 
     def revert(self, choice: int) -> None:
         if len(self.git("rev-list", "--parents", "-1", "HEAD").split()) == 2:
-            self.git("revert", "--no-edit", "HEAD")
+            self.git("revert", "--no-commit", "HEAD")
+            self.git.commit({})  # which may be empty, as the commit that is reverted may
 
     def force_push(self, choice: int) -> None:
         if int(self.git("rev-list", "--count", "--first-parent", "HEAD")) > 2:
@@ -96,8 +97,15 @@ class History:
     def broken(self, choice: int) -> None:
         self.git.commit({f"{USERS}/broken.yaml": "a: [" if choice % 2 else "body: mended"})
 
+    def no_folder(self, choice: int) -> None:
+        # Not every time: what follows is more interesting when there is something.
+        if choice % 3 == 0 and (self.git.folder / "profiles").exists():
+            self.git.commit({"README": f"{self.number}\n"})
+            self.git("rm", "-q", "-r", "profiles")
+            self.git.commit({})
 
-STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken"]
+
+STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken", "no_folder"]
 STEPS += ["variants", "variant_template", "alias", "alias_elsewhere"]
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitops_profile.reconcile import LoaderProcess, Verdict
-from gitops_profile.source import SourceUnavailable
+from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .lab import Lab
 
@@ -75,6 +76,20 @@ async def test_rewritten_history_is_noted(lab: Lab) -> None:
     assert (await lab.types())[-3:] == ["HistoryRewritten", "ProfileChanged", "RevisionApplied"]
 
 
+async def test_a_force_push_after_which_git_forgot_what_is_in_force_is_applied_at_once(lab: Lab) -> None:
+    first = lab.git.commit({ALICE: "<a/>"})
+    lab.git.commit({ALICE: "<a2/>", BOB: "<b/>"})
+    await lab.reconcile()
+    lab.git("reset", "-q", "--hard", first)
+    lab.git.commit({ALICE: "<a3/>"})
+    lab.git("reflog", "expire", "--expire=now", "--all")
+    lab.git("gc", "-q", "--prune=now")
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.APPLIED, outcome
+    assert lab.bodies() == {"user/example.com/alice": b"<a3/>"}
+    assert "HistoryRewritten" in await lab.types()
+
+
 async def test_another_folder_is_another_revision(lab: Lab) -> None:
     lab.git.commit({ALICE: "<a/>", "other/user/example.com/zoe.xml": "<z/>"})
     await lab.reconcile()
@@ -87,6 +102,40 @@ async def test_a_folder_that_is_not_there_is_a_problem(lab: Lab) -> None:
     lab.git.commit({"README": "x"})
     outcome = await lab.reconcile()
     assert outcome.verdict is Verdict.REJECTED and "--path" in str(outcome.problems[0])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_a_revision_without_the_folder_is_rejected_whichever_way_it_is_loaded(lab: Lab, warm: bool) -> None:
+    lab.git.commit({ALICE: "<a/>", "README": "x"})
+    await lab.reconcile()
+    lab.git("rm", "-q", "-r", "profiles")
+    lab.git.commit({})
+    if not warm:
+        await lab.loading.close()
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "--path" in str(outcome.problems[0])
+    assert lab.bodies() == {"user/example.com/alice": b"<a/>"}
+    assert await lab.loaded_anew(lab.git.head()) != lab.journal.table, "the head alone has nothing to be in force"
+    lab.git.commit({BOB: "<b/>"})
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+    assert lab.bodies() == {"user/example.com/bob": b"<b/>"}
+
+
+async def test_a_folder_whose_name_is_no_utf8_is_a_problem_that_names_it(lab: Lab) -> None:
+    lab.path = os.fsdecode(b"prof\xe9")
+    lab.git.commit({f"{lab.path}/user/example.com/alice.xml": "<a/>"})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "prof\\xe9 has a name" in str(outcome.problems[0])
+    assert (await lab.reconcile()).verdict is Verdict.UNCHANGED
+    with pytest.raises(PathNotFound, match=r"prof\\xe9"):
+        await lab.loading.load(lab.git.head(), None, lab.path)
+
+
+async def test_files_whose_names_are_no_utf8_are_problems_that_name_them(lab: Lab) -> None:
+    lab.git.commit({ALICE: "<a/>", f"{USERS}/" + os.fsdecode(b"m\xfcller.xml"): "<m/>"})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED
+    assert re.match(r"user/example\.com/m\\\w+cller\.xml: ", str(outcome.problems[0]))
 
 
 async def test_too_many_removals_are_refused_unless_they_are_meant(lab: Lab) -> None:
