@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -95,15 +96,12 @@ class LoaderProcess:
             raise PathNotFound(f"the folder {path_text(path)} has a name that is no UTF-8; give it another one")
         if commit != self._about:
             self._about, self._stalled, self._deaths = commit, {}, Counter()
-        again = False
-        while True:
-            try:
-                return await self._load(commit, base, path, progress)
-            except _Died as death:
-                again = await self._bury(death.path, again)
-            except (SourceUnavailable, asyncio.CancelledError):
-                await self.close()
-                raise
+        return await self._load(("load", commit, base, path), progress)
+
+    async def load_folder(self, folder: Path) -> Loaded:
+        """Load the profiles as they are on disk; raises LoadStalled, PathNotFound, SourceUnavailable."""
+        self._about, self._stalled, self._deaths = "", {}, Counter()
+        return await self._load(("folder", os.fsencode(folder)), None)
 
     async def accept(self) -> None:
         """The last load is in force: the next one may build on it. One that is not accepted leaves no trace."""
@@ -164,8 +162,20 @@ class LoaderProcess:
         await self.close()
         return status
 
-    async def _load(self, commit: str, base: str | None, path: str, progress: Progress | None) -> Loaded:
-        await self._send("load", commit, base, path, list(self._stalled.items()))
+    async def _load(self, request: tuple[Any, ...], progress: Progress | None) -> Loaded:
+        """Ask until there is an answer that is not the end of the process."""
+        again = False
+        while True:
+            try:
+                await self._send(*request, list(self._stalled.items()))
+                return await self._answer(progress)
+            except _Died as death:
+                again = await self._bury(death.path, again)
+            except (SourceUnavailable, asyncio.CancelledError):
+                await self.close()
+                raise
+
+    async def _answer(self, progress: Progress | None) -> Loaded:
         loaded = Loaded()
         current = ""
         while True:
