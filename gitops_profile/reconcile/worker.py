@@ -42,6 +42,8 @@ class Worker:
         match message:
             case ["load", commit, base, path, stalled]:
                 self._answer(stalled, lambda: self._load(commit, base, path))
+            case ["warm", commit, path, stalled]:
+                self._answer(stalled, lambda: self._load(commit, None, path, tell=False))
             case ["folder", folder, stalled]:
                 self._answer(stalled, lambda: self._load_folder(Path(os.fsdecode(folder))))
             case ["accept"] if self._pending is not None:
@@ -59,28 +61,28 @@ class Worker:
         except SourceUnavailable as error:
             self._say("unavailable", path_text(str(error)))
 
-    def _load(self, commit: str, base: str | None, path: str) -> None:
+    def _load(self, commit: str, base: str | None, path: str, *, tell: bool = True) -> None:
         changes = self._changes(commit, base, path)
         if changes is not None:
             load = self._loader.change(changes.changed, changes.removed)
         else:
             load = self._loader.whole(self._repository.list_files(commit, path))
-        self._finish(load, self._repository.read_blobs)
+        self._finish(load, self._repository.read_blobs, tell=tell)
         self._pending = load, (commit, path)
 
     def _load_folder(self, path: Path) -> None:
         folder = Folder(path)
         self._finish(self._loader.whole(folder.list_files()), folder.read_blobs)
 
-    def _finish(self, load: Load, read: Callable[[list[str]], list[tuple[str, bytes]]]) -> None:
-        """Read what the load wants, and say what it found."""
+    def _finish(self, load: Load, read: Callable[[list[str]], list[tuple[str, bytes]]], *, tell: bool = True) -> None:
+        """Read what the load wants, and say what it found; without the documents when `tell` is False."""
         while wanted := load.wanted():
             for start in range(0, len(wanted), _READ_AT_ONCE):
                 self._say("progress", "", start, len(wanted))
                 load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
         result = load.finish(self._progress)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        documents = list(result.documents.values())
+        documents = list(result.documents.values()) if tell else []
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]

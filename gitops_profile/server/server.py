@@ -230,6 +230,8 @@ class Server:
                 tries += 1
             else:
                 tries = 0
+                # A commit that comes meanwhile waits no longer than if it had to load everything itself.
+                await self._reconciler.warm_up()
 
     async def _reconcile(self, revision: Revision) -> Verdict:
         outcome = await self._reconciler.reconcile(revision)
