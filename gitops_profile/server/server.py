@@ -322,7 +322,8 @@ class Server:
             commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
-        self._tracker.nudge()
+        finally:
+            self._tracker.nudge()
         if commit is None:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):
