@@ -1,9 +1,7 @@
-"""Defects outside `sip/syntax/` that the torture messages show, each until it is mended: then its mark must go."""
+"""What the torture messages found outside `sip/syntax/`."""
 
 import asyncio
 from pathlib import Path
-
-import pytest
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.sip.syntax import Request
@@ -22,7 +20,6 @@ async def outcomes(store: SubscriptionStore, *batches: list[StoredSubscription])
     return [await future for future in waiting]
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite takes no lone surrogates: one phone's bytes refuse every phone's 200")
 async def test_bytes_that_are_no_utf8_can_be_stored_and_harm_no_neighbour(tmp_path: Path) -> None:
     lab = Lab()
     lab.receive(OVERLONG)
@@ -37,7 +34,6 @@ async def test_bytes_that_are_no_utf8_can_be_stored_and_harm_no_neighbour(tmp_pa
         store.close()
 
 
-@pytest.mark.xfail(strict=True, reason="the route set has no bound: 64 KB of it in memory, in the row, in each NOTIFY")
 def test_a_route_set_is_bounded() -> None:
     lab = Lab()
     phone = Phone(lab)
