@@ -159,7 +159,7 @@ def check_message(data: bytes) -> None:
 
 def _matching(response: Response) -> tuple[str, str, str] | None:
     """What `Response.matching` says, by the long way."""
-    cseq = re.fullmatch(r"([0-9]{1,10})[ \t]+([^\s]+)", response.headers.get("cseq") or "")
+    cseq = re.fullmatch(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", response.headers.get("cseq") or "")
     vias = _try(response.headers.items, "via")
     via = _try(Via.parse, vias[0]) if vias else None
     if via is None or cseq is None:
