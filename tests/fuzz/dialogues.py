@@ -13,6 +13,7 @@ from gitops_profile.presentity import (
     RevisionApplied,
     RevisionStamp,
 )
+from gitops_profile.sip import NotifierSettings
 from gitops_profile.sip.syntax import Request, Response
 from tests.sip.harness import TCP, UDP, FakePackage, Lab, Phone, parsed
 
@@ -22,8 +23,8 @@ RESPONSE = re.compile(rb"[\r\n]*SIP/", re.IGNORECASE)
 FOREVER = 200_000.0
 """Seconds after which no subscription can be left: more than the longest that is granted."""
 STAMP = RevisionStamp("a" * 40, "A", "C", "2026-01-01T00:00:00Z", "m")
-BODY = b"<a/>" * 20
-"""To be 2000 bytes, which leave UDP, once what `tests/torture/test_reported.py` says of them is mended."""
+SETTINGS = NotifierSettings(datagram_bytes=60_000)
+"""To be the default, which sends what is long by TCP, once what `tests/torture/test_reported.py` says is mended."""
 Dialogue = list[tuple[bytes, bool, int]]
 
 
@@ -49,7 +50,7 @@ def _well_formed(data: bytes) -> Request | Response | None:
 
 def check_notifier(dialogue: Dialogue, lab: Lab | None = None) -> None:
     """It never raises, never answers a response, says only what is well formed, and keeps no half subscription."""
-    lab = lab or Lab()
+    lab = lab or Lab(SETTINGS)
     for data, stream, then in dialogue:
         sent = lab.receive(data, TCP if stream else UDP)
         if RESPONSE.match(data):
@@ -80,7 +81,7 @@ def provisioned() -> PresentityTable:
     table = PresentityTable()
     user, device = ProfileKey.user("example.com", "alice"), ProfileKey.device("example.com", "00135E874B49")
     for key in (user, device, ProfileKey.local_network("example.com")):
-        table.apply(ProfileAdded(ProfileDocument(key, "text/xml", BODY, "p"), STAMP))
+        table.apply(ProfileAdded(ProfileDocument(key, "text/xml", b"<a/>" * 500, "p"), STAMP))
     table.apply(RevisionApplied(STAMP, "main", "profiles", 1, 3, 0, 0))
     return table
 
@@ -88,4 +89,4 @@ def provisioned() -> PresentityTable:
 def check_ua_profile(dialogue: Dialogue) -> None:
     """The same with the real event package in front of real documents, links and unknown devices."""
     package = UAProfile(provisioned(), url_of=lambda key, shown: "https://h/p", takes_unknown_devices=lambda _: True)
-    check_notifier(dialogue, Lab(package=cast(Any, package)))
+    check_notifier(dialogue, Lab(SETTINGS, cast(Any, package)))
