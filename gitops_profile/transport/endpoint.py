@@ -85,7 +85,7 @@ class SIPEndpoint:
             if connected is not None:
                 connected.listen(sock, self._context(address))
                 continue
-            transport = UDPTransport(sock, self.receive, self.pump)
+            transport = UDPTransport(sock, self.receive, self.pump, self._send_failed)
             self._udp[transport.bound] = transport
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
@@ -176,10 +176,7 @@ class SIPEndpoint:
         if transport is None:
             logger.debug("no socket for %s any more", flow)
             return
-        try:
-            transport.send(data, flow)
-        except OSError as error:
-            logger.debug("udp send to %s failed: %s", flow.remote[0], error)
+        transport.send(data, flow)
 
     def _udp_like(self, flow: Flow) -> UDPTransport | None:
         """The socket of a flow whose listener is bound to every address, or was moved since the last start."""
