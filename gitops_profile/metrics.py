@@ -15,6 +15,12 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self.authentication_failures = Counter(
+            "gitops_profile_authentication_failures",
+            "Credentials that were wrong, by reason",
+            ["reason"],
+            registry=registry,
+        )
         self.connections_refused = Counter(
             "gitops_profile_connections_refused",
             "SIP connections refused or cut off at a bound, by reason",

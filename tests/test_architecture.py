@@ -16,7 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "config digest event_packages eventlog http loader metrics presentity reconcile sip source subscriptions transport"
+    "access config digest event_packages eventlog http loader metrics presentity reconcile sip source subscriptions "
+    "transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -27,6 +28,7 @@ MAY_IMPORT = {
     "digest": "",
     "config": "presentity",
     "sip": "digest presentity",
+    "access": "sip digest presentity",
     "loader": "presentity",
     "event_packages": "sip presentity",
     "transport": "sip metrics",
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "digest", "presentity", "loader", "event_packages"}
+PURE_ROOMS = {"sip", "access", "digest", "presentity", "loader", "event_packages"}
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

@@ -10,6 +10,7 @@ import typer
 from . import look, profiles
 from .demo import demo
 from .output import say
+from .passwd import passwd
 from .phone import phone
 from .schema import schema
 from .serve import serve
@@ -33,6 +34,7 @@ app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
 app.add_typer(profiles.log, name="log")
 app.command()(schema)
+app.command()(passwd)
 
 
 @app.callback()

@@ -27,7 +27,6 @@ from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
 from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, fail, say
-from .working_tree import load_folder
 
 log = typer.Typer(help="The event log: check it, or write it anew from git.", no_args_is_help=True)
 
@@ -77,6 +76,9 @@ def render(
         str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")
     ],
     at: Annotated[str | None, typer.Option("--at", help="a revision; by default the files as they are now")] = None,
+    vendor: Annotated[str | None, typer.Option("--vendor", help="for a phone that says this vendor")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="for a phone that says this model")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="for a phone that says this version")] = None,
     repo: Repo = None,
     path: Path_ = None,
     config: ConfigFile = None,
@@ -93,23 +95,28 @@ def render(
     if document is None:
         about = [p for p in loaded.problems if key.rpartition("/")[2].rpartition("@")[0] in p.path] or loaded.problems
         fail(f"there is no profile {key}" + (f"; first problem: {about[0]}" if about else ""), PROBLEM)
+    given = document.for_device(vendor, model, version)
     if output is Format.JSON:
-        body = document.body.decode("utf-8", "backslashreplace")
-        emit_json(
-            {"key": str(document.key), "content_type": document.content_type, "etag": document.etag, "body": body}
-        )
+        body = given.body.decode("utf-8", "backslashreplace")
+        emit_json({"key": str(document.key), "content_type": given.content_type, "etag": given.etag, "body": body})
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(document.body)
+    sys.stdout.buffer.write(given.body)
     sys.stdout.buffer.flush()
 
 
 def _find(loaded: Loaded, key: str) -> ProfileDocument | None:
     if not key.startswith("sip:"):
-        return loaded.documents.get(ProfileKey.parse(key))
+        return _named(loaded, ProfileKey.parse(key))
     user, _, domain = key.removeprefix("sip:").rpartition("@")
-    found = loaded.documents.get(ProfileKey.user(domain, user))
-    return found or loaded.documents.get(ProfileKey.device(domain, user))
+    return _named(loaded, ProfileKey.user(domain, user)) or _named(loaded, ProfileKey.device(domain, user))
+
+
+def _named(loaded: Loaded, key: ProfileKey) -> ProfileDocument | None:
+    """The document of a key or alias."""
+    if key in loaded.documents:
+        return loaded.documents[key]
+    return next((document for document in loaded.documents.values() if key in document.aliases), None)
 
 
 @log.command("verify")
@@ -211,7 +218,7 @@ def _load(settings: Config, repository: Repository, ref: str | None) -> Loaded:
     path = settings.repository.path
     try:
         if ref is None and repository.work_tree is not None:
-            return load_folder(repository.work_tree / path)
+            return asyncio.run(_loaded_folder(repository, repository.work_tree / path))
         commit_at = repository.rev_parse(ref or settings.repository.ref)
         if commit_at is None:
             fail(f"the revision {ref or settings.repository.ref!r} does not exist")
@@ -226,6 +233,14 @@ async def _loaded(location: Path, commit: str, path: str) -> Loaded:
     loading = LoaderProcess(location)
     try:
         return await loading.load(commit, None, path)
+    finally:
+        await loading.close()
+
+
+async def _loaded_folder(repository: Repository, folder: Path) -> Loaded:
+    loading = LoaderProcess(repository.git_dir)
+    try:
+        return await loading.load_folder(folder)
     finally:
         await loading.close()
 

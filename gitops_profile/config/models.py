@@ -133,7 +133,7 @@ class Limits(_Section):
     subscriptions_per_source: Count = Field(default=1000, ge=1, description="per address; a trusted proxy is no source")
     subscriptions_per_profile: Count = Field(default=100_000, ge=1, description="per profile; more is answered 503")
     unverified_rate: Count = Field(
-        default=20, ge=1, description="NOTIFYs per second to one address that has not answered any yet, over UDP"
+        default=50, ge=1, description="NOTIFYs per second to one address that has not answered any yet, over UDP"
     )
 
 

@@ -14,3 +14,10 @@ def accepted(accept: str, content_type: str) -> bool:
         if not excluded and range_.strip().lower() in (wanted, f"{major}/*", "*/*", "*"):
             return True
     return False
+
+
+@lru_cache(maxsize=4096)
+def listed(accept: str | None, content_type: str) -> bool:
+    """Whether `accept` names `content_type` itself: a wildcard says nothing about being able to follow a pointer."""
+    ranges = [item.partition(";")[0].strip().lower() for item in (accept or "").split(",")]
+    return content_type in ranges and accepted(accept or "", content_type)

@@ -1,15 +1,32 @@
 """The ua-profile event package: which profile is meant, and what of it a subscriber may see (RFC 6080)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from functools import lru_cache
+from urllib.parse import urlsplit
 
-from gitops_profile.presentity import InvalidKey, PresentityTable, ProfileDocument, ProfileKey, ProfileType
-from gitops_profile.sip import NO_CONTENT, EventState, Flow, SubscriptionRefused
+from gitops_profile.presentity import (
+    InvalidKey,
+    Presentation,
+    PresentityTable,
+    ProfileDocument,
+    ProfileKey,
+    ProfileType,
+)
+from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
-from .media import accepted
+from .content_indirection import EXTERNAL_BODY, external_body
+from .media import accepted, listed
 
 _CONFIGURATION_LABEL = "_sipuaconfig."
+DEFAULT_DEVICE = "default"
+"""The name of the device profile that unknown devices of a domain get, where they are accepted."""
+MAX_AUDIENCES = 64
+"""Different audiences of one document that are remembered: vendor and version are whatever a subscriber says."""
+
+URLOf = Callable[[ProfileKey, Presentation], str | None]
+"""Where what a phone gets of a profile can be fetched; None when it cannot be."""
 
 
 class UAProfile:
@@ -17,13 +34,35 @@ class UAProfile:
 
     name = "ua-profile"
 
-    def __init__(self, table: PresentityTable, serves: Callable[[str, bool], bool]) -> None:
-        """`serves(domain, loopback)`: whether a domain is served to peers that reach us by loopback, or not."""
+    def __init__(
+        self,
+        table: PresentityTable,
+        *,
+        url_of: URLOf = lambda key, shown: None,
+        takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
+    ) -> None:
+        """`takes_unknown_devices(domain)`: whether a device without a profile is accepted there."""
         self._table = table
-        self._serves = serves
-        self._rendered: dict[ProfileKey, tuple[ProfileDocument, EventState]] = {}
+        self._url_of = url_of
+        self._takes_unknown_devices = takes_unknown_devices
+        self._rendered: dict[ProfileKey, _Rendered] = {}
+        self._indirect: set[str] = set()
+        """Resources without a document of their own: aliases, and unknown devices, which have the default's."""
 
-    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
+    # -- which profile -----------------------------------------------------------------------------------------
+
+    def domain(self, request: Request) -> str:
+        """The domain that an initial SUBSCRIBE is about; raises SubscriptionRefused."""
+        try:
+            return ProfileKey.local_network(_uri_domain(URI.parse(request.uri))).domain
+        except (InvalidKey, SIPSyntaxError) as error:
+            raise SubscriptionRefused(404, "Not Found") from error
+
+    def domain_of(self, resource: str) -> str:
+        """The domain of a profile."""
+        return _key(resource).domain
+
+    def resource(self, request: Request, event: EventHeader) -> str:
         """The key of the profile that an initial SUBSCRIBE asks for; raises SubscriptionRefused.
 
         404 for a profile type that is not served, 403 for whoever is not provisioned (RFC 6080 §6.6, §9.3). Without
@@ -36,13 +75,16 @@ class UAProfile:
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
         for key in candidates:
-            if key in self._table and self._serves(key.domain, flow.is_loopback):
+            if self._table.resolve(key) is not None:
+                return str(key)
+        for key in candidates:
+            if key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
                 return str(key)
         raise SubscriptionRefused(403, "Not provisioned")
 
     @staticmethod
     def _candidates(uri: URI, profile_type: str | None) -> list[ProfileKey]:
-        domain = uri.host.removeprefix(_CONFIGURATION_LABEL)
+        domain = _uri_domain(uri)
         user = uri.decoded_user
         match profile_type:
             case None | "" if user is None:
@@ -57,36 +99,133 @@ class UAProfile:
                 return [ProfileKey.user(domain, user or "")]
         raise SubscriptionRefused(404, "Profile type not served")
 
-    def accepts(self, resource: str, accept: str | None) -> bool:
-        """Whether the document's type is in Accept; a subscriber without Accept takes what there is."""
-        document = self._table.get(_key(resource))
-        return document is None or accept is None or accepted(accept, document.content_type)
+    def affected(self, keys: Iterable[ProfileKey], subscribed: Collection[str]) -> list[str]:
+        """The resources whose state may be another one after `keys` changed; `subscribed` are all there are.
 
-    def state(self, resource: str, accept: str | None) -> EventState | None:
+        Whoever has another's document, by an alias or as an unknown device, is looked at as well: they are few, and
+        those whose document is the same are told nothing.
+        """
+        self._indirect.intersection_update(subscribed)
+        changed = [str(key) for key in keys]
+        return [*changed, *self._indirect.difference(changed)]
+
+    # -- what of it --------------------------------------------------------------------------------------------
+
+    def accepts(self, resource: str, audience: Audience) -> bool:
+        """Whether the document's type is in Accept, or a pointer to it; without Accept, whatever there is."""
+        document = self._document(resource)
+        if (
+            document is None
+            or audience.accept is None
+            or accepted(audience.accept, _shown(document, audience).content_type)
+        ):
+            return True
+        return listed(audience.accept, EXTERNAL_BODY)
+
+    def state(self, resource: str, audience: Audience) -> EventState | None:
         """The document as a NOTIFY carries it, rendered once for all its subscribers."""
-        document = self._table.get(_key(resource))
+        document = self._document(resource)
         if document is None:
             return None
-        withheld = self._reason_to_withhold(document, accept)
-        if withheld is not None:
-            return EventState(document.etag, NO_CONTENT, 0, _effective_by(document), withheld)
-        known = self._rendered.get(document.key)
-        if known is None or known[0] is not document:
-            known = self._rendered[document.key] = document, _render(document)
-        return known[1]
+        rendered = self._rendered.get(document.key)
+        if rendered is None or rendered.document is not document:
+            rendered = self._rendered[document.key] = _Rendered(document, self._url_of)
+        return rendered.for_audience(audience)
 
-    @staticmethod
-    def _reason_to_withhold(document: ProfileDocument, accept: str | None) -> str | None:
-        if document.sensitive:
-            # RFC 6080 §5.2: never in the clear, and neither TLS nor content indirection is served yet.
-            return "sensitive documents do not travel over unprotected transports"
-        if accept is not None and not accepted(accept, document.content_type):
-            return f"the subscriber does not accept {document.content_type}"
-        return None
+    def _document(self, resource: str) -> ProfileDocument | None:
+        key = _key(resource)
+        document = self._table.get(key)
+        if document is not None:
+            return document
+        self._indirect.add(resource)
+        other = self._table.resolve(key)
+        if other is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
+            other = ProfileKey.device(key.domain, DEFAULT_DEVICE)
+        return self._table.get(other) if other is not None else None
 
     def forget_rendered(self, key: ProfileKey) -> None:
         """Drop what was rendered for a document that is gone."""
         self._rendered.pop(key, None)
+
+
+class _Rendered:
+    """One version of a document, as each audience may see it; what they share is made once."""
+
+    __slots__ = ("_presented", "_states", "_url_of", "document")
+
+    def __init__(self, document: ProfileDocument, url_of: URLOf) -> None:
+        self.document = document
+        self._url_of = url_of
+        self._presented: dict[str, _Presented] = {}
+        """By etag: the document, and each variant that somebody has."""
+        self._states: dict[Audience, EventState] = {}
+
+    def for_audience(self, audience: Audience) -> EventState:
+        state = self._states.get(audience)
+        if state is None:
+            if len(self._states) >= MAX_AUDIENCES:
+                self._states.clear()
+            shown = _shown(self.document, audience)
+            presented = self._presented.get(shown.etag)
+            if presented is None:
+                presented = self._presented[shown.etag] = _Presented(shown, self._url_of(self.document.key, shown))
+            state = self._states[audience] = presented.to(audience)
+        return state
+
+
+class _Presented:
+    """What one kind of phone gets, inline and as a pointer."""
+
+    __slots__ = ("_inline", "_link", "_shown", "_url")
+
+    def __init__(self, shown: Presentation, url: str | None) -> None:
+        self._shown = shown
+        self._url = url
+        self._inline: EventState | None = None
+        self._link: EventState | None = None
+
+    def to(self, audience: Audience) -> EventState:
+        """Inline when it may be and is wanted, else as a pointer, else nothing (RFC 6080 §5.2, §6.5)."""
+        shown = self._shown
+        if not shown.body:
+            return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown))
+        wanted = audience.accept is None or accepted(audience.accept, shown.content_type)
+        link = self._pointer() if self._may_point(audience) else None
+        if wanted and (not shown.sensitive or audience.protected):
+            return self._whole(link)
+        if link is not None:
+            return link
+        if not wanted:
+            reason = f"the subscriber does not accept {shown.content_type}"
+        else:
+            reason = "sensitive: it travels over TLS to who has shown who he is, or as an https link he can follow"
+        return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown), reason, f"{shown.etag}.withheld")
+
+    def _may_point(self, audience: Audience) -> bool:
+        if self._url is None or not listed(audience.accept, EXTERNAL_BODY):
+            return False
+        scheme = urlsplit(self._url).scheme
+        schemes = (audience.schemes or "http,https").lower().replace(" ", "").split(",")
+        if scheme not in schemes:
+            return False  # RFC 6080 §6.7
+        return not self._shown.sensitive or (scheme == "https" and audience.identified)
+
+    def _pointer(self) -> EventState:
+        if self._link is None:
+            assert self._url is not None
+            self._link = external_body(self._shown, self._url, _effective_by(self._shown))
+        return self._link
+
+    def _whole(self, link: EventState | None) -> EventState:
+        shown = self._shown
+        if self._inline is None:
+            head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
+            self._inline = EventState(shown.etag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
+        return self._inline if link is None else replace(self._inline, link=link)
+
+
+def _shown(document: ProfileDocument, audience: Audience) -> Presentation:
+    return document.for_device(audience.vendor, audience.model, audience.version)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -95,13 +234,9 @@ def _key(resource: str) -> ProfileKey:
     return ProfileKey.parse(resource)
 
 
-def _effective_by(document: ProfileDocument) -> str:
-    return f";effective-by={document.effective_by}" if document.effective_by is not None else ""
+def _uri_domain(uri: URI) -> str:
+    return uri.host.removeprefix(_CONFIGURATION_LABEL)
 
 
-def _render(document: ProfileDocument) -> EventState:
-    body = document.body
-    if not body:
-        return EventState(document.etag, NO_CONTENT, 0, _effective_by(document))
-    head = f"Content-Type: {document.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return EventState(document.etag, head.encode() + body, len(body), _effective_by(document))
+def _effective_by(shown: Presentation) -> str:
+    return f";effective-by={shown.effective_by}" if shown.effective_by is not None else ""

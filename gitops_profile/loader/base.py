@@ -38,6 +38,7 @@ class Base:
     """Files under files/ by path."""
     settings: RepositorySettings = field(default_factory=RepositorySettings)
     owners: MutableMapping[ProfileKey, str] = field(default_factory=dict)
+    """Which document path a key belongs to, as that of its document or as an alias."""
     keys: MutableMapping[str, tuple[ProfileKey, ...]] = field(default_factory=dict)
-    """The profiles that each document path makes."""
+    """The keys that belong to each document path: that of its document first, then the aliases."""
     templates: Templates = field(default_factory=lambda: Templates({}))

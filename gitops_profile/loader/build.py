@@ -1,15 +1,25 @@
-"""One file as the documents it makes."""
+"""One file as the document it makes."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey, mac_of
+from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant, mac_of
 
+from .aliases import read_aliases
 from .base import Base
 from .layout import folders_above, key_of_path
-from .manifest import Defaults, Manifest, ReadManifest, alias_key, merge
+from .manifest import Defaults, Delivery, Manifest, ReadManifest, merge
 from .problem import Problem, UnreadableProfile
+from .template import MAX_OUTPUT
+from .yaml_data import DataPath
 
 _INHERITED = ("template", "content_type", "sensitive", "effective_by")
+_SOURCES = ("template", "body", "file")
+
+Layers = tuple[tuple[Delivery, DataPath], ...]
+"""What a document is made from, nearest first (a variant, the manifest, defaults), each with its place in the file."""
+Made = tuple[str, bytes, bool, int | None]
+"""Content type, body, sensitive and effective_by."""
 
 
 class Builder:
@@ -19,42 +29,33 @@ class Builder:
         self._state = state
         self._folders: dict[str, Defaults] = {}
 
-    def plain(self, path: str, content: bytes) -> list[ProfileDocument]:
+    def plain(self, path: str, content: bytes) -> ProfileDocument:
         """A plain document: delivered byte for byte. Raises UnreadableProfile."""
-        return [ProfileDocument(key_of_path(path), self._state.settings.content_type(path), content, path)]
+        return ProfileDocument(key_of_path(path), self._state.settings.content_type(path), content, path)
 
-    def from_manifest(self, path: str, read: ReadManifest) -> list[ProfileDocument]:
-        """The documents of a manifest, one for its path and one for each alias. Raises UnreadableProfile."""
-        manifest = read.manifest
-        keys = [key_of_path(path), *self._aliases(path, read)]
-        inherited = self._inherited(path)
-        settled = {name: self._settled(manifest, inherited, name) for name in _INHERITED}
-        documents = []
-        for key in keys:
-            body, content_type = self._body(path, read, key, inherited, settled["content_type"])
-            documents.append(
-                ProfileDocument(
-                    key,
-                    content_type,
-                    body,
-                    path,
-                    sensitive=bool(settled["sensitive"]),
-                    effective_by=settled["effective_by"],
-                )
-            )
-        return documents
+    def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:
+        """The document of a manifest with its variants and aliases. Raises UnreadableProfile."""
+        key = key_of_path(path)
+        aliases = read_aliases(path, read, key)
+        layers = self._layers(path, read.manifest)
+        content_type, body, sensitive, effective_by = self._make(path, read, key, layers)
+        variants = self._variants(path, read, key, layers)
+        together = len(body) + sum(len(variant.body) for variant in variants)
+        if variants and together > MAX_OUTPUT:
+            message = f"the document and its variants have {together} bytes together; at most {MAX_OUTPUT} are allowed"
+            raise UnreadableProfile(Problem(path, *read.data.place(("variants",)), message))
+        return ProfileDocument(key, content_type, body, path, sensitive, effective_by, variants, aliases)
 
-    def template_of(self, path: str, manifest: Manifest) -> str | None:
-        """The template that a manifest is rendered with, its own or an inherited one."""
-        if manifest.body is not None or manifest.file is not None:
-            return None
-        name = self._settled(manifest, self._inherited(path), "template")
-        return str(name).removeprefix("templates/") if name is not None else None
+    def sources_of(self, path: str, manifest: Manifest) -> Iterator[tuple[str, str]]:
+        """What a manifest and its variants are made of: pairs of "template" or "file" and the name in that folder."""
+        own = self._layers(path, manifest)
+        for layers in (own, *(((rule, ()), *own) for rule in manifest.variants)):
+            source = _source(layers)
+            if source is not None and source[0] != "body":
+                yield source[0], _name(source[1]) if source[0] == "template" else source[1]
 
-    @staticmethod
-    def _settled(manifest: Manifest, inherited: Defaults, name: str) -> Any:
-        value = getattr(manifest, name)
-        return getattr(inherited, name) if value is None else value
+    def _layers(self, path: str, manifest: Manifest) -> Layers:
+        return (manifest, ()), (self._inherited(path), ())
 
     def _inherited(self, path: str) -> Defaults:
         """Every defaults.yaml from the top down to the folder of `path`, merged."""
@@ -70,38 +71,78 @@ class Builder:
             self._folders[folder] = known
         return known
 
-    def _aliases(self, path: str, read: ReadManifest) -> list[ProfileKey]:
-        keys = []
-        for number, text in enumerate(read.manifest.aliases):
+    def _variants(self, path: str, read: ReadManifest, key: ProfileKey, layers: Layers) -> tuple[Variant, ...]:
+        variants, problems = [], []
+        for number, rule in enumerate(read.manifest.variants):
+            place: DataPath = ("variants", number)
             try:
-                keys.append(alias_key(text))
-            except InvalidKey as error:
-                line, column = read.data.place(("aliases", number))
-                raise UnreadableProfile(Problem(path, line, column, f"alias: {error}")) from error
-        return keys
+                made = self._make(path, read, key, ((rule, place), *layers))
+            except UnreadableProfile as error:
+                # What a template says has no line in this file: the variant's is the nearest.
+                where = read.data.place(place)
+                problems += [
+                    Problem(path, *where, f"variants.{number}: {p.message}", p.hint) if not p.line else p
+                    for p in error.problems
+                ]
+            else:
+                variants.append(Variant(rule.when.vendor, rule.when.model, rule.when.version, *made))
+        if problems:
+            raise UnreadableProfile(*problems)
+        return tuple(variants)
 
-    def _body(
-        self, path: str, read: ReadManifest, key: ProfileKey, inherited: Defaults, given: str | None
-    ) -> tuple[bytes, str]:
-        """The body for one key, and its content type: the given one, or what its source suggests."""
-        manifest, settings = read.manifest, self._state.settings
-        if manifest.body is not None:
-            return manifest.body.encode(), given or settings.content_type("body.txt")
-        if manifest.file is not None:
-            data = self._state.data.get(f"files/{manifest.file}")
-            if data is None:
-                line, column = read.data.place(("file",))
-                message = f"there is no files/{manifest.file}"
-                raise UnreadableProfile(Problem(path, line, column, message, "`file:` names a file under files/"))
-            return data, given or settings.content_type(manifest.file)
-        name = self.template_of(path, manifest)
-        if name is None:
-            hint = "give one of template, body and file, or a template in a defaults.yaml above"
-            raise UnreadableProfile(Problem(path, 0, 0, "nothing says what the document is made of", hint))
+    def _make(self, path: str, read: ReadManifest, key: ProfileKey, layers: Layers) -> Made:
+        """One document from its layers. Its content type is the given one, or what its source suggests."""
+        settings = self._state.settings
+        source = _source(layers)
+        if source is None:
+            raise UnreadableProfile(_no_source(path, read))
+        kind, text, place = source
+        given = _settled(layers, "content_type")
+        sensitive, effective_by = bool(_settled(layers, "sensitive")), _settled(layers, "effective_by")
+        match kind:
+            case "body":
+                return given or settings.content_type("body.txt"), text.encode(), sensitive, effective_by
+            case "file":
+                data = self._state.data.get(f"files/{text}")
+                if data is None:
+                    message, hint = f"there is no files/{text}", "`file:` names a file under files/"
+                    raise UnreadableProfile(Problem(path, *read.data.place(place), message, hint))
+                return given or settings.content_type(text), data, sensitive, effective_by
+        name = _name(text)
         if name not in self._state.templates:
-            line, column = read.data.place(("template",))
-            raise UnreadableProfile(Problem(path, line, column, f"there is no templates/{name}"))
-        context = merge(inherited.values, manifest.values)
+            raise UnreadableProfile(Problem(path, *read.data.place(place), f"there is no templates/{name}"))
+        context: dict[str, Any] = {}
+        for layer, _ in reversed(layers):
+            context = merge(context, layer.values)
         context |= {"key": str(key), "domain": key.domain, "name": key.name, "mac": mac_of(key.name) or ""}
         content_type = given or settings.content_type(name)
-        return self._state.templates.render(path, name, context, content_type), content_type
+        return content_type, self._state.templates.render(path, name, context, content_type), sensitive, effective_by
+
+
+def _settled(layers: Layers, name: str) -> Any:
+    """The nearest value."""
+    return next((value for layer, _ in layers if (value := getattr(layer, name)) is not None), None)
+
+
+def _source(layers: Layers) -> tuple[str, str, DataPath] | None:
+    """What the nearest layer says the document is made of, and where it says so."""
+    for layer, place in layers:
+        for name in _SOURCES:
+            value = getattr(layer, name, None)
+            if value is not None:
+                return name, value, (*place, name)
+    return None
+
+
+def _name(template: str) -> str:
+    return template.removeprefix("templates/")
+
+
+def _no_source(path: str, read: ReadManifest) -> Problem:
+    """A manifest whose variants are all there is would leave every other phone with nothing."""
+    if read.manifest.variants:
+        message = "nothing says what a phone gets that no variant suits"
+        hint = "give a template, body or file at the top, or a template in a defaults.yaml above"
+        return Problem(path, *read.data.place(("variants",)), message, hint)
+    hint = "give one of template, body and file, or a template in a defaults.yaml above"
+    return Problem(path, 0, 0, "nothing says what the document is made of", hint)

@@ -76,6 +76,18 @@ def folders_above(path: str) -> Iterator[str]:
         start = path.find("/", start + 1)
 
 
+def unescaped(text: str) -> str:
+    """Percent-escapes decoded, as in a file name or an AoR; raises InvalidKey."""
+    if "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise InvalidKey(f"{text!r} has a '%' without two hexadecimal digits; write '%25' for a percent sign")
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidKey(f"{text!r} is not UTF-8 when decoded") from error
+
+
 def _extension(path: str) -> str:
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
@@ -86,7 +98,7 @@ def _key(folder: str, rest: str) -> ProfileKey:
     *groups, name = rest.split("/")
     if name == "defaults.yml":
         raise InvalidKey("folder defaults are called defaults.yaml")
-    stem = _unescaped(name.removesuffix(_extension(name)))
+    stem = unescaped(name.removesuffix(_extension(name)))
     if folder == ProfileType.LOCAL_NETWORK:
         if groups:
             raise InvalidKey("a local-network profile is local-network/DOMAIN.EXTENSION, without folders")
@@ -94,18 +106,7 @@ def _key(folder: str, rest: str) -> ProfileKey:
     if not groups:
         raise InvalidKey(f"it belongs into a folder of its domain, {folder}/DOMAIN/{name}")
     make = ProfileKey.user if folder == ProfileType.USER else ProfileKey.device
-    return make(_unescaped(groups[0]), stem)
-
-
-def _unescaped(text: str) -> str:
-    if "%" not in text:
-        return text
-    if _BAD_ESCAPE.search(text):
-        raise InvalidKey(f"{text!r} has a '%' without two hexadecimal digits; write '%25' for a percent sign")
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidKey(f"{text!r} is not UTF-8 when decoded") from error
+    return make(unescaped(groups[0]), stem)
 
 
 def _escaped(name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 
+from .aliases import place_of_alias
 from .base import Base, FileEntryLike
 from .build import Builder
 from .layout import SETTINGS, Kind, kind_of
@@ -20,7 +21,7 @@ from .settings import RepositorySettings
 from .template import Templates
 from .yaml_data import read_yaml
 
-LOADER_VERSION = 2
+LOADER_VERSION = 3
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""
@@ -175,13 +176,17 @@ class Load:
         return sorted(paths.difference(self._removed))
 
     def _uses(self, builder: Builder, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
-        if read.manifest.file is not None and f"files/{read.manifest.file}" in data:
-            return True
-        name = builder.template_of(path, read.manifest) if templates else None
-        if name is None:
+        if not templates and not data:
             return False
-        used = self._base.templates.uses(name)
-        return used is None or name in templates or bool(used & templates)
+        for kind, name in builder.sources_of(path, read.manifest):
+            if kind == "file":
+                if f"files/{name}" in data:
+                    return True
+            elif templates:
+                used = self._base.templates.uses(name)
+                if used is None or name in templates or bool(used & templates):
+                    return True
+        return False
 
     def _file(self, path: str) -> FileEntryLike:
         return self._changed.get(path) or self._base.files[path]
@@ -228,32 +233,44 @@ class Load:
         for done, path in enumerate(affected):
             try:
                 self._tell(progress, path, done, len(affected))
-                for document in self._documents_of(path, builder):
-                    documents[document.key] = document
+                document = self._document_of(path, builder)
+                documents[document.key] = document
             except UnreadableProfile as error:
                 self._problems += error.problems
         return documents
 
-    def _documents_of(self, path: str, builder: Builder) -> list[ProfileDocument]:
+    def _document_of(self, path: str, builder: Builder) -> ProfileDocument:
         if kind_of(path) is Kind.PLAIN:
-            made = builder.plain(path, self._content(path))
+            document = builder.plain(path, self._content(path))
         else:
             if path in self._changed:
                 self.state.manifests[path] = read_manifest(path, self._content(path))
-            made = builder.from_manifest(path, self.state.manifests[path])
-        for document in made:
-            other = self.state.owners.get(document.key)
-            if other is not None and other != path:
-                message = f"{document.key} is also made by {other}"
-                raise UnreadableProfile(Problem(path, 0, 0, message, "one profile, one file: remove one of them"))
-            self.state.owners[document.key] = path
-        self.state.keys[path] = tuple(document.key for document in made)
-        return made
+            document = builder.from_manifest(path, self.state.manifests[path])
+        keys = (document.key, *document.aliases)
+        problems = [problem for key in keys if (problem := self._conflict(path, document.key, key)) is not None]
+        if problems:
+            raise UnreadableProfile(*problems)
+        for key in keys:
+            self.state.owners[key] = path
+        self.state.keys[path] = keys
+        return document
+
+    def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> Problem | None:
+        """Why the document at `path` cannot have `key`, its own or an alias: another file has it."""
+        other = self.state.owners.get(key)
+        if other is None or other == path:
+            return None
+        verb = "made by" if self.state.keys[other][0] == key else "an alias in"
+        if key == own:
+            hint = "one profile, one file: remove one of them"
+            return Problem(path, 0, 0, f"{key} is also {verb} {other}", hint)
+        place = place_of_alias(self.state.manifests[path], own, key)
+        return Problem(path, *place, f"alias: {key} is also {verb} {other}", "remove it in one of the two files")
 
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:
             return frozenset()
-        before = {key for path in [*self._removed, *affected] for key in self._base.keys.get(path, ())}
+        before = {keys[0] for path in [*self._removed, *affected] if (keys := self._base.keys.get(path))}
         return frozenset(key for key in before if key not in documents)
 
     @staticmethod

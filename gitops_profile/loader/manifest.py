@@ -1,19 +1,31 @@
 """Manifests and folder defaults (design.md section 4)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from gitops_profile.presentity import InvalidKey, ProfileKey
+from gitops_profile.presentity import MAX_DEVICE_TEXT
 
+from .problem import Problem, UnreadableProfile
 from .schema import validate
 from .settings import MEDIA_TYPE
 from .yaml_data import YAMLData, read_yaml
 
+MAX_VARIANTS = 32
+"""In one manifest: each is rendered, kept and logged with every change of any of them."""
 
-class Defaults(BaseModel):
-    """What a folder's `defaults.yaml` may hold: it is inherited by every manifest below."""
+
+def _as_written(value: Any) -> Any:
+    """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_data.py)."""
+    return str(value) if type(value) in (int, float) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_written, json_schema_input_type=str | int | float)]
+
+
+class Delivery(BaseModel):
+    """What a document is made with, and how it travels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +34,6 @@ class Defaults(BaseModel):
     content_type: str | None = None
     sensitive: bool | None = None
     effective_by: int | None = Field(default=None, ge=0)
-    notify: dict[str, Any] | None = None
 
     @field_validator("content_type")
     @classmethod
@@ -32,28 +43,70 @@ class Defaults(BaseModel):
         return value
 
 
-class Manifest(Defaults):
-    """What a manifest may hold. `extends` and `variants` keep their place and come next."""
+class Defaults(Delivery):
+    """What a folder's `defaults.yaml` may hold: it is inherited by every manifest below."""
+
+    notify: dict[str, Any] | None = None
+
+
+class Content(Delivery):
+    """A document of its own: it may also be written out, or be a file."""
 
     body: str | None = None
     file: str | None = None
-    aliases: list[str] = Field(default_factory=list)
-    extends: Any = None
-    variants: Any = None
 
-    @field_validator("extends", "variants")
+    @model_validator(mode="after")
+    def _one_source(self) -> "Content":
+        given = [name for name in ("template", "body", "file") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"only one of template, body and file may be given, not {' and '.join(given)}")
+        return self
+
+
+Glob = Annotated[Text, Field(min_length=1, max_length=MAX_DEVICE_TEXT)]
+
+
+class When(BaseModel):
+    """Which phones a variant is for, by what they say of themselves: globs, with * and ?."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"minProperties": 1})
+
+    vendor: Glob | None = None
+    model: Glob | None = None
+    version: Glob | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "When":
+        if self.vendor is None and self.model is None and self.version is None:
+            raise ValueError("give at least one of vendor, model and version")
+        return self
+
+    def asked(self) -> dict[str, str]:
+        """What is asked for, in lower case. A glob of nothing but stars asks nothing."""
+        globs = {"vendor": self.vendor, "model": self.model, "version": self.version}
+        return {name: glob.lower() for name, glob in globs.items() if glob is not None and glob.strip("*")}
+
+
+class VariantRule(Content):
+    """What the phones of one kind get instead; what it does not name is the manifest's."""
+
+    when: When
+
+
+class Manifest(Content):
+    """What a manifest may hold. `extends` keeps its place and comes next."""
+
+    notify: dict[str, Any] | None = None
+    aliases: list[Text] = Field(default_factory=list)
+    variants: list[VariantRule] = Field(default_factory=list, max_length=MAX_VARIANTS)
+    extends: Any = None
+
+    @field_validator("extends")
     @classmethod
     def _later(cls, value: Any) -> Any:
         if value is not None:
             raise ValueError("is not supported yet")
         return value
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "Manifest":
-        given = [name for name in ("template", "body", "file") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"only one of template, body and file may be given, not {' and '.join(given)}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +120,11 @@ class ReadManifest:
 def read_manifest(path: str, content: bytes) -> ReadManifest:
     """Raises UnreadableProfile."""
     data = read_yaml(path, content)
-    return ReadManifest(validate(path, data, Manifest), data)
+    read = ReadManifest(validate(path, data, Manifest), data)
+    problems = _unreachable(path, read)
+    if problems:
+        raise UnreadableProfile(*problems)
+    return read
 
 
 def read_defaults(path: str, content: bytes) -> Defaults:
@@ -75,14 +132,21 @@ def read_defaults(path: str, content: bytes) -> Defaults:
     return validate(path, read_yaml(path, content), Defaults)
 
 
-def alias_key(text: str) -> ProfileKey:
-    """The key that an entry of `aliases` names: `sip:user@domain` or a key as `user/…`; raises InvalidKey."""
-    if text.startswith("sip:"):
-        user, at, domain = text[4:].partition("@")
-        if not at:
-            raise InvalidKey(f"{text!r} is no sip:user@domain")
-        return ProfileKey.user(domain, user)
-    return ProfileKey.parse(text)
+def _unreachable(path: str, read: ReadManifest) -> list[Problem]:
+    """Variants that no phone can get, because an earlier one asks for the same or less."""
+    problems = []
+    earlier: list[dict[str, str]] = []
+    for number, rule in enumerate(read.manifest.variants):
+        asked = rule.when.asked()
+        for before, known in enumerate(earlier):
+            if known.items() <= asked.items():
+                place = read.data.place(("variants", number, "when"))
+                line = read.data.place(("variants", before, "when"))[0]
+                message = f"variants.{number}: no phone gets this, since the one of line {line} suits them all"
+                problems.append(Problem(path, *place, message, "put the narrower one first, or remove it"))
+                break
+        earlier.append(asked)
+    return problems
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Who is provisioned, with what: keys, documents, presentity events and the table folded from them (pure)."""
 
-from .document import ProfileDocument
+from .document import Presentation, ProfileDocument
 from .etag import entity_tag
 from .events import (
     HistoryRewritten,
@@ -18,10 +18,13 @@ from .events_codec import UnknownEvent, decode_event, encode_event
 from .identifier import canonical_device, mac_of
 from .key import InvalidKey, ProfileKey, ProfileType, canonical_domain
 from .table import PresentityTable, SnapshotUnusable
+from .variant import MAX_DEVICE_TEXT, Variant
 
 __all__ = [
+    "MAX_DEVICE_TEXT",
     "HistoryRewritten",
     "InvalidKey",
+    "Presentation",
     "PresentityEvent",
     "PresentityTable",
     "ProblemRecord",
@@ -37,6 +40,7 @@ __all__ = [
     "RevisionSuperseded",
     "SnapshotUnusable",
     "UnknownEvent",
+    "Variant",
     "canonical_device",
     "canonical_domain",
     "decode_event",

@@ -45,7 +45,7 @@ class ProfileAdded:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
-    """A profile document differs: in content, in how it may travel, or in where it is kept."""
+    """A profile document differs: in content, variants, aliases, how it may travel, or where it is kept."""
 
     document: ProfileDocument
     revision: RevisionStamp

@@ -1,13 +1,14 @@
 """Presentity events as plain data for the log, and back.
 
-A body that is UTF-8 is stored as text, so that the log reads with jq; any other as base64.
+A body that is UTF-8 is stored as text, so that the log reads with jq; any other as base64. What an older version wrote
+is first made into the data of the version after it, step by step: only the newest shape is decoded.
 """
 
 import base64
 from collections.abc import Callable
 from typing import Any
 
-from .document import ProfileDocument
+from .document import Presentation, ProfileDocument
 from .events import (
     HistoryRewritten,
     PresentityEvent,
@@ -21,8 +22,10 @@ from .events import (
     RevisionSuperseded,
 )
 from .key import ProfileKey
+from .variant import Variant
 
 Data = dict[str, Any]
+_WHEN = ("vendor", "model", "version")
 
 
 class UnknownEvent(ValueError):
@@ -34,7 +37,7 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
     name = type(event).__name__
     match event:
         case ProfileAdded(document, revision) | ProfileChanged(document, revision):
-            return name, 1, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
+            return name, 2, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
         case ProfileRemoved(key, path, revision):
             return name, 1, str(key), {"key": str(key), "path": path, "revision": _stamp_data(revision)}
         case RevisionApplied():
@@ -54,6 +57,8 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
 
 def decode_event(type_: str, version: int, data: Data) -> PresentityEvent:
     """The event that `encode_event` wrote; raises UnknownEvent."""
+    while (upcast := _UPCASTERS.get((type_, version))) is not None:
+        data, version = upcast(data), version + 1
     decode = _DECODERS.get((type_, version))
     if decode is None:
         raise UnknownEvent(f"event {type_} version {version} is unknown to this version of gitops-profile; upgrade it")
@@ -61,31 +66,59 @@ def decode_event(type_: str, version: int, data: Data) -> PresentityEvent:
 
 
 def _document_data(document: ProfileDocument) -> Data:
-    data: Data = {
+    return {
         "key": str(document.key),
-        "etag": document.etag,
-        "content_type": document.content_type,
         "path": document.path,
-        "sensitive": document.sensitive,
-        "effective_by": document.effective_by,
+        **_presentation_data(document),
+        "variants": [_variant_data(variant) for variant in document.variants],
+        "aliases": [str(alias) for alias in document.aliases],
+    }
+
+
+def _variant_data(variant: Variant) -> Data:
+    when = {name: getattr(variant, name) for name in _WHEN if getattr(variant, name) is not None}
+    return {"when": when, **_presentation_data(variant)}
+
+
+def _presentation_data(presentation: Presentation) -> Data:
+    data: Data = {
+        "etag": presentation.etag,
+        "content_type": presentation.content_type,
+        "sensitive": presentation.sensitive,
+        "effective_by": presentation.effective_by,
     }
     try:
-        data["body"] = document.body.decode()
+        data["body"] = presentation.body.decode()
     except UnicodeDecodeError:
-        data["body_base64"] = base64.b64encode(document.body).decode()
+        data["body_base64"] = base64.b64encode(presentation.body).decode()
     return data
 
 
 def _document(data: Data) -> ProfileDocument:
-    body = data["body"].encode() if "body" in data else base64.b64decode(data["body_base64"])
     return ProfileDocument(
         key=ProfileKey.parse(data["key"]),
         content_type=data["content_type"],
-        body=body,
+        body=_body(data),
         path=data["path"],
         sensitive=data["sensitive"],
         effective_by=data["effective_by"],
+        variants=tuple(map(_variant, data["variants"])),
+        aliases=tuple(map(ProfileKey.parse, data["aliases"])),
     )
+
+
+def _variant(data: Data) -> Variant:
+    return Variant(
+        **{name: data["when"].get(name) for name in _WHEN},
+        content_type=data["content_type"],
+        body=_body(data),
+        sensitive=data["sensitive"],
+        effective_by=data["effective_by"],
+    )
+
+
+def _body(data: Data) -> bytes:
+    return data["body"].encode() if "body" in data else base64.b64decode(data["body_base64"])
 
 
 def _stamp_data(stamp: RevisionStamp) -> Data:
@@ -115,11 +148,17 @@ def _rejected(data: Data) -> RevisionRejected:
 
 
 _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
-    ("ProfileAdded", 1): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
-    ("ProfileChanged", 1): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
+    ("ProfileAdded", 2): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
+    ("ProfileChanged", 2): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
     ("RevisionApplied", 1): _applied,
     ("RevisionRejected", 1): _rejected,
     ("RevisionSuperseded", 1): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"]),
     ("HistoryRewritten", 1): lambda d: HistoryRewritten(**d),
+}
+
+_UPCASTERS: dict[tuple[str, int], Callable[[Data], Data]] = {
+    # Before variants and aliases: an alias was a document of its own.
+    ("ProfileAdded", 1): lambda d: d | {"variants": [], "aliases": []},
+    ("ProfileChanged", 1): lambda d: d | {"variants": [], "aliases": []},
 }

@@ -19,8 +19,9 @@ from .events import (
 )
 from .events_codec import decode_event, encode_event
 from .key import ProfileKey
+from .variant import Variant
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class SnapshotUnusable(ValueError):
@@ -36,28 +37,49 @@ class PresentityTable:
         """The newest revision that was refused; None once a later one is in force."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
         self._stamps: dict[ProfileKey, RevisionStamp] = {}
+        self._aliases: dict[ProfileKey, ProfileKey] = {}
+        """Alias: the key of its document."""
 
-    def apply(self, event: PresentityEvent) -> ProfileKey | None:
-        """Fold one event in; return the key whose subscribers may have to be told."""
+    def apply(self, event: PresentityEvent) -> tuple[ProfileKey, ...]:
+        """Fold one event in; return the keys whose subscribers may have to be told, aliases included."""
         match event:
             case ProfileAdded(document, revision) | ProfileChanged(document, revision):
+                before = self._release_aliases(document.key)
                 self._documents[document.key] = document
                 self._stamps[document.key] = revision
-                return document.key
+                for alias in document.aliases:
+                    self._aliases[alias] = document.key
+                return (document.key, *dict.fromkeys((*before, *document.aliases)))
             case ProfileRemoved(key):
+                before = self._release_aliases(key)
                 self._documents.pop(key, None)
                 self._stamps.pop(key, None)
-                return key
+                return (key, *before)
             case RevisionApplied():
                 self.applied, self.rejected = event, None
             case RevisionRejected():
                 self.rejected = event
             case RevisionSuperseded() | HistoryRewritten():
                 pass  # history for people; no state follows from it
-        return None
+        return ()
+
+    def _release_aliases(self, key: ProfileKey) -> tuple[ProfileKey, ...]:
+        """Forget the aliases that the document of `key` has had."""
+        known = self._documents.get(key)
+        if known is None:
+            return ()
+        for alias in known.aliases:
+            # An alias that moved to another document in the same revision may already be that one's.
+            if self._aliases.get(alias) == key:
+                del self._aliases[alias]
+        return known.aliases
+
+    def resolve(self, key: ProfileKey) -> ProfileKey | None:
+        """The key of the document that `key` stands for: itself, or what it is an alias of; None for neither."""
+        return key if key in self._documents else self._aliases.get(key)
 
     def get(self, key: ProfileKey) -> ProfileDocument | None:
-        """The document in force for `key`, or None."""
+        """The document in force whose own key is `key`, or None; `resolve` finds aliases."""
         return self._documents.get(key)
 
     def revision_of(self, key: ProfileKey) -> RevisionStamp | None:
@@ -83,9 +105,13 @@ class PresentityTable:
         """The whole table as bytes: a cache, which may be deleted at any time."""
         stamps = {stamp: number for number, stamp in enumerate(dict.fromkeys(self._stamps.values()))}
         documents = [
-            (str(d.key), d.content_type, d.body, d.path, d.sensitive, d.effective_by, stamps[self._stamps[d.key]])
+            (
+                str(d.key), d.content_type, d.body, d.path, d.sensitive, d.effective_by,
+                [variant.as_row() for variant in d.variants], [str(alias) for alias in d.aliases],
+                stamps[self._stamps[d.key]],
+            )
             for d in self
-        ]
+        ]  # fmt: skip
         outcomes = [encode_event(e) for e in (self.applied, self.rejected) if e is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
         return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes))
@@ -105,10 +131,16 @@ class PresentityTable:
     def _restored(cls, stamp_rows: Any, documents: Any, outcomes: Any) -> Self:
         table = cls()
         stamps = [RevisionStamp(*row) for row in stamp_rows]
-        for key_text, content_type, body, path, sensitive, effective_by, stamp in documents:
+        for key_text, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts, stamp in documents:
             key = ProfileKey.parse(key_text)
-            table._documents[key] = ProfileDocument(key, content_type, body, path, sensitive, effective_by)
+            variants = tuple(Variant(*row) for row in variant_rows)
+            aliases = tuple(map(ProfileKey.parse, alias_texts))
+            table._documents[key] = ProfileDocument(
+                key, content_type, body, path, sensitive, effective_by, variants, aliases
+            )
             table._stamps[key] = stamps[stamp]
+            for alias in aliases:
+                table._aliases[alias] = key
         for type_, version, _, data in outcomes:
             table.apply(decode_event(type_, version, data))
         return table

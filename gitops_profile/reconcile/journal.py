@@ -43,16 +43,14 @@ class Journal:
             if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         head = await self.log.append(records, expected_head=self.position)
-        keys = []
+        keys: dict[ProfileKey, None] = {}  # an alias that moves is named by both of its documents
         for number, event in enumerate(events):
-            key = self.table.apply(event)
-            if key is not None:
-                keys.append(key)
+            keys.update(dict.fromkeys(self.table.apply(event)))
             if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
-        return keys
+        return list(keys)
 
     async def save_snapshot(self) -> None:
         """Keep the table as a snapshot, if the log has grown enough since the last one."""

@@ -25,6 +25,7 @@ from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
 from .differ import ProfileEvent, diff
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
+from .wire import path_text
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Reconciler:
         self._journal = journal
         self._loading = loading
         self._ref = ref
-        self._path = path
+        self._folder = path
+        self._path = path_text(path)  # what can be recorded; the loader refuses a name that is no UTF-8
         self._on_changed = on_changed
         self._is_ancestor = is_ancestor
         self._progress = progress
@@ -93,6 +95,22 @@ class Reconciler:
             return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
         return outcome
 
+    async def warm_up(self) -> None:
+        """Have the loader ready for a change of what is in force, as after a restart; never raises, as above."""
+        base = self._base()
+        if base is None:
+            return
+        try:
+            await self._loading.warm_up(base, self._folder)
+        except (SourceUnavailable, PathNotFound, LoadStalled) as error:
+            logger.info("the next change takes as long as a load of everything: %s", error)
+
+    def _base(self) -> str | None:
+        """The commit in force, when it was loaded in the way in which the next one will be."""
+        applied = self._journal.table.applied
+        same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
+        return applied.revision.commit if applied is not None and same else None
+
     def _is_known(self, revision: Revision) -> bool:
         """Whether this very revision, read in this very way, was the last one applied or rejected (I2)."""
         known = self._journal.table.rejected or self._journal.table.applied
@@ -104,11 +122,8 @@ class Reconciler:
 
     async def _load(self, revision: Revision) -> Loaded:
         """What the revision holds; one that cannot be loaded for its author's fault is a load with a problem."""
-        applied = self._journal.table.applied
-        same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
-        base = applied.revision.commit if applied is not None and same else None
         try:
-            return await self._loading.load(revision.commit, base, self._path, self._progress)
+            return await self._loading.load(revision.commit, self._base(), self._folder, self._progress)
         except LoadStalled as error:
             return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
         except PathNotFound as error:
@@ -117,9 +132,11 @@ class Reconciler:
     def _guard(self, loaded: Loaded) -> tuple[Problem, ...]:
         """Too many removals at once are more likely a mistake than a wish (I5)."""
         table = self._journal.table
-        removed = len(loaded.removed)
+        gone = loaded.removed
         if loaded.whole:
-            removed = sum(document.key not in loaded.documents for document in table)
+            gone = frozenset(document.key for document in table if document.key not in loaded.documents)
+        # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
+        removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
         allowed = loaded.settings.removals_allowed(len(table))
         if removed <= allowed:
             return ()

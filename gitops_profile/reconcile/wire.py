@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gitops_profile.loader import Problem
-from gitops_profile.presentity import ProfileDocument, ProfileKey
+from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant
 
 HEADER = 4
 CHUNK = 200
@@ -30,13 +30,17 @@ def document_row(document: ProfileDocument) -> tuple[Any, ...]:
         path_text(document.path),
         document.sensitive,
         document.effective_by,
+        [variant.as_row() for variant in document.variants],
+        [str(alias) for alias in document.aliases],
     )
 
 
 def document_of(row: Any) -> ProfileDocument:
     """The inverse of `document_row`."""
-    key, content_type, body, path, sensitive, effective_by = row
-    return ProfileDocument(ProfileKey.parse(key), content_type, body, path, sensitive, effective_by)
+    key, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts = row
+    variants = tuple(Variant(*variant) for variant in variant_rows)
+    aliases = tuple(map(ProfileKey.parse, alias_texts))
+    return ProfileDocument(ProfileKey.parse(key), content_type, body, path, sensitive, effective_by, variants, aliases)
 
 
 def problem_row(problem: Problem) -> tuple[Any, ...]:

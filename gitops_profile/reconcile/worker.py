@@ -8,14 +8,16 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from gitops_profile.loader import Load, Loader, Problem, UnreadableProfile
-from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
+from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
+from .folder import Folder
 from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
 
 _READ_AT_ONCE = 400
@@ -25,9 +27,10 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """One repository, one warm Loader."""
 
-    def __init__(self, repository: Repository, out: BinaryIO) -> None:
+    def __init__(self, repository: Repository, out: BinaryIO, file_seconds: float) -> None:
         self._repository = repository
         self._out = out
+        self._file_seconds = file_seconds
         self._loader = Loader()
         self._stalled: dict[str, str] = {}
         """Files over which a process before this one was killed, and what is said of them."""
@@ -38,39 +41,68 @@ class Worker:
         """One request."""
         match message:
             case ["load", commit, base, path, stalled]:
-                self._stalled = dict(stalled)
-                self._pending = None  # of a revision that was rejected
-                try:
-                    self._load(commit, base, path)
-                except PathNotFound as error:
-                    self._say("path-not-found", str(error))
-                except SourceUnavailable as error:
-                    self._say("unavailable", str(error))
+                self._answer(stalled, lambda: self._load(commit, base, path))
+            case ["warm", commit, path, stalled]:
+                self._answer(stalled, lambda: self._load(commit, None, path, tell=False))
+            case ["folder", folder, stalled]:
+                self._answer(stalled, lambda: self._load_folder(Path(os.fsdecode(folder))))
             case ["accept"] if self._pending is not None:
                 load, self._base = self._pending
                 load.accept()
                 self._pending = None
 
-    def _load(self, commit: str, base: str | None, path: str) -> None:
-        if base is not None and self._base == (base, path):
-            changes = self._repository.changes(base, commit, path)
+    def _answer(self, stalled: list[tuple[str, str]], work: Callable[[], None]) -> None:
+        self._stalled = dict(stalled)
+        self._pending = None  # of a revision that was rejected
+        try:
+            work()
+        except PathNotFound as error:
+            self._say("path-not-found", path_text(str(error)))
+        except SourceUnavailable as error:
+            self._say("unavailable", path_text(str(error)))
+
+    def _load(self, commit: str, base: str | None, path: str, *, tell: bool = True) -> None:
+        changes = self._changes(commit, base, path)
+        if changes is not None:
             load = self._loader.change(changes.changed, changes.removed)
         else:
             load = self._loader.whole(self._repository.list_files(commit, path))
+        self._finish(load, self._repository.read_blobs, tell=tell)
+        self._pending = load, (commit, path)
+
+    def _load_folder(self, path: Path) -> None:
+        folder = Folder(path)
+        self._finish(self._loader.whole(folder.list_files()), folder.read_blobs)
+
+    def _finish(self, load: Load, read: Callable[[list[str]], list[tuple[str, bytes]]], *, tell: bool = True) -> None:
+        """Read what the load wants, and say what it found; without the documents when `tell` is False."""
         while wanted := load.wanted():
             for start in range(0, len(wanted), _READ_AT_ONCE):
                 self._say("progress", "", start, len(wanted))
-                load.supply(dict(self._repository.read_blobs(wanted[start : start + _READ_AT_ONCE])))
+                load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
         result = load.finish(self._progress)
-        documents = list(result.documents.values())
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        documents = list(result.documents.values()) if tell else []
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
-        self._pending = load, (commit, path)
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         limit = result.settings.max_removals
         self._say("result", removed, problems, result.whole, limit)
 
+    def _changes(self, commit: str, base: str | None, path: str) -> Changes | None:
+        """What differs from the base; None when everything must be loaded."""
+        if base is None or self._base != (base, path):
+            return None
+        try:
+            return self._repository.changes(base, commit, path)
+        except SourceUnavailable:
+            # After a force-push and a `git gc` the base is no longer there. If the commit is not either, the load of
+            # everything says so.
+            return None
+
     def _progress(self, path: str, done: int, total: int) -> None:
+        # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means.
+        signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
         if path_text(path) in self._stalled:
             raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)]))
         self._say("progress", path_text(path), done, total)
@@ -83,16 +115,16 @@ class Worker:
 
 def main() -> None:
     """Serve requests on standard input until it ends."""
-    location, memory_bytes = Path(sys.argv[1]), int(sys.argv[2])
+    location, memory_bytes, file_seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a looping template outlives the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     out = sys.stdout.buffer
     sys.stdout = sys.stderr
     try:
-        worker = Worker(Repository(location), out)
+        worker = Worker(Repository(location), out, file_seconds)
     except NotARepository as error:
-        out.write(pack("unavailable", str(error)))
+        out.write(pack("unavailable", path_text(str(error))))
         out.flush()
         return
     try:

@@ -1,15 +1,18 @@
 """The server: git → log → table → notifier → sockets, built here and nowhere else."""
 
 import asyncio
+import hmac
 import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gitops_profile.config import Config
+from gitops_profile.digest import RUN_BYTES, DigestAuthenticator
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminError, AdminServer, OperationsServer
@@ -17,6 +20,7 @@ from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
 from gitops_profile.sip import (
+    AuthenticationFailed,
     Durations,
     MessageRefused,
     Notifier,
@@ -41,16 +45,25 @@ from gitops_profile.transport import (
     bind_all,
 )
 
-from . import views
+from . import gatekeeping, views
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
 
+DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-after=60"}
+DRAIN_SECONDS = 5.0
+"""For the phones to answer."""
+DRAIN_STEP = 0.02
 RETRY = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds between tries while git or the log is unavailable."""
 
 
 _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
+
+
+def _key(secret: bytes, purpose: str) -> bytes:
+    """A key of its own for each purpose."""
+    return hmac.digest(secret, purpose.encode(), "sha256")
 
 
 class CannotServe(Exception):
@@ -64,6 +77,7 @@ class Server:
         self._config = config
         self._progress = progress
         self._state = StateFolder(config.state)
+        self._credentials = gatekeeping.credential_files(config)
         self._metrics = Metrics()
         self._stack = AsyncExitStack()
         self._ready = False
@@ -116,8 +130,17 @@ class Server:
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
-        self._package = UAProfile(self._journal.table, self._serves)
-        self._notifier = Notifier(self._package, self._settings(), lambda: secrets.token_hex(8))
+        secret = await self._read_secrets()
+        authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
+        self._package = UAProfile(
+            self._journal.table, takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config)
+        )
+        self._notifier = Notifier(
+            self._package,
+            self._settings(_key(secret, "instance").hex()[:12]),
+            lambda: secrets.token_hex(8),
+            gatekeeping.build_gate(config, self._credentials, authenticator),
+        )
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
             certificates=certificates, on_refused=self._connection_refused,
@@ -138,6 +161,16 @@ class Server:
         for _, sock in self._sockets:
             sock.close()
 
+    async def _read_secrets(self) -> bytes:
+        """The server's own key, and the credentials of its subscribers."""
+        try:
+            secret = await asyncio.to_thread(self._state.read_secret)
+            await asyncio.to_thread(self._credentials.read)
+        except OSError as error:
+            hint = "gitops-profile passwd makes a credentials file"
+            raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
+        return secret
+
     def _certificates(self) -> Certificates | None:
         """Raises CannotServe for a listener that needs a certificate where there is none."""
         tls = self._config.tls
@@ -145,10 +178,6 @@ class Server:
         if tls.certificate is None and secure is not None:
             raise CannotServe(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
         return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
-
-    def _serves(self, domain: str, loopback: bool) -> bool:
-        """A domain that is not listed is served on loopback listeners only (design.md section 10)."""
-        return self._config.auth_for(domain, loopback) == "none"
 
     async def _check_ref(self) -> None:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
@@ -163,7 +192,7 @@ class Server:
             where = self._repository.git_dir
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
-    def _settings(self) -> NotifierSettings:
+    def _settings(self, instance: str) -> NotifierSettings:
         config = self._config
         subscriptions = config.subscriptions
         return NotifierSettings(
@@ -172,7 +201,11 @@ class Server:
             notify_in_flight=config.notify.in_flight,
             max_subscriptions=config.limits.subscriptions,
             max_per_source=config.limits.subscriptions_per_source,
+            max_per_resource=config.limits.subscriptions_per_profile,
+            unverified_rate=config.limits.unverified_rate,
             message_bytes=config.limits.message_bytes,
+            fragment=config.notify.fragment,
+            instance=instance,
             unlimited_sources=tuple(config.trusted_proxies),
             end_removed=config.notify.removed == "end",
         )
@@ -184,12 +217,38 @@ class Server:
         await self._start_http()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
-            others = [self._track(), self._follow(), self._announce(serving, on_ready)]
+            others = [self._track(), self._follow(), self._announce(serving, on_ready), self._watch_credentials()]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
+            await self._drain()
             for task in running:
                 task.cancel()
         logger.info("stopped; subscriptions are kept: %d", len(self._notifier))
+
+    async def _drain(self) -> None:
+        """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
+        reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
+        if reason is None:
+            return
+        logger.info("draining subscriptions=%d", len(self._notifier))
+        self._notifier.drain(reason, now=self._endpoint.now())
+        self._endpoint.pump()
+        for _ in range(int(DRAIN_SECONDS / DRAIN_STEP)):
+            if self._notifier.is_quiet:
+                return
+            await asyncio.sleep(DRAIN_STEP)
+        logger.warning("some phones did not answer in time; the server stops")
+
+    async def _watch_credentials(self) -> None:
+        """Read the credentials files again when they change, and end the subscriptions of those who are gone."""
+        while self._credentials:
+            await asyncio.sleep(1.0)
+            if await asyncio.to_thread(self._credentials.read_changed):
+                self._reauthorize()
+
+    def _reauthorize(self) -> None:
+        self._notifier.reauthorize(now=self._endpoint.now())
+        self._endpoint.pump()
 
     async def _start_http(self) -> None:
         listen = self._config.http.listen
@@ -211,7 +270,7 @@ class Server:
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
-        self._endpoint.pump()
+        self._reauthorize()  # the settings may have changed meanwhile
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
@@ -250,6 +309,8 @@ class Server:
                 tries += 1
             else:
                 tries = 0
+                # A commit that comes meanwhile waits no longer than if it had to load everything itself.
+                await self._reconciler.warm_up()
 
     async def _reconcile(self, revision: Revision) -> Verdict:
         outcome = await self._reconciler.reconcile(revision)
@@ -269,13 +330,19 @@ class Server:
         for key in keys:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
-        self._endpoint.state_changed([str(key) for key in keys])
+        self._endpoint.state_changed(self._package.affected(keys, self._notifier.resources()))
 
     # -- what it tells -------------------------------------------------------------------------------------------
 
     def _sip_event(self, event: SubscriptionEvent) -> None:
         metrics = self._metrics
         match event:
+            case AuthenticationFailed(source, user, realm, reason):
+                metrics.authentication_failures.labels(reason).inc()
+                # One line, always of this form: docs/operating.md has the filter for fail2ban.
+                logger.warning(
+                    "authentication failed source=%s realm=%s reason=%s user=%r", source, realm, reason, user
+                )
             case MessageRefused(source, status, reason):
                 metrics.refused.labels(str(status)).inc()
                 logger.debug("refused source=%s status=%d: %s", source, status, reason)
@@ -343,7 +410,8 @@ class Server:
             commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
-        self._tracker.nudge()
+        finally:
+            self._tracker.nudge()
         if commit is None:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):

@@ -42,6 +42,7 @@ def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, A
             "contact": subscription.dialog.remote_target,
             "flow": str(subscription.flow),
             "user_agent": subscription.user_agent,
+            "identity": subscription.identity,
             "expires_at": iso(subscription.expires_at),
             "delivery": subscription.delivery,
             "delivered_at": iso(subscription.delivered_at),
@@ -54,7 +55,7 @@ def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, A
 
 def is_current(subscription: Subscription, package: EventPackage) -> bool:
     """Whether the phone has acknowledged the document in force."""
-    return subscription.has(package.state(subscription.resource, subscription.accept))
+    return subscription.has(package.state(subscription.resource, subscription.audience))
 
 
 def outcome(event: RevisionApplied | RevisionRejected | None) -> dict[str, Any] | None:

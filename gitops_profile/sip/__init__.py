@@ -1,12 +1,17 @@
 """The SIP notifier, without I/O: messages, changes and deadlines in, messages and facts out (pure)."""
 
+from .access import AccessControl, OpenAccess
+from .audience import Audience
 from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
 from .flow import Flow, host_port
 from .notifier import Batch, Notifier, NotifierSettings
+from .refusal import Refused
+from .routing import Hop, Target
 from .stored import StoredSubscription
 from .subscribe import Durations
 from .subscription import Subscription
 from .subscription_events import (
+    AuthenticationFailed,
     MessageRefused,
     NotifyAnswered,
     SubscriptionEnded,
@@ -18,15 +23,21 @@ from .transaction import Timers
 
 __all__ = [
     "NO_CONTENT",
+    "AccessControl",
+    "Audience",
+    "AuthenticationFailed",
     "Batch",
     "Durations",
     "EventPackage",
     "EventState",
     "Flow",
+    "Hop",
     "MessageRefused",
     "Notifier",
     "NotifierSettings",
     "NotifyAnswered",
+    "OpenAccess",
+    "Refused",
     "StoredSubscription",
     "Subscription",
     "SubscriptionEnded",
@@ -34,6 +45,7 @@ __all__ = [
     "SubscriptionRefreshed",
     "SubscriptionRefused",
     "SubscriptionStarted",
+    "Target",
     "Timers",
     "host_port",
 ]

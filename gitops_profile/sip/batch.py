@@ -32,6 +32,10 @@ class NotifyItem:
     subscription: Subscription
     etag: str
     withheld: str | None
+    others: list[Flow]
+    """Where to send it if this flow fails (RFC 3263 §4.3)."""
+    challenged: bool = False
+    """Whether it answers a challenge already."""
 
 
 @dataclass(slots=True, eq=False)

@@ -4,18 +4,21 @@ One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), o
 """
 
 import heapq
-import ipaddress
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from .access import AccessControl
+from .admission import Admission
 from .batch import Batch, NotifyItem, ReplyItem
-from .event_package import NO_CONTENT, EventPackage, EventState
+from .event_package import EventPackage, EventState
 from .flow import Flow
-from .notify import MAX_DATAGRAM, build_notify, notify_flow
+from .lookups import Lookups
+from .notify import MAX_DATAGRAM, build_notify
 from .pacing import Pacing
+from .registry import Registry
 from .reply import build_response
+from .routing import Hop, Target, flows_to, over_tcp
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscription import (
@@ -33,8 +36,8 @@ from .transaction import TransactionLayer
 _SECONDS = re.compile(r"[0-9]{1,9}")
 MAX_RETRY_AFTER = 86400
 """Seconds at most that a phone may ask for; it would be without its document for as long."""
-FETCH_TRANSMISSIONS = 4
-"""Of a NOTIFY that answers a fetch over UDP: nobody has shown yet that he is where the packet said (RFC 6665 §6.3)."""
+UNPROVEN_TRANSMISSIONS = 4
+"""Of a NOTIFY over UDP to where nobody has shown yet that he wants it (RFC 6665 §6.3), and of one for a fetch."""
 
 
 class Delivery:
@@ -43,51 +46,25 @@ class Delivery:
     def __init__(
         self,
         package: EventPackage,
+        access: AccessControl,
         settings: NotifierSettings,
         new_token: Callable[[], str],
         layer: TransactionLayer,
         happened: list[SubscriptionEvent],
     ) -> None:
         self._package = package
+        self._access = access
         self._settings = settings
         self._new_token = new_token
         self._layer = layer
         self._events = happened
         self.batch = Batch()
+        self.admission = Admission(settings)
+        self.registry = Registry(self.admission)
+        self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
-        self._subscriptions: dict[str, Subscription] = {}
-        self._by_resource: dict[str, dict[str, Subscription]] = {}
-        self._per_source: Counter[str] = Counter()
         self._heap: list[tuple[float, int, Subscription | Batch]] = []
         self._number = count()
-        self._fetches = 0
-        """Fetches whose NOTIFY is unanswered: they hold a document each, and no subscription counts them."""
-
-    def find(self, id_: str) -> Subscription | None:
-        """The subscription held under an id."""
-        return self._subscriptions.get(id_)
-
-    def is_full_for(self, source: str, *, fetch: bool) -> bool:
-        """Whether one more subscription, or fetch, from `source` would pass a bound (invariant I9).
-
-        Loopback is no source: it is a proxy on the same host, or a laboratory.
-        """
-        settings = self._settings
-        if fetch and self._fetches >= settings.max_fetches:
-            return True
-        if len(self._subscriptions) >= settings.max_subscriptions:
-            return True
-        if self._per_source[source] < settings.max_per_source:
-            return False
-        address = ipaddress.ip_address(source)
-        return not (address.is_loopback or any(address in network for network in settings.unlimited_sources))
-
-    def __len__(self) -> int:
-        return len(self._subscriptions)
-
-    def subscriptions(self) -> Iterable[Subscription]:
-        """Every subscription held."""
-        return self._subscriptions.values()
 
     def take_batch(self) -> Batch | None:
         """What must be durable before its messages may leave (invariant I6), or None."""
@@ -107,7 +84,7 @@ class Delivery:
         """Take up the subscriptions of an earlier life; whoever misses a change is told, nobody else (I3, I6)."""
         for row in rows:
             subscription = Subscription.from_stored(row)
-            self.keep(subscription)
+            self.registry.keep(subscription)
             self.arm(subscription, subscription.expires_at)
             self.consider(subscription, now)
         self.drain(now)
@@ -115,7 +92,7 @@ class Delivery:
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
         """The event state of these resources may be another one: tell those who do not have it (invariant I3)."""
         for resource in resources:
-            for subscription in self._by_resource.get(resource, {}).values():
+            for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
                 if subscription.in_flight is None and not subscription.queued:
                     # Only queued: whether it is owed a NOTIFY is decided when its turn comes, so that a change of
@@ -139,73 +116,173 @@ class Delivery:
         if subscription.in_flight is not None:
             return  # RFC 3261 allows more; one at a time keeps them in order, and the newest state wins
         if subscription.owed:
-            self._emit(subscription, self._state(subscription), now)  # at once, even if it is queued as well
+            self._emit(subscription, now)  # at once, even if it is queued as well
         elif subscription.queued:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
-            if not subscription.has(self._state(subscription)):
+            if not subscription.has(self.state(subscription)):
                 subscription.queued = True
                 self._pacing.append(subscription)
 
-    def _state(self, subscription: Subscription) -> EventState | None:
-        return self._package.state(subscription.resource, subscription.accept)
+    def state(self, subscription: Subscription) -> EventState | None:
+        """What the subscriber is to have now."""
+        return self._package.state(subscription.resource, subscription.audience)
 
     def drain(self, now: float) -> None:
         """Send what the pace allows; what was queued is looked at again, for it may have changed back."""
         while (subscription := self._pacing.pop(now)) is not None:
             subscription.queued = False
-            if subscription.in_flight is not None or subscription.state is SubscriptionState.TERMINATED:
-                continue
-            state = self._state(subscription)
-            if subscription.has(state) and not subscription.owed:
-                continue
-            if state is None and self._settings.end_removed:
-                self.terminate(subscription, "noresource")
-            self._pacing.take_slot(self._emit(subscription, state, now))
+            if subscription.in_flight is not None:
+                continue  # its answer looks again
+            if not subscription.owed:
+                if subscription.state is SubscriptionState.TERMINATED:
+                    continue
+                state = self.state(subscription)
+                if subscription.has(state):
+                    continue
+                if state is None and self._settings.end_removed:
+                    self.terminate(subscription, "noresource")
+            branch = self._emit(subscription, now)
+            if branch is not None:
+                self._pacing.take_slot(branch)
 
-    def _emit(self, subscription: Subscription, state: EventState | None, now: float) -> str:
-        """Put the next NOTIFY into the batch; its branch. What the phone has is unknown from here until it answers."""
+    def end_all(self, reason: str, subscriptions: Iterable[Subscription], *, now: float) -> None:
+        """End subscriptions with a NOTIFY that says why, at the pace of changes (RFC 6665 §4.1.3, §4.4.2)."""
+        for subscription in list(subscriptions):
+            self.terminate(subscription, reason)
+            subscription.owed = True
+            if subscription.in_flight is None and not subscription.queued:
+                subscription.queued = True
+                self._pacing.append(subscription)
+        self.drain(now)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no NOTIFY waits or is unanswered."""
+        return self.batch.empty and not len(self._pacing) and not self._layer.unanswered
+
+    # -- one NOTIFY ------------------------------------------------------------------------------------------------
+
+    def _emit(self, subscription: Subscription, now: float, credentials: tuple[str, str] | None = None) -> str | None:
+        """Put the next NOTIFY into the batch; its branch, or None when it has to wait for a look-up or cannot go."""
+        flows = flows_to(subscription, lambda hop: self.lookups.find(hop, now))
+        if flows is None:
+            self.lookups.wait(subscription)
+            return None
         subscription.owed = False
+        if not flows:
+            self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
+            if subscription.state is SubscriptionState.ACTIVE:
+                self._failed(subscription, TRANSPORT_FAILED, 0, now)
+            return None
         subscription.dialog.local_cseq += 1
+        if not subscription.stored:
+            self.admission.count(subscription.source, fetch=True)
+        return self._attempt(subscription, flows, now, credentials)
+
+    def _attempt(
+        self, subscription: Subscription, flows: list[Flow], now: float, credentials: tuple[str, str] | None = None
+    ) -> str:
+        """Send the NOTIFY of the present CSeq on the first of `flows`; its branch.
+
+        What the phone has is unknown from here until it answers.
+        """
+        state = self.state(subscription)
+        bodiless = subscription.is_suppressed(state)
+        if not bodiless:
+            subscription.suppress = None  # it stops being true when the entity changes (RFC 5839 §5.2)
         branch = "z9hG4bK" + self._new_token()
-        flow = notify_flow(subscription)
-        data = build_notify(subscription, state, branch, flow, now=now)
-        if len(data) > MAX_DATAGRAM and not flow.reliable and state is not None:
-            # It cannot leave as one datagram: say what changed, not the document (the operator sees the reason).
-            state = EventState(state.etag, NO_CONTENT, 0, state.event_parameters, "too large for UDP")
-            data = build_notify(subscription, state, branch, flow, now=now)
+
+        def build(state: EventState | None, flow: Flow) -> bytes:
+            return build_notify(
+                subscription, state, branch, flow, now=now, instance=self._settings.instance,
+                bodiless=bodiless, credentials=credentials,
+            )  # fmt: skip
+
+        data, state, flow, others = self._fit(build, state, flows, now)
         if not subscription.has(state):
             subscription.acknowledged_etag = None
         subscription.in_flight = branch
-        if not subscription.stored:
-            self._fetches += 1
-            self._per_source[subscription.source] += 1
         withheld = state.withheld if state is not None else None
-        self.batch.items.append(NotifyItem(branch, data, flow, subscription, etag_of(state), withheld))
+        self.batch.items.append(
+            NotifyItem(
+                branch, data, flow, subscription, etag_of(state), withheld, others, challenged=credentials is not None
+            )
+        )
         self.save(subscription)
         return branch
+
+    def _fit(
+        self, build: Callable[[EventState | None, Flow], bytes], state: EventState | None, flows: list[Flow], now: float
+    ) -> tuple[bytes, EventState | None, Flow, list[Flow]]:
+        """The bytes that can go, in which presentation, on which flow, and the flows that are left.
+
+        RFC 3261 §18.1.1: above 1300 bytes a request leaves UDP. As a pointer when the phone can follow one, for many
+        phones listen on UDP only; by TCP to the same place; back on UDP where it certainly is not cut into fragments.
+        """
+        flow, *others = flows
+        data = build(state, flow)
+        limit = self._settings.datagram_bytes
+        if flow.reliable or len(data) <= limit or state is None:
+            return data, state, flow, others
+        if state.link is not None:
+            pointed = build(state.link, flow)
+            if len(pointed) <= limit:
+                return pointed, state.link, flow, others
+        tcp = over_tcp(flow)
+        if self.lookups.may_listen(tcp.remote, now):
+            return build(state, tcp), state, tcp, flows
+        if len(data) <= (MAX_DATAGRAM if flow.is_loopback or self._settings.fragment else limit):
+            return data, state, flow, others
+        short = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
+        return build(short, flow), short, flow, others
+
+    # -- how it went -----------------------------------------------------------------------------------------------
 
     def receive_response(self, response: Response, now: float) -> None:
         """A response from the wire; one that answers no NOTIFY of ours is dropped."""
         transaction = self._layer.receive_response(response)
-        if transaction is not None:
-            wanted = _SECONDS.match(response.headers.get("retry-after") or "")
-            retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
-            self._answered(transaction.owner, response.status, retry_after, now - transaction.started, now)
-            self.drain(now)
+        if transaction is None:
+            return
+        item: NotifyItem = transaction.owner
+        wanted = _SECONDS.match(response.headers.get("retry-after") or "")
+        retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
+        subscription = item.subscription
+        if response.status in (401, 407) and not item.challenged and subscription.in_flight == item.branch:
+            target, _ = subscription.dialog.request_target()
+            credentials = self._access.answer(response, subscription.identity, target)
+            if credentials is not None:
+                self._release(item)
+                self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
+                return
+        self._answered(item, response.status, retry_after, now - transaction.started, now)
+        self.drain(now)
+
+    def _release(self, item: NotifyItem) -> None:
+        """The NOTIFY is on its way no more."""
+        subscription = item.subscription
+        self._pacing.free_slot(item.branch)
+        subscription.in_flight = None
+        if not subscription.stored:
+            self.admission.uncount(subscription.source, fetch=True)
 
     def _answered(self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float) -> None:
         """The end of a NOTIFY transaction (RFC 6665 §4.2.2)."""
         subscription = item.subscription
-        self._pacing.free_slot(item.branch)
         if subscription.in_flight != item.branch:
+            self._pacing.free_slot(item.branch)
             return
-        subscription.in_flight = None
-        self._release_fetch(subscription)
+        if item.others and status in (TIMED_OUT, TRANSPORT_FAILED):
+            # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
+            self._pacing.free_slot(item.branch)
+            self._attempt(subscription, item.others, now)
+            return
+        self._release(item)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))
+        subscription.proven = subscription.proven or 200 <= status < 300
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
-                self._emit(subscription, self._state(subscription), now)  # the terminating one had to wait for this one
+                self._emit(subscription, now)  # the terminating one had to wait for this one
             return
         if 200 <= status < 300:
             subscription.acknowledged_etag = item.etag
@@ -240,8 +317,16 @@ class Delivery:
         start = data.find(b";branch=") + len(b";branch=")
         transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
         if transaction is not None:
+            if flow.transport == "tcp":
+                self.lookups.does_not_listen(flow.remote, now)
             self._answered(transaction.owner, TRANSPORT_FAILED, 0, now - transaction.started, now)
             self.drain(now)
+
+    def looked_up(self, hop: Hop, targets: list[Target], *, now: float) -> None:
+        """The answer to one of `lookups`: where a name leads, best first; an empty list when nowhere."""
+        for subscription in self.lookups.answer(hop, targets, now):
+            self.consider(subscription, now)
+        self.drain(now)
 
     def committed(self, batch: Batch, *, now: float) -> None:
         """What the batch holds is durable: its messages may leave."""
@@ -256,7 +341,7 @@ class Delivery:
                 subscription.fresh = False
             elif subscription.in_flight == item.branch:
                 subscription.delivery = "notified"  # now, for it has not left before
-                limit = None if subscription.stored else FETCH_TRANSMISSIONS
+                limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None
                 self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
 
     def commit_failed(self, batch: Batch, *, now: float) -> None:
@@ -268,38 +353,34 @@ class Delivery:
                 data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
-                    self._forget(subscription)
+                    self.registry.forget(subscription)
                 elif item.before is not None:
                     self._undo(subscription, item.before)
                     batch.deletes.discard(subscription.id)
             elif subscription.in_flight == item.branch:
-                subscription.in_flight = None
-                self._release_fetch(subscription)
+                self._release(item)
                 batch.retry.append(subscription)
-                self._pacing.free_slot(item.branch)
                 subscription.owed = subscription.state is SubscriptionState.TERMINATED
                 subscription.retry_at = now + self._settings.store_retry
         batch.items.clear()
         heapq.heappush(self._heap, (now + self._settings.store_retry, next(self._number), batch))
 
-    def _release_fetch(self, subscription: Subscription) -> None:
+    def _is_unproven(self, item: NotifyItem) -> bool:
+        subscription = item.subscription
         if not subscription.stored:
-            self._fetches -= 1
-            self._uncount(subscription.source)
-
-    def _uncount(self, source: str) -> None:
-        self._per_source[source] -= 1
-        if self._per_source[source] <= 0:
-            del self._per_source[source]
+            return True
+        known = subscription.proven or subscription.identity is not None
+        return not known and self.admission.may_be_forged(item.flow)
 
     def _undo(self, subscription: Subscription, before: StoredSubscription) -> None:
         """Take back what a refused refresh or unsubscription changed; its CSeq stays used."""
         old = Subscription.from_stored(before)
         subscription.dialog.remote_target, subscription.flow = old.dialog.remote_target, old.flow
-        subscription.accept, subscription.expires_at = old.accept, old.expires_at
+        subscription.audience, subscription.expires_at = old.audience, old.expires_at
+        subscription.suppress, subscription.follows = old.suppress, old.follows
         if subscription.state is SubscriptionState.TERMINATED:
             subscription.state, subscription.final_reason = SubscriptionState.ACTIVE, None
-            self.keep(subscription)
+            self.registry.keep(subscription)
         subscription.owed = False
         subscription.alarm_at = float("inf")
         self.arm(subscription, subscription.expires_at)
@@ -308,7 +389,7 @@ class Delivery:
         for id_ in batch.deletes:
             self.batch.delete(id_)
         for row in batch.rows:
-            subscription = self._subscriptions.get(row.id)
+            subscription = self.registry.find(row.id)
             if subscription is not None:
                 self.save(subscription)
         for subscription in batch.retry:
@@ -326,7 +407,7 @@ class Delivery:
             _, _, due = heapq.heappop(self._heap)
             if isinstance(due, Batch):
                 self._again(due, now)
-            elif self._subscriptions.get(due.id) is due:
+            elif self.registry.find(due.id) is due:
                 self._alarm(due, now)
         self.drain(now)
 
@@ -351,27 +432,11 @@ class Delivery:
         if subscription.stored and subscription.state is SubscriptionState.ACTIVE:
             self.batch.save(subscription)
 
-    def keep(self, subscription: Subscription) -> None:
-        """Hold a subscription."""
-        self._subscriptions[subscription.id] = subscription
-        self._by_resource.setdefault(subscription.resource, {})[subscription.id] = subscription
-        self._per_source[subscription.source] += 1
-
     def terminate(self, subscription: Subscription, reason: str) -> None:
         """End a subscription; whoever wants a terminating NOTIFY sets `owed` or emits it."""
         subscription.state = SubscriptionState.TERMINATED
         subscription.final_reason = reason
         if subscription.stored:
-            self._forget(subscription)
+            self.registry.forget(subscription)
             self.batch.delete(subscription.id)
             self._events.append(SubscriptionEnded(subscription.id, subscription.resource, reason))
-
-    def _forget(self, subscription: Subscription) -> None:
-        if self._subscriptions.pop(subscription.id, None) is None:
-            return
-        subscription.state = SubscriptionState.TERMINATED
-        same = self._by_resource[subscription.resource]
-        same.pop(subscription.id, None)
-        if not same:
-            del self._by_resource[subscription.resource]
-        self._uncount(subscription.source)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from .flow import Flow
+from .audience import Audience
 from .syntax import EventHeader, Request
 
 NO_CONTENT = b"Content-Length: 0\r\n\r\n"
@@ -12,9 +12,10 @@ NO_CONTENT = b"Content-Length: 0\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """The event state of a resource, as one subscriber may see it."""
+    """The event state of a resource, as one audience may see it."""
 
     etag: str
+    """Of the content, however it is presented: what decides whether a subscriber has it (invariant I3)."""
     content: bytes
     """Content-* headers, the blank line and the body: everything of a NOTIFY that subscribers share."""
     body_size: int
@@ -23,6 +24,23 @@ class EventState:
     """Parameters of the NOTIFY's Event header, such as `;effective-by=0`."""
     withheld: str | None = None
     """Why the body is not shown, in words for the operator; None when it is."""
+    entity_tag: str = ""
+    """The SIP-ETag of this presentation (RFC 5839 §6.1); empty when it is `etag`."""
+    link: "EventState | None" = None
+    """The same content as a pointer (RFC 4483), for when the body does not fit; None when that is not possible."""
+
+    @property
+    def sip_etag(self) -> str:
+        """The value of the SIP-ETag header."""
+        return self.entity_tag or self.etag
+
+    def matches(self, tag: str) -> bool:
+        """Whether a Suppress-If-Match value names this state, in either presentation (RFC 5839 §5.2)."""
+        return tag in ("*", self.sip_etag) or (self.link is not None and tag == self.link.sip_etag)
+
+    def shortened(self, reason: str) -> "EventState":
+        """The same without its body, which cannot be sent for `reason`."""
+        return EventState(self.etag, NO_CONTENT, 0, self.event_parameters, reason, f"{self.etag}.withheld")
 
 
 class SubscriptionRefused(Exception):
@@ -41,11 +59,17 @@ class EventPackage(Protocol):
     def name(self) -> str:
         """The package name, compared byte by byte (RFC 6665 §8.2.1)."""
 
-    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
-        """What an initial SUBSCRIBE that came by `flow` asks for; raises SubscriptionRefused."""
+    def domain(self, request: Request) -> str:
+        """The domain whose profiles a SUBSCRIBE is about; raises SubscriptionRefused."""
 
-    def accepts(self, resource: str, accept: str | None) -> bool:
-        """Whether the Accept value allows the resource's content type; None is an absent header."""
+    def domain_of(self, resource: str) -> str:
+        """The domain of a resource."""
 
-    def state(self, resource: str, accept: str | None) -> EventState | None:
+    def resource(self, request: Request, event: EventHeader) -> str:
+        """What an initial SUBSCRIBE asks for; raises SubscriptionRefused."""
+
+    def accepts(self, resource: str, audience: Audience) -> bool:
+        """Whether the audience takes some presentation of the resource."""
+
+    def state(self, resource: str, audience: Audience) -> EventState | None:
         """The state now; None when the resource has no document (any more)."""

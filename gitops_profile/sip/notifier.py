@@ -5,24 +5,31 @@ and, once it is durable, to `committed` (or to `commit_failed`); send `messages_
 counts; come back at `next_deadline()`. `now` is in unix seconds and never goes back.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, KeysView
+from dataclasses import replace
 
+from .access import AccessControl, OpenAccess
+from .audience import Audience
 from .batch import Batch, ReplyItem
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
 from .event_package import EventPackage
 from .flow import Flow
 from .notify import contact_uri
+from .refusal import Refused
 from .reply import build_response, response_flow
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
     ALLOW,
     KNOWN_METHODS,
-    Refused,
     accept_of,
+    audience_of,
+    check_body,
     check_extensions,
     check_uri,
+    condition_of,
+    domain_of,
     echoed_event,
     event_of,
     resource_of,
@@ -30,6 +37,7 @@ from .subscribe import (
 from .subscription import (
     Subscription,
     SubscriptionState,
+    etag_of,
     subscription_id,
 )
 from .subscription_events import (
@@ -42,19 +50,29 @@ from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
 
+NOT_YOURS = "Not provisioned"
+"""For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""
+
 
 class Notifier:
     """Every subscription to one event package."""
 
-    def __init__(self, package: EventPackage, settings: NotifierSettings, new_token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        package: EventPackage,
+        settings: NotifierSettings,
+        new_token: Callable[[], str],
+        access: AccessControl | None = None,
+    ) -> None:
+        """Without `access` everybody may have everything."""
         self._package = package
+        self._access = access or OpenAccess()
         self._settings = settings
         self._new_token = new_token
         self._outbox: list[tuple[bytes, Flow]] = []
         self._events: list[SubscriptionEvent] = []
         self._layer = TransactionLayer(self._outbox, settings.timers)
-        self._delivery = Delivery(package, settings, new_token, self._layer, self._events)
-        self.subscriptions = self._delivery.subscriptions
+        self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
         self.take_batch = self._delivery.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
@@ -63,9 +81,11 @@ class Notifier:
         self.commit_failed = self._delivery.commit_failed
         self.handle_deadline = self._delivery.handle_deadline
         self.next_deadline = self._delivery.next_deadline
+        self.lookups = self._delivery.lookups.take
+        self.looked_up = self._delivery.looked_up
 
     def __len__(self) -> int:
-        return len(self._delivery)
+        return len(self._delivery.registry)
 
     # -- what the shell asks -----------------------------------------------------------------------------------
 
@@ -80,6 +100,31 @@ class Notifier:
         events = self._events[:]
         self._events.clear()
         return events
+
+    def subscriptions(self) -> Iterable[Subscription]:
+        """Every subscription held."""
+        return self._delivery.registry
+
+    def resources(self) -> KeysView[str]:
+        """Every resource that somebody is subscribed to."""
+        return self._delivery.registry.resources()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no NOTIFY waits or is unanswered."""
+        return self._delivery.is_quiet
+
+    # -- what the operator wants -------------------------------------------------------------------------------
+
+    def drain(self, reason: str, *, now: float) -> None:
+        """Send every subscriber elsewhere: `deactivated`, or `probation;retry-after=60` (RFC 6665 §4.4.2)."""
+        self._delivery.end_all(reason, self.subscriptions(), now=now)
+
+    def reauthorize(self, *, now: float) -> None:
+        """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
+        access = self._access
+        lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
+        self._delivery.end_all("rejected", lost, now=now)
 
     # -- messages ----------------------------------------------------------------------------------------------
 
@@ -119,8 +164,11 @@ class Notifier:
                 case "SUBSCRIBE":
                     self._subscribe(request, transaction, flow, now)
                 case "OPTIONS":
-                    check_uri(request)
+                    check_uri(request, flow)
                     check_extensions(request)
+                    check_body(request)
+                    if request.to.tag is not None:
+                        self._in_dialog(request)
                     self._reply(request, transaction, flow, 200, now, self._capabilities())
                 case "CANCEL":
                     # RFC 3261 §9.2: too late for whatever it names, which is answered at once.
@@ -132,6 +180,8 @@ class Notifier:
         except Refused as refused:
             self._reply(request, transaction, flow, refused.status, now, refused.fields, refused.reason)
             self._events.append(MessageRefused(flow.remote[0], refused.status, refused.reason))
+            if refused.fact is not None:
+                self._events.append(refused.fact)
 
     def _capabilities(self) -> tuple[tuple[str, str], ...]:
         """RFC 3261 §11.2, RFC 6665 §4.4.4."""
@@ -161,42 +211,60 @@ class Notifier:
     def _subscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         """protocol.md 5.1, in its order."""
         try:
-            check_uri(request)
+            check_uri(request, flow)
             check_extensions(request)
             if request.to.tag is not None:
                 self._resubscribe(request, transaction, flow, now)
                 return
-            contact = contact_of(request)
-            event = event_of(request, self._package)
-            accept = accept_of(request)
-            resource = resource_of(request, event, accept, flow, self._package)
-            expires = self._settings.durations.grant(request)
-            if self._delivery.is_full_for(flow.remote[0], fetch=expires == 0):
-                raise Refused(503, "", ("Retry-After", "60"))
-            dialog = Dialog.from_request(request, contact, self._new_token())
+            subscription, expires = self._new_subscription(request, flow, now)
         except SIPSyntaxError as error:
             raise Refused(400, error.reason) from error
-        subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
-        subscription.accept = accept
-        subscription.user_agent = request.headers.get("user-agent")
-        parameters = event.parameters
-        vendor = parameters.get("vendor") or parameters.get("vender")  # sic: Panasonic, phones.md 3
-        subscription.vendor = (vendor, parameters.get("model"), parameters.get("version"))
-        subscription.expires_at = now + expires
         if expires == 0:
             subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
             self._delivery.terminate(subscription, "timeout")
         else:
-            self._delivery.keep(subscription)
+            self._delivery.registry.keep(subscription)
             self._delivery.arm(subscription, subscription.expires_at)
             self._delivery.save(subscription)
         self._accept(request, transaction, flow, subscription, expires)
         subscription.owed = True
         self._delivery.consider(subscription, now)
 
-    def _resubscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
-        """A SUBSCRIBE inside a dialog: refresh, poll or end (RFC 6665 §4.2.1.4). It starts the clock anew."""
-        subscription = self._delivery.find(subscription_id(request.call_id, request.to.tag or ""))
+    def _new_subscription(self, request: Request, flow: Flow, now: float) -> tuple[Subscription, int]:
+        """The subscription that an initial SUBSCRIBE makes, and its seconds; raises Refused or SIPSyntaxError."""
+        contact = contact_of(request)
+        event = event_of(request, self._package)
+        identity = self._access.identify(request, flow, domain_of(request, self._package), now=now)
+        resource = resource_of(request, event, self._package)
+        if not self._access.permits(identity, resource):
+            raise Refused(403, NOT_YOURS)
+        audience = audience_of(request, event, contact, flow, identity)
+        if not self._package.accepts(resource, audience):
+            raise Refused(406)
+        expires = self._settings.durations.grant(request)
+        registry, admission = self._delivery.registry, self._delivery.admission
+        admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
+        if identity is None:
+            admission.check_unverified(flow, now=now)
+        dialog = Dialog.from_request(request, contact, self._new_token())
+        subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
+        subscription.audience, subscription.identity = audience, identity
+        subscription.follows = self._may_follow(request, flow, identity)
+        subscription.suppress = condition_of(request)
+        subscription.user_agent = request.headers.get("user-agent")
+        subscription.expires_at = now + expires
+        return subscription, expires
+
+    def _may_follow(self, request: Request, flow: Flow, identity: str | None) -> bool:
+        """Whether NOTIFYs may go where the dialog says: not for strangers, and not to a private address behind a NAT.
+
+        Whoever is behind one says in his Via another address than the packet has (RFC 3581).
+        """
+        return self._access.trusts(flow) or (identity is not None and request.via.host.strip("[]") == flow.remote[0])
+
+    def _in_dialog(self, request: Request) -> Subscription:
+        """The subscription of a request with a To tag, whose CSeq is used up; raises Refused (RFC 3261 §12.2.2)."""
+        subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to.tag or ""))
         if (
             subscription is None
             or subscription.state is SubscriptionState.TERMINATED
@@ -204,23 +272,35 @@ class Notifier:
         ):
             raise Refused(481)
         if request.cseq <= subscription.dialog.remote_cseq:
-            raise Refused(500, "CSeq out of order")  # RFC 3261 §12.2.2
+            raise Refused(500, "CSeq out of order")
         subscription.dialog.remote_cseq = request.cseq
         self._delivery.save(subscription)
+        return subscription
+
+    def _resubscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
+        """A SUBSCRIBE inside a dialog: refresh, poll or end (RFC 6665 §4.2.1.4). It starts the clock anew."""
+        subscription = self._in_dialog(request)
         event = event_of(request, self._package)
+        identity = self._same_identity(request, flow, subscription, now)
         if event.id != subscription.event_id:
-            raise Refused(403, "Dialog sharing is not supported")  # RFC 6665 §4.5.2
+            # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
+            raise Refused(403, "Dialog sharing is not supported")
         expires = self._settings.durations.grant(request)
-        accept = accept_of(request) if request.headers.get("accept") is not None else subscription.accept
-        if not self._package.accepts(subscription.resource, accept):
-            raise Refused(406)
+        audience, target = self._refreshed(request, flow, subscription, identity)
         before = subscription.to_stored()
-        if request.headers.get("contact") is not None:
-            subscription.dialog.remote_target = contact_of(request).uri  # a target refresh request
+        subscription.dialog.remote_target = target
         subscription.flow = flow
-        subscription.accept = accept
+        subscription.audience = audience
+        subscription.follows = self._may_follow(request, flow, identity)
+        subscription.suppress = condition_of(request)
+        subscription.proven = True  # only who got our answer knows its tag
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
+        state = self._delivery.state(subscription)
+        unchanged = subscription.is_suppressed(state)
+        if unchanged:
+            subscription.acknowledged_etag = etag_of(state)  # the phone says that it has it
+            subscription.delivery, subscription.delivered_at = "acknowledged", now
         if expires == 0:
             self._delivery.terminate(subscription, "timeout")
         else:
@@ -228,9 +308,34 @@ class Notifier:
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
         self._delivery.supersede(subscription)
-        self._accept(request, transaction, flow, subscription, expires, before)
-        subscription.owed = True
-        self._delivery.consider(subscription, now)
+        self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
+        if not unchanged:
+            subscription.owed = True
+            self._delivery.consider(subscription, now)
+
+    def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:
+        """Who refreshes, who must be who subscribed and may still have it; raises Refused."""
+        domain = self._package.domain_of(subscription.resource)
+        identity = self._access.identify(request, flow, domain, now=now)
+        if identity != subscription.identity or not self._access.permits(identity, subscription.resource):
+            raise Refused(403, NOT_YOURS)
+        return identity
+
+    def _refreshed(
+        self, request: Request, flow: Flow, subscription: Subscription, identity: str | None
+    ) -> tuple[Audience, str]:
+        """The audience and the remote target after a refresh, which leaves out what has not changed."""
+        old, target = subscription.audience, subscription.dialog.remote_target
+        audience = replace(old, identified=identity is not None, secure=flow.secure)
+        if request.headers.get("accept") is not None:
+            audience = replace(audience, accept=accept_of(request))
+        if request.headers.get("contact") is not None:
+            contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
+            target = contact.uri
+            audience = replace(audience, schemes=contact.parameters.get("schemes"))
+        if not self._package.accepts(subscription.resource, audience):
+            raise Refused(406)
+        return audience, target
 
     def _accept(
         self,
@@ -240,14 +345,19 @@ class Notifier:
         subscription: Subscription,
         expires: int,
         before: StoredSubscription | None = None,
+        status: int = 200,
     ) -> None:
-        """The 200, which leaves only when the batch is durable (I6), and before the NOTIFY (stacks.md, JsSIP)."""
+        """The 2xx, which leaves only when the batch is durable (I6), and before the NOTIFY (stacks.md, JsSIP).
+
+        204 promises that no NOTIFY follows (RFC 5839 §7.1).
+        """
         dialog = subscription.dialog
+        contact = contact_uri(flow, dialog.secure, self._settings.instance)
         fields = [
             ("Expires", str(expires)),
-            ("Contact", f"<{contact_uri(flow, dialog.secure)}>"),
+            ("Contact", f"<{contact}>"),
             ("Allow-Events", self._package.name),
             *(("Record-Route", value) for value in request.headers.all("record-route")),
         ]
-        data = build_response(request, flow, 200, to_tag=dialog.local_tag, fields=fields)
+        data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
         self._delivery.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))

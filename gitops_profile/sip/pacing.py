@@ -16,6 +16,9 @@ class Pacing:
         self._next_free = 0.0
         self._blocked_until: float | None = None
 
+    def __len__(self) -> int:
+        return len(self._queue)
+
     def append(self, subscription: Subscription) -> None:
         """Queue it; it is looked at again when its turn comes."""
         self._queue.append(subscription)

@@ -22,10 +22,19 @@ class NotifierSettings:
     """Bytes of a message; a longer one is answered 513."""
     max_subscriptions: int = 1_000_000
     max_per_source: int = 1000
+    max_per_resource: int = 100_000
+    unverified_rate: float = 50.0
+    """NOTIFYs per second to one address that has not answered any yet."""
+    datagram_bytes: int = 1300
+    """Of a NOTIFY over UDP when the path MTU is unknown (RFC 3261 §18.1.1)."""
+    fragment: bool = False
+    """Whether a larger one may leave in fragments when nothing else works."""
     max_fetches: int = 2000
     """Fetches (Expires 0) whose NOTIFY is unanswered, overall."""
     unlimited_sources: tuple[IPv4Network | IPv6Network, ...] = ()
     """Addresses of trusted proxies: a proxy is no source."""
+    instance: str = ""
+    """A token that names this server in its Contact (`gr`, RFC 6665 §4.5.1)."""
     end_removed: bool = False
     """Whether removing a document ends its subscriptions (`noresource`), or tells them that there is none."""
     store_retry: float = 1.0

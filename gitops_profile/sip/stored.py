@@ -39,3 +39,8 @@ class StoredSubscription:
     model: str | None
     version: str | None
     identity: str | None
+    """`user@domain` of whoever subscribed, as authenticated; None when nobody had to say."""
+    schemes: str | None
+    """URI schemes that the device can fetch (RFC 6080 §6.8)."""
+    follows: bool
+    """Whether a NOTIFY may go elsewhere than to where the SUBSCRIBE came from."""

@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 
+from .audience import Audience
 from .event_package import EventPackage, SubscriptionRefused
 from .flow import Flow
-from .syntax import URI, EventHeader, Request, SIPSyntaxError
+from .refusal import Refused
+from .syntax import TOKEN, URI, Address, EventHeader, Request, SIPSyntaxError
 
 ALLOW = "SUBSCRIBE, OPTIONS, CANCEL, ACK"
 KNOWN_METHODS = frozenset(
@@ -15,16 +17,8 @@ SUPPORTED: frozenset[str] = frozenset()
 """Option tags that may be in Require."""
 HOUR = 3600
 MAX_EXPIRES = 2**32 - 1
-
-
-class Refused(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, reason: str = "", *fields: tuple[str, str]) -> None:
-        super().__init__(f"{status} {reason}")
-        self.status = status
-        self.reason = reason
-        self.fields = fields
+MAX_URI = 2048
+"""Characters of a Request-URI; a longer one names nobody (414)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +51,30 @@ def check_extensions(request: Request) -> None:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
 
 
-def check_uri(request: Request) -> URI:
-    """The Request-URI must be one of ours in form; raises Refused 416 or 400."""
+def check_uri(request: Request, flow: Flow) -> URI:
+    """The Request-URI must be one of ours in form; raises Refused 414, 416 or 400."""
+    if len(request.uri) > MAX_URI:
+        raise Refused(414)
     try:
         uri = URI.parse(request.uri)
     except SIPSyntaxError as error:
         raise Refused(error.status, error.reason if error.status == 400 else "") from error
-    if uri.scheme == "sips":
-        raise Refused(416)  # RFC 3261 §26.2.2: every hop TLS, and there is no TLS listener yet
+    if uri.scheme == "sips" and not flow.secure:
+        raise Refused(416)  # RFC 3261 §26.2.2: every hop TLS, and this one is not
     if uri.headers:
         raise Refused(400, "headers in the Request-URI")  # RFC 3261 §19.1.1, RFC 4475 §3.1.2.11
     return uri
+
+
+def check_body(request: Request) -> None:
+    """A body that would have to be understood: its encoding; raises Refused 415 (RFC 3261 §8.2.3).
+
+    Not for SUBSCRIBE, whose body means nothing (RFC 6080 §6.3).
+    """
+    encoding = (request.headers.get("content-encoding") or "identity").strip().lower()
+    optional = "handling=optional" in (request.headers.get("content-disposition") or "").replace(" ", "").lower()
+    if request.body and encoding != "identity" and not optional:
+        raise Refused(415, "", ("Accept-Encoding", "identity"))
 
 
 def event_of(request: Request, package: EventPackage) -> EventHeader:
@@ -82,20 +89,46 @@ def event_of(request: Request, package: EventPackage) -> EventHeader:
     return event
 
 
+def audience_of(request: Request, event: EventHeader, contact: Address, flow: Flow, identity: str | None) -> Audience:
+    """What of the request decides what its sender is shown."""
+    parameters = event.parameters
+    vendor = parameters.get("vendor") or parameters.get("vender")  # sic: Panasonic, phones.md 3
+    return Audience(
+        accept=accept_of(request),
+        vendor=vendor,
+        model=parameters.get("model"),
+        version=parameters.get("version"),
+        schemes=contact.parameters.get("schemes"),
+        identified=identity is not None,
+        secure=flow.secure,
+    )
+
+
 def accept_of(request: Request) -> str | None:
     """The Accept values as one list; None when the header is absent or empty."""
     return ", ".join(value for value in request.headers.all("accept") if value) or None
 
 
-def resource_of(request: Request, event: EventHeader, accept: str | None, flow: Flow, package: EventPackage) -> str:
-    """What an initial SUBSCRIBE asks for, and may have; raises Refused."""
+def condition_of(request: Request) -> str | None:
+    """The Suppress-If-Match value; None when it is absent or malformed (RFC 5839 §5.1)."""
+    values = request.headers.all("suppress-if-match")
+    return values[0] if len(values) == 1 and TOKEN.fullmatch(values[0]) else None
+
+
+def domain_of(request: Request, package: EventPackage) -> str:
+    """The domain that an initial SUBSCRIBE is about; raises Refused."""
     try:
-        resource = package.resource(request, event, flow)
+        return package.domain(request)
     except SubscriptionRefused as refused:
         raise Refused(refused.status, refused.reason) from refused
-    if not package.accepts(resource, accept):
-        raise Refused(406)
-    return resource
+
+
+def resource_of(request: Request, event: EventHeader, package: EventPackage) -> str:
+    """What an initial SUBSCRIBE asks for; raises Refused."""
+    try:
+        return package.resource(request, event)
+    except SubscriptionRefused as refused:
+        raise Refused(refused.status, refused.reason) from refused
 
 
 def echoed_event(event: EventHeader) -> str:

@@ -2,6 +2,7 @@
 
 from enum import Enum, auto
 
+from .audience import Audience
 from .dialog import Dialog
 from .event_package import EventState
 from .flow import Flow
@@ -34,9 +35,9 @@ class Subscription:
     """One subscription: its dialog, what it was told last, and what it is still owed."""
 
     __slots__ = (
-        "accept",
-        "alarm_at",
         "acknowledged_etag",
+        "alarm_at",
+        "audience",
         "delivered_at",
         "delivery",
         "dialog",
@@ -46,18 +47,21 @@ class Subscription:
         "failures",
         "final_reason",
         "flow",
+        "follows",
         "fresh",
         "id",
+        "identity",
         "in_flight",
         "owed",
+        "proven",
         "queued",
         "resource",
         "retry_at",
         "source",
         "state",
         "stored",
+        "suppress",
         "user_agent",
-        "vendor",
     )
 
     def __init__(self, dialog: Dialog, resource: str, event: str, event_id: str | None, flow: Flow) -> None:
@@ -72,7 +76,15 @@ class Subscription:
         """The address that this subscription counts for, wherever the phone moves later."""
         self.alarm_at = float("inf")
         """The earliest deadline that is in the notifier's heap."""
-        self.accept: str | None = None
+        self.audience = Audience()
+        self.identity: str | None = None
+        """`user@domain` as authenticated."""
+        self.follows = False
+        """Whether a NOTIFY may go elsewhere than to where the SUBSCRIBE came from (`routing`)."""
+        self.suppress: str | None = None
+        """The Suppress-If-Match in force (RFC 5839 §5.2): an entity-tag or `*`."""
+        self.proven = False
+        """Whether it has answered a NOTIFY: somebody who wants them is there (RFC 6665 §6.3)."""
         self.expires_at = 0.0
         self.state = SubscriptionState.ACTIVE
         self.final_reason: str | None = None
@@ -93,17 +105,24 @@ class Subscription:
         self.delivery = "held"
         self.delivered_at: float | None = None
         self.user_agent: str | None = None
-        self.vendor: tuple[str | None, str | None, str | None] = (None, None, None)
-        """vendor, model and version of the Event header."""
 
     def has(self, state: EventState | None) -> bool:
-        """Whether the phone has acknowledged this state: what decides every NOTIFY (invariant I3)."""
-        return self.acknowledged_etag == etag_of(state)
+        """Whether the phone has acknowledged this state: what decides every NOTIFY (invariant I3).
+
+        With `Suppress-If-Match: *` it wants to know of no content at all (RFC 5839 §5.2).
+        """
+        return self.acknowledged_etag == etag_of(state) or self.suppress == "*"
+
+    def is_suppressed(self, state: EventState | None) -> bool:
+        """Whether the Suppress-If-Match in force is true for this state (RFC 5839 §5.2)."""
+        if self.suppress is None:
+            return False
+        return state.matches(self.suppress) if state is not None else self.suppress in ("*", NO_DOCUMENT)
 
     def to_stored(self) -> StoredSubscription:
         """The row that outlives the process."""
         dialog = self.dialog
-        vendor, model, version = self.vendor
+        audience = self.audience
         return StoredSubscription(
             id=self.id,
             resource=self.resource,
@@ -118,18 +137,20 @@ class Subscription:
             route_set=dialog.route_set,
             secure=dialog.secure,
             event=self.event,
-            accept=self.accept,
+            accept=audience.accept,
             contact_flow=str(self.flow),
             expires_at=self.expires_at,
             acknowledged_etag=self.acknowledged_etag,
-            suppress=None,
+            suppress=self.suppress,
             delivery=self.delivery,
             delivered_at=self.delivered_at,
             user_agent=self.user_agent,
-            vendor=vendor,
-            model=model,
-            version=version,
-            identity=None,
+            vendor=audience.vendor,
+            model=audience.model,
+            version=audience.version,
+            identity=self.identity,
+            schemes=audience.schemes,
+            follows=self.follows,
         )
 
     @classmethod
@@ -141,13 +162,17 @@ class Subscription:
         )  # fmt: skip
         _, _, event_id = row.event.partition(";id=")
         subscription = cls(dialog, row.resource, row.event, event_id or None, Flow.parse(row.contact_flow))
-        subscription.accept = row.accept
+        subscription.identity, subscription.follows, subscription.suppress = row.identity, row.follows, row.suppress
+        subscription.audience = Audience(
+            row.accept, row.vendor, row.model, row.version, row.schemes,
+            identified=row.identity is not None, secure=subscription.flow.secure,
+        )  # fmt: skip
         subscription.expires_at = row.expires_at
         subscription.acknowledged_etag = row.acknowledged_etag
         subscription.delivery = row.delivery
         subscription.delivered_at = row.delivered_at
         subscription.user_agent = row.user_agent
-        subscription.vendor = (row.vendor, row.model, row.version)
+        subscription.proven = row.delivered_at is not None
         subscription.fresh = False
         return subscription
 

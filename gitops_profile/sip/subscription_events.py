@@ -53,4 +53,23 @@ class SubscriptionEnded:
     reason: str
 
 
-SubscriptionEvent = MessageRefused | SubscriptionStarted | SubscriptionRefreshed | NotifyAnswered | SubscriptionEnded
+@dataclass(frozen=True, slots=True)
+class AuthenticationFailed:
+    """Credentials that were wrong: somebody mistyped, or guesses."""
+
+    source: str
+    user: str
+    """As it was claimed."""
+    realm: str
+    reason: str
+    """One word."""
+
+
+SubscriptionEvent = (
+    AuthenticationFailed
+    | MessageRefused
+    | SubscriptionStarted
+    | SubscriptionRefreshed
+    | NotifyAnswered
+    | SubscriptionEnded
+)

@@ -1,20 +1,54 @@
 """Git commands that stay running and answer one request after another: no process for each file."""
 
+import os
 import subprocess
+import threading
+from collections.abc import Callable
 from typing import IO, Any
 
 import git
 
 from .errors import SourceUnavailable
 
+Place = tuple[int, ...]
+"""Device and inode of the folders of a repository: another place, another repository."""
+
+
+class _Tail(threading.Thread):
+    """The end of what a process says on standard error, read all the time: a full pipe would stop the process."""
+
+    BYTES = 4096
+    PATIENCE = 1.0
+    """Seconds for which its end is awaited: a process that git started itself may hold it open for longer."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(name="git-stderr", daemon=True)
+        self._stream = stream
+        self._said = b""
+        self.start()
+
+    def run(self) -> None:
+        descriptor = self._stream.fileno()
+        while data := os.read(descriptor, 1 << 16):
+            self._said = (self._said + data)[-self.BYTES :]
+
+    def last_line(self) -> str:
+        """Once the process has ended."""
+        self.join(self.PATIENCE)
+        return self._said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+
 
 class GitProcess:
     """One running git command. It is started when first used, and again when it died."""
 
-    def __init__(self, commands: git.Git, *arguments: str) -> None:
+    def __init__(self, commands: git.Git, place: Callable[[], Place], *arguments: str) -> None:
+        """`place` tells where the repository is now; it raises SourceUnavailable when it is gone."""
         self._commands = commands
+        self._place = place
+        self._started_in: Place = ()
         self._arguments = arguments
         self._process: Any = None
+        self._errors: _Tail | None = None
 
     def start(self) -> tuple[IO[bytes], IO[bytes]]:
         """Its standard input and output; raises SourceUnavailable."""
@@ -27,10 +61,15 @@ class GitProcess:
                 )
             except (git.GitCommandError, OSError) as error:
                 raise SourceUnavailable(f"git cannot be started: {error}") from error
+            self._errors = _Tail(self._process.proc.stderr)
         return self._process.stdin, self._process.stdout
 
     def write(self, data: bytes) -> None:
         """Send a request; raises SourceUnavailable."""
+        place = self._place()
+        if place != self._started_in:
+            self.close()  # it would go on reading the repository that was there before
+            self._started_in = place
         stdin, _ = self.start()
         try:
             stdin.write(data)
@@ -41,11 +80,10 @@ class GitProcess:
     def failed(self) -> SourceUnavailable:
         """The error to raise after the process ended before its answer; it is started anew next time."""
         said = ""
-        if self._process is not None:
-            process = self._process.proc
-            if process.poll() is None:
-                process.kill()
-            said = process.stderr.read().decode("utf-8", "replace").strip().partition("\n")[0]
+        if self._process is not None and self._errors is not None:
+            if self._process.poll() is None:
+                self._process.proc.kill()
+            said = self._errors.last_line()
         self.close()
         hint = f": {said}" if said else ""
         return SourceUnavailable(f"git {self._arguments[0]} ended before it answered{hint}")
@@ -58,6 +96,9 @@ class GitProcess:
         self._process = None
         if process.poll() is None:
             process.kill()
+        if self._errors is not None:
+            self._errors.join(_Tail.PATIENCE)  # before its stream is closed
+            self._errors = None
         for stream in (process.stdin, process.stdout, process.stderr):
             try:
                 stream.close()
@@ -72,12 +113,12 @@ class ObjectReader:
     WINDOW = 400
     """Requests under way: 41 bytes each, so they fit a pipe and neither side can block the other for ever."""
 
-    def __init__(self, commands: git.Git) -> None:
-        self._process = GitProcess(commands, "cat-file", "--batch")
+    def __init__(self, commands: git.Git, place: Callable[[], Place]) -> None:
+        self._process = GitProcess(commands, place, "cat-file", "--batch")
 
     def read(self, object_id: str) -> tuple[str, bytes] | None:
         """Type and content, None when there is no such object; raises SourceUnavailable."""
-        self._process.write(object_id.encode() + b"\n")
+        self._process.write(os.fsencode(object_id) + b"\n")  # a path in it may be any bytes
         return self._answer()
 
     def read_many(self, ids: list[str]) -> "list[tuple[str, bytes]]":
@@ -101,7 +142,7 @@ class ObjectReader:
     def _answer(self) -> tuple[str, bytes] | None:
         _, stdout = self._process.start()
         header = stdout.readline()
-        if header.endswith((b" missing\n", b" ambiguous\n")):
+        if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
             return None
         parts = header.split()
         if len(parts) != 3 or not parts[2].isdigit():

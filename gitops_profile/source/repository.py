@@ -1,5 +1,8 @@
 """Read-only git: resolve a ref, list and read a tree, say which paths changed."""
 
+import os
+import posixpath
+import pwd
 import re
 import secrets
 from collections.abc import Iterable
@@ -7,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import git
-from git.refs import SymbolicReference
 
 from .errors import NotARepository, PathNotFound, SourceUnavailable
-from .process import GitProcess, ObjectReader
+from .process import GitProcess, ObjectReader, Place
+from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
 
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_OPERATOR = re.compile(r"[~^:]|@\{")
+"""What makes an expression of a name: `main~1`, `main@{yesterday}`."""
+_ALLOW = re.compile(r"git config --global --add safe\.directory .*[^\s']")
+"""The command in git's refusal of a repository that belongs to somebody else."""
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
@@ -51,8 +57,12 @@ class Repository:
                 f"{location} is not in a git repository; name one with --repo, or make one with: git init"
             ) from error
         self._repo.git.update_environment(**_ENVIRONMENT)
-        self._objects = ObjectReader(self._repo.git)
-        self._sizes = GitProcess(self._repo.git, "cat-file", "--batch-check=%(objectsize)")
+        try:
+            self._repo.git.rev_parse("--git-dir")
+        except git.GitCommandError as error:
+            raise NotARepository(_refusal(location, error)) from error
+        self._objects = ObjectReader(self._repo.git, self.place)
+        self._sizes = GitProcess(self._repo.git, self.place, "cat-file", "--batch-check=%(objectsize)")
         self._differs: dict[str, GitProcess] = {}
 
     @property
@@ -78,24 +88,43 @@ class Repository:
         loose = any(path.is_file() for path in refs.rglob("*")) if refs.is_dir() else False
         return not loose and not (self.common_dir / "packed-refs").exists()
 
+    def place(self) -> Place:
+        """Where it is on the disk: another place means that another repository was put there.
+
+        Raises SourceUnavailable when it is gone: moved, deleted, or its disk not mounted.
+        """
+        folder = self._repo.working_dir
+        try:
+            os.stat(self.git_dir / "HEAD")
+            found = [os.stat(folder), os.stat(self.common_dir)]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceUnavailable(f"the repository {folder} is gone; it is awaited there") from error
+        except OSError as error:
+            raise SourceUnavailable(f"the repository {folder} cannot be read: {error.strerror}") from error
+        return tuple(number for place in found for number in (place.st_dev, place.st_ino))
+
     def resolve(self, ref: str) -> str | None:
         """The commit of a branch, tag, full ref name or commit id; None when there is none.
 
-        A branch goes before a tag of the same name: who may push a tag must not take a deployment over. No process
-        is started for it. Raises SourceUnavailable.
+        A full name is that ref and no other. A branch goes before a tag of the same name: who may push a tag must not
+        take a deployment over. No process is started for it. Raises SourceUnavailable.
         """
-        names = [ref] if ref == "HEAD" or ref.startswith("refs/") else []
-        names += [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]
-        for name in names:
-            try:
-                found = SymbolicReference.dereference_recursive(self._repo, name)
-            except (ValueError, OSError):
-                continue  # no such ref, or it is just being written
-            return self._peel(found)
-        return self._peel(ref) if _OBJECT_ID.fullmatch(ref) else None
+        full = ref == "HEAD" or ref.startswith("refs/")
+        for name in [ref] if full else [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]:
+            found = read_ref(self.git_dir, self.common_dir, name)
+            if found is not None:
+                return self._peel(found)
+        self.place()  # a repository that is gone has no refs either, and that means something else
+        return self._peel(ref) if OBJECT_ID.fullmatch(ref) else None
 
     def rev_parse(self, text: str) -> str | None:
-        """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none."""
+        """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none.
+
+        A name means the ref that it means for `resolve`. Raises SourceUnavailable.
+        """
+        found = self.resolve(text)
+        if found is not None or (text.startswith("refs/") and not _OPERATOR.search(text)):
+            return found
         try:
             out = self._repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
         except git.GitCommandError:
@@ -111,13 +140,13 @@ class Repository:
 
     def list_files(self, commit: str, path: str) -> list[FileEntry]:
         """Every file under `path` ("." is all); raises PathNotFound, SourceUnavailable."""
-        tree = commit if path == "." else f"{commit}:{path.strip('/')}"
+        folder = _normal(path)
+        self._check_folder(commit, folder)
+        tree = f"{commit}:{folder}" if folder else commit
         try:
             out = self._repo.git.ls_tree("-r", "-z", "-l", "--full-tree", tree, stdout_as_string=False)
         except git.GitCommandError as error:
-            if self._objects.read(f"{commit}^{{tree}}") is None:
-                raise SourceUnavailable(f"commit {commit} is not in the repository") from error
-            raise PathNotFound(f"there is no folder {path!r} at {commit[:12]}; name it with --path") from error
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
         entries = []
         for line in out.split(b"\0"):
             if line:
@@ -128,12 +157,16 @@ class Repository:
         return entries
 
     def changes(self, old_commit: str, new_commit: str, path: str) -> Changes:
-        """What differs from one commit to another; raises SourceUnavailable."""
+        """What differs from one commit to another; raises SourceUnavailable, and PathNotFound like `list_files` when
+        the new commit has no such folder: that is never a removal of every file in it.
+        """
+        folder = _normal(path)
         old, new = (self.revision(commit).tree for commit in (old_commit, new_commit))
-        prefix = "" if path == "." else path.strip("/") + "/"
+        self._check_folder(new_commit, folder)
+        prefix = f"{folder}/" if folder else ""
         changed: list[tuple[str, str, str]] = []
         removed: list[str] = []
-        for meta, name in self._diff(old, new, path):
+        for meta, name in self._diff(old, new, prefix):
             relative = _path(name).removeprefix(prefix)
             _, mode, _, blob, status = meta.decode().split()
             if status == "D":
@@ -170,7 +203,11 @@ class Repository:
         return found[1] if found is not None and found[0] == "blob" else None
 
     def is_ancestor(self, old_commit: str, new_commit: str) -> bool:
-        """Whether the new commit's history holds the old one; False when the old one is gone."""
+        """Whether the new commit's history holds the old one; False when the old one is gone.
+
+        Raises SourceUnavailable.
+        """
+        self.place()
         try:
             self._repo.git.merge_base("--is-ancestor", old_commit, new_commit)
         except git.GitCommandError:
@@ -199,13 +236,25 @@ class Repository:
             object_id = data.partition(b"\n")[0].removeprefix(b"object ").decode()
         return None
 
-    def _diff(self, old: str, new: str, path: str) -> list[tuple[bytes, bytes]]:
+    def _check_folder(self, commit: str, folder: str) -> None:
+        """Raises PathNotFound when the commit has no such folder, SourceUnavailable when there is no such commit."""
+        if self._objects.read(f"{commit}^{{tree}}") is None:
+            raise SourceUnavailable(f"commit {commit} is not in the repository")
+        if not folder:
+            return
+        # The protocol of cat-file is one line for each object, so that no name can hold a line end.
+        found = self._objects.read(f"{commit}:{folder}") if "\n" not in folder else None
+        if found is None or found[0] != "tree":
+            shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+            raise PathNotFound(f"there is no folder '{shown}' at {commit[:12]}; name it with --path")
+
+    def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
-        if path not in self._differs:
-            limit = [] if path == "." else ["--", path.strip("/") + "/"]
+        if prefix not in self._differs:
+            limit = ["--", f":(literal){prefix}"] if prefix else []
             arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
-            self._differs[path] = GitProcess(self._repo.git, *arguments)
-        differ = self._differs[path]
+            self._differs[prefix] = GitProcess(self._repo.git, self.place, *arguments)
+        differ = self._differs[prefix]
         end = f"end-{secrets.token_hex(8)}\n".encode()
         differ.write(f"{old} {new}\n".encode() + end)
         _, stdout = differ.start()
@@ -215,9 +264,34 @@ class Repository:
             if not chunk:
                 raise differ.failed()
             out += chunk
-        body = bytes(out[: -len(end)]).partition(b"\n")[2]
+        head, _, body = bytes(out[: -len(end)]).partition(b"\n")
+        if head != f"{old} {new}".encode():  # it says nothing at all of a tree that it does not have
+            raise SourceUnavailable(f"one of the trees {old} and {new} is missing from the repository; fetch it again")
         fields = body.split(b"\0")
         return list(zip(fields[0:-1:2], fields[1::2], strict=True))
+
+
+def _normal(path: str) -> str:
+    """A folder as git names it in a tree; the whole tree is the empty name."""
+    folder = posixpath.normpath(path.strip("/") or ".")
+    return "" if folder == "." else folder
+
+
+def _refusal(location: Path, error: git.GitCommandError) -> str:
+    """Why git does not read a repository, with what to do about it."""
+    allow = _ALLOW.search(error.stderr)
+    if allow is None:
+        return f"git cannot read {location}: {_said(error)}"
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = f"user {os.geteuid()}"  # as in a container
+    return f"{location} belongs to another user, and git refuses to read it; to allow it, as {user}: {allow[0]}"
+
+
+def _said(error: git.GitCommandError) -> str:
+    """What git itself said on standard error, the last line of it."""
+    return error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip().rpartition("\n")[2]
 
 
 def _path(name: bytes) -> str:

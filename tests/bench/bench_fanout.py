@@ -44,7 +44,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
         store = SubscriptionStore.open(folder / "subscriptions.sqlite")
         store.start(asyncio.get_running_loop())
         table = table_of(1)
-        package = UAProfile(table, lambda domain, loopback: loopback)
+        package = UAProfile(table)
         endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
         sockets = bind_all([ListenAddress.parse("udp:127.0.0.1:0")])
         await endpoint.listen(sockets)
@@ -54,7 +54,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
             await subscribed.wait()
         await asyncio.to_thread(pipe.recv)
         watch = Stopwatch()
-        key = table.apply(ProfileChanged(document("u0", BODY + b"\n"), REVISION))
+        (key,) = table.apply(ProfileChanged(document("u0", BODY + b"\n"), REVISION))
         endpoint.state_changed([str(key)])
         async with asyncio.timeout(60):
             await told.wait()

@@ -39,7 +39,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
     with running(phones) as (pipe, _):
         store = SubscriptionStore.open(folder / "subscriptions.sqlite")
         store.start(asyncio.get_running_loop())
-        package = UAProfile(table_of(phones.users), lambda domain, loopback: loopback)
+        package = UAProfile(table_of(phones.users))
         endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
         sockets = bind_all([ListenAddress.parse("udp:127.0.0.1:0")])
         await endpoint.listen(sockets)

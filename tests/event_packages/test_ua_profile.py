@@ -1,5 +1,12 @@
 """Which profile a SUBSCRIBE means, and what of it may be seen (RFC 6080)."""
 
+import email
+import email.policy
+import email.utils
+import hashlib
+import re
+from datetime import timedelta
+
 import pytest
 
 from gitops_profile.event_packages import UAProfile
@@ -7,12 +14,13 @@ from gitops_profile.event_packages.media import accepted
 from gitops_profile.presentity import (
     PresentityTable,
     ProfileAdded,
+    ProfileChanged,
     ProfileDocument,
     ProfileKey,
     RevisionApplied,
     RevisionStamp,
 )
-from gitops_profile.sip import Flow, SubscriptionRefused
+from gitops_profile.sip import NO_CONTENT, Audience, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request
 
 STAMP = RevisionStamp("a" * 40, "A", "C", "2026-01-01T00:00:00Z", "m")
@@ -32,16 +40,20 @@ def table() -> PresentityTable:
     return result
 
 
-LOOPBACK = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 5062))
-OUTSIDE = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.9", 5062))
+PLAIN = Audience()
+TRUSTED = Audience(identified=True, secure=True)
 
 
-def package(of: PresentityTable | None = None) -> UAProfile:
-    return UAProfile(table() if of is None else of, lambda domain, loopback: loopback)
+def package(of: PresentityTable | None = None, *, url: str | None = None, accept_unknown: bool = False) -> UAProfile:
+    return UAProfile(
+        table() if of is None else of,
+        url_of=lambda key, shown: url,
+        takes_unknown_devices=lambda domain: accept_unknown and domain == "example.com",
+    )
 
 
-def ask(uri: str, event: str = "ua-profile", flow: Flow = LOOPBACK) -> str:
-    return package().resource(Request("SUBSCRIBE", uri), EventHeader.parse(event), flow)
+def ask(uri: str, event: str = "ua-profile", of: UAProfile | None = None) -> str:
+    return (of or package()).resource(Request("SUBSCRIBE", uri), EventHeader.parse(event))
 
 
 @pytest.mark.parametrize(
@@ -85,35 +97,141 @@ def test_requests_that_are_refused(uri: str, event: str, status: int) -> None:
     assert refused.value.status == status
 
 
-def test_a_domain_that_is_not_served_there_looks_like_one_that_is_not_known() -> None:
-    with pytest.raises(SubscriptionRefused) as refused:
-        ask("sip:alice@example.com", flow=OUTSIDE)
-    assert (refused.value.status, refused.value.reason) == (403, "Not provisioned")
+@pytest.mark.parametrize(
+    ("uri", "domain"),
+    [
+        ("sip:alice@EXAMPLE.com", "example.com"),
+        ("sip:_sipuaconfig.example.com", "example.com"),
+        ("sip:x@[::1]:5060", "[::1]"),
+    ],
+)
+def test_the_domain_that_a_request_is_about(uri: str, domain: str) -> None:
+    assert package().domain(Request("SUBSCRIBE", uri)) == domain
 
 
 def test_before_the_first_revision_everybody_is_told_to_come_back() -> None:
     with pytest.raises(SubscriptionRefused) as refused:
-        package(PresentityTable()).resource(Request("SUBSCRIBE", "sip:a@b"), EventHeader.parse("ua-profile"), LOOPBACK)
+        ask("sip:a@b", of=package(PresentityTable()))
     assert refused.value.status == 503
 
 
 def test_a_document_is_rendered_once_for_all() -> None:
     profiles = package()
-    first, again = profiles.state(str(ALICE), None), profiles.state(str(ALICE), "text/xml")
+    first, again = profiles.state(str(ALICE), PLAIN), profiles.state(str(ALICE), Audience("text/xml", "Snom"))
     assert first is again and first is not None
     assert first.content.endswith(b"\r\n\r\n" + str(ALICE).encode()) and first.event_parameters == ";effective-by=5"
 
 
-def test_a_sensitive_document_never_travels_in_the_clear() -> None:
-    state = package().state(str(SECRET), None)
-    assert state is not None and b"s3cret" not in state.content and state.withheld is not None
+EXTERNAL = "message/external-body, text/xml"
+HTTP, HTTPS = "http://prov.example.com/x", "https://prov.example.com/x"
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("identified", [False, True])
+@pytest.mark.parametrize("url", [None, HTTP, HTTPS])
+@pytest.mark.parametrize("accept", [None, "text/xml", EXTERNAL, "message/external-body"])
+def test_a_sensitive_document_travels_protected_or_as_an_https_link_or_not_at_all(
+    secure: bool, identified: bool, url: str | None, accept: str | None
+) -> None:
+    """Checklist row 42: transport × authentication × class."""
+    state = package(url=url).state(str(SECRET), Audience(accept, identified=identified, secure=secure))
+    assert state is not None
+    inline = b"s3cret" in state.content
+    pointed = b"message/external-body" in state.content
+    takes_xml, takes_links = accept != "message/external-body", accept is not None and "external" in accept
+    assert inline == (secure and identified and takes_xml)
+    assert pointed == (not inline and identified and url == HTTPS and takes_links)
+    assert (state.withheld is None) == (inline or pointed)
+    if not inline and not pointed:
+        assert state.sip_etag.endswith(".withheld") and state.content == NO_CONTENT
+
+
+def test_an_open_document_is_pointed_to_only_for_who_asks_for_links_and_can_follow_them() -> None:
+    """Checklist rows 13 and 49."""
+    http, https = package(url=HTTP), package(url=HTTPS)
+
+    def pointer(profiles: UAProfile, audience: Audience) -> bool:
+        state = profiles.state(str(ALICE), audience)
+        assert state is not None
+        return state.link is not None
+
+    assert pointer(http, Audience(EXTERNAL)) and pointer(https, Audience(EXTERNAL))
+    assert not pointer(http, Audience("*/*")) and not pointer(http, Audience("message/*")) and not pointer(http, PLAIN)
+    assert not pointer(package(), Audience(EXTERNAL))
+    assert pointer(https, Audience(EXTERNAL, schemes="https")) and not pointer(
+        http, Audience(EXTERNAL, schemes="https")
+    )
+    assert not pointer(https, Audience(EXTERNAL, schemes="ftp"))
+
+
+def test_who_takes_only_links_gets_one() -> None:
+    profiles = package(url=HTTP)
+    only = Audience("message/external-body")
+    assert profiles.accepts(str(ALICE), only)
+    state = profiles.state(str(ALICE), only)
+    assert state is not None and state.withheld is None and b'URL="http://prov.example.com/x"' in state.content
+
+
+def test_a_link_is_read_by_an_independent_mime_parser() -> None:
+    """Checklist rows 47 and 48: RFC 4483 §5.6-5.12."""
+    state = package(url=HTTPS).state(str(ALICE), Audience(EXTERNAL))
+    assert state is not None and state.link is not None
+    head, blank, body = state.link.content.partition(b"\r\n\r\n")
+    outer = email.message_from_bytes(head + blank + body, policy=email.policy.HTTP)
+    assert outer.get_content_type() == "message/external-body" and int(outer["Content-Length"]) == len(body)
+    parameters = dict((outer.get_params(unquote=True) or [])[1:])
+    assert parameters["access-type"] == "URL" and parameters["url"] == HTTPS
+    assert email.utils.parsedate_to_datetime(parameters["expiration"]).utcoffset() == timedelta(0)
+    assert parameters["expiration"].endswith(" GMT")
+    document = str(ALICE).encode()
+    assert parameters["size"] == str(len(document)) and parameters["hash"] == hashlib.sha1(document).hexdigest()
+    inner = email.message_from_bytes(body)
+    assert inner.get_content_type() == "text/xml" and inner["Content-Disposition"] == "render"
+    assert re.fullmatch(r"<[0-9a-f]{32}@prov\.example\.com>", inner["Content-ID"])
+
+
+def test_the_content_id_changes_with_the_content_and_with_nothing_else() -> None:
+    of = table()
+    profiles = package(of, url=HTTPS)
+
+    def content_id() -> bytes:
+        state = profiles.state(str(ALICE), Audience("message/external-body"))
+        assert state is not None
+        found = re.search(rb"Content-ID: (\S+)", state.content)
+        assert found is not None
+        return found[1]
+
+    first = content_id()
+    of.apply(ProfileChanged(ProfileDocument(ALICE, "text/xml", str(ALICE).encode(), "q", effective_by=5), STAMP))
+    assert content_id() == first
+    of.apply(ProfileChanged(ProfileDocument(ALICE, "text/xml", b"<new/>", "q", effective_by=5), STAMP))
+    assert content_id() != first
 
 
 def test_a_type_that_is_not_accepted_is_not_sent() -> None:
     profiles = package()
-    assert not profiles.accepts(str(ALICE), "image/png")
-    state = profiles.state(str(ALICE), "image/png")
+    assert not profiles.accepts(str(ALICE), Audience("image/png"))
+    state = profiles.state(str(ALICE), Audience("image/png"))
     assert state is not None and state.body_size == 0 and state.withheld is not None
+
+
+def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
+    """Checklist row 43. Unknown users are refused in any case (RFC 6080 §9.3)."""
+    of = table()
+    profiles = package(of, accept_unknown=True)
+    device = "ua-profile;profile-type=device"
+    new = ask("sip:00-15-65-aa-bb-cc@example.com", device, profiles)
+    assert new == "device/example.com/001565aabbcc" and profiles.state(new, PLAIN) is None
+    for uri, event in (("sip:nobody@example.com", "ua-profile;profile-type=user"), ("sip:x@other.example", device)):
+        with pytest.raises(SubscriptionRefused):
+            ask(uri, event, profiles)
+    default = ProfileKey.device("example.com", "default")
+    of.apply(ProfileAdded(ProfileDocument(default, "text/xml", b"<default/>", "p"), STAMP))
+    state = profiles.state(new, PLAIN)
+    assert state is not None and state.content.endswith(b"<default/>")
+    others = [str(PHONE), new, str(ALICE), "device/other.example/x"]
+    assert profiles.affected([default], others) == [str(default), new]
+    assert profiles.affected([default], [str(PHONE)]) == [str(default)]
 
 
 @pytest.mark.parametrize(

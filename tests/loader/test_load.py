@@ -45,7 +45,6 @@ def test_a_whole_tree() -> None:
         "user/example.com/alice": b"<u>A &amp; B</u>",
         "user/example.com/bob": b"<bob/>\r\n",
         "user/example.com/carol": b"plain",
-        "user/example.com/c": b"plain",
         "user/example.com/dave": b"\x00\x01",
         "device/example.com/0004f2a1b2c3": b"name=0004f2a1b2c3\nzone=Europe/Paris\nport=5070\nmac=0004f2a1b2c3\n",
         "device/example.com/lobby": b"name=lobby\nzone=UTC\nport=5070\nmac=\n",
@@ -65,7 +64,6 @@ def test_a_whole_tree() -> None:
         ("user/example.com/alice.yaml", "body: x\nvalus: {}\n", 2, "did you mean 'values'?"),
         ("user/example.com/alice.yaml", "body: x\ntemplate: y\n", 1, "only one of"),
         ("user/example.com/alice.yaml", "body: x\nextends: y\n", 2, "not supported yet"),
-        ("user/example.com/alice.yaml", "body: x\nvariants: []\n", 2, "not supported yet"),
         ("user/example.com/alice.yaml", "body: !!python/name:os.system x\n", 1, "data only"),
         ("user/example.com/alice.yaml", "- a\n", 1, "expected keys and values"),
         ("user/example.com/alice.yaml", "values: {a: 1}\n", 0, "nothing says"),
@@ -144,9 +142,9 @@ def test_a_change_concerns_only_what_it_must() -> None:
     assert concerned({"templates/tail.cfg.j2": "x"}) == {"device/example.com/0004f2a1b2c3", "device/example.com/lobby"}
     assert concerned({"device/example.com/hq/defaults.yaml": None}) == {"device/example.com/0004f2a1b2c3"}
     assert concerned({"files/logo.bin": b"x"}) == {"user/example.com/dave"}
-    assert concerned({"user/example.com/carol.yaml": None}) == {"-user/example.com/carol", "-user/example.com/c"}
-    assert concerned({"user/example.com/carol.yaml": "body: x\n"}) == {"user/example.com/carol", "-user/example.com/c"}
-    assert len(concerned({"profiles.yaml": None})) == 8
+    assert concerned({"user/example.com/carol.yaml": None}) == {"-user/example.com/carol"}
+    assert concerned({"user/example.com/carol.yaml": "body: x\n"}) == {"user/example.com/carol"}
+    assert len(concerned({"profiles.yaml": None})) == 7
 
 
 def test_a_rejected_change_leaves_the_base_as_it_was() -> None:
@@ -165,6 +163,9 @@ contents = st.sampled_from([
     None, "body: x\n", "values: {title: T, zone: Z}\n", "template: user.xml.j2\nvalues: {title: Q}\n",
     "template: phone.cfg.j2\n",
     "<x/>", "", "a: [", "{{ zone }}", "file: logo.bin\n", "body: y\naliases: ['sip:alice@example.com']\n",
+    "body: y\naliases: ['sip:new@example.com', c@example.com]\n",
+    "body: y\nvariants: [{when: {vendor: a}, template: phone.cfg.j2}, {when: {model: b}, file: logo.bin}]\n",
+    "template: user.xml.j2\nvalues: {title: Q}\nvariants: [{when: {version: 1.10}, values: {title: V}}]\n",
 ])  # fmt: skip
 edits = st.lists(
     st.tuples(st.sampled_from([*PATHS, "user/example.com/sub/alice.xml", "user/example.com/new.yaml"]), contents),

@@ -1,7 +1,9 @@
 """The table is a fold: replay, snapshot and live running agree."""
 
 import json
+from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from gitops_profile.presentity import (
     RevisionSuperseded,
     SnapshotUnusable,
     UnknownEvent,
+    Variant,
     decode_event,
     encode_event,
     entity_tag,
@@ -29,6 +32,17 @@ from gitops_profile.presentity import (
 
 STAMP = RevisionStamp("a" * 40, "A <a@example.com>", "C <c@example.com>", "2026-01-01T00:00:00Z", "message")
 keys = st.sampled_from([ProfileKey.user("example.com", n) for n in "abc"] + [ProfileKey.local_network("example.com")])
+globs = st.sampled_from(["*", "Yealink", "snom?", "8.1*"])
+variants = st.builds(
+    Variant,
+    vendor=globs,
+    model=st.none() | globs,
+    version=st.none() | globs,
+    content_type=st.sampled_from(["text/xml", "text/plain"]),
+    body=st.binary(max_size=20),
+    sensitive=st.booleans(),
+    effective_by=st.none() | st.integers(0, 99),
+)
 documents = st.builds(
     ProfileDocument,
     key=keys,
@@ -37,6 +51,7 @@ documents = st.builds(
     path=st.just("user/example.com/x.xml"),
     sensitive=st.booleans(),
     effective_by=st.none() | st.integers(0, 99),
+    variants=st.lists(variants, max_size=3).map(tuple),
 )
 stamps = st.just(STAMP)
 applied = RevisionApplied(STAMP, "main", "profiles", 1, 1, 0, 0)
@@ -50,6 +65,27 @@ events: st.SearchStrategy[PresentityEvent] = st.one_of(
     st.just(RevisionSuperseded(STAMP, "main")),
     st.just(HistoryRewritten("main", "a", "b")),
 )
+
+
+ALIASES = tuple(ProfileKey.user("example.com", name) for name in "xyz")
+
+
+@st.composite
+def revisions(draw: st.DrawFn) -> list[PresentityEvent]:
+    """Batches as revisions make them, in any order: no two documents have one alias, though it may move."""
+    documents_of: dict[ProfileKey, ProfileDocument] = {}
+    history: list[PresentityEvent] = []
+    for wanted in draw(st.lists(st.dictionaries(keys, documents, max_size=4), max_size=5)):
+        owners = draw(st.lists(st.sampled_from([None, *wanted]), min_size=3, max_size=3))
+        after = {
+            key: replace(document, key=key, aliases=tuple(a for a, o in zip(ALIASES, owners, strict=True) if o == key))
+            for key, document in wanted.items()
+        }
+        batch: list[PresentityEvent] = [ProfileRemoved(key, "p", STAMP) for key in documents_of.keys() - after.keys()]
+        batch += [ProfileChanged(d, STAMP) if k in documents_of else ProfileAdded(d, STAMP) for k, d in after.items()]
+        history += draw(st.permutations(batch))
+        documents_of = after
+    return history
 
 
 @given(events)
@@ -69,6 +105,43 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
         assert again.revision_of(document.key) == table.revision_of(document.key)
 
 
+@given(revisions())
+def test_every_alias_leads_to_its_document_and_no_other(history: list[PresentityEvent]) -> None:
+    table = PresentityTable()
+    for event in history:
+        table.apply(event)
+    expected = {alias: document.key for document in table for alias in document.aliases}
+    for one in (table, PresentityTable.from_snapshot(table.snapshot())):
+        assert {alias: found for alias in ALIASES if (found := one.resolve(alias)) is not None} == expected
+        assert all(one.resolve(document.key) == document.key for document in one)
+
+
+def test_the_keys_to_be_told_include_aliases_that_come_and_go() -> None:
+    x, y, z = ALIASES
+    alice = ProfileDocument(ProfileKey.user("example.com", "alice"), "a/b", b"1", "p", aliases=(x, y))
+    bob = ProfileDocument(ProfileKey.user("example.com", "bob"), "a/b", b"2", "p", aliases=(x,))
+    table = PresentityTable()
+    assert table.resolve(alice.key) is None
+    assert table.apply(ProfileAdded(alice, STAMP)) == (alice.key, x, y)
+    assert table.apply(ProfileAdded(bob, STAMP)) == (bob.key, x)
+    # The order within a revision is that of the keys: here the alias has its new owner before the old one lets it go.
+    assert table.apply(ProfileChanged(replace(alice, aliases=(y, z)), STAMP)) == (alice.key, x, y, z)
+    assert [table.resolve(alias) for alias in (x, y, z)] == [bob.key, alice.key, alice.key]
+    assert table.apply(ProfileRemoved(alice.key, "p", STAMP)) == (alice.key, y, z)
+    assert [table.resolve(alias) for alias in (x, y, z)] == [bob.key, None, None]
+    assert table.get(x) is None and x not in table and len(table) == 1
+
+
+def test_a_profile_of_its_own_goes_before_an_alias() -> None:
+    x = ALIASES[0]
+    table = PresentityTable()
+    table.apply(ProfileAdded(ProfileDocument(x, "a/b", b"", "p"), STAMP))
+    table.apply(
+        ProfileAdded(ProfileDocument(ProfileKey.user("example.com", "a"), "a/b", b"", "p", aliases=(x,)), STAMP)
+    )
+    assert table.resolve(x) == x
+
+
 def test_a_rejected_revision_is_remembered_until_a_good_one() -> None:
     table = PresentityTable()
     table.apply(RevisionRejected(STAMP, "main", "profiles", 1, (problem,)))
@@ -86,6 +159,22 @@ def test_unknown_events_are_refused() -> None:
 def test_damaged_snapshots_are_refused(data: bytes) -> None:
     with pytest.raises(SnapshotUnusable):
         PresentityTable.from_snapshot(data)
+
+
+def test_an_event_of_the_version_before_has_no_variants_and_no_aliases() -> None:
+    data = {
+        "key": "user/example.com/alice", "etag": "written then", "content_type": "text/xml", "path": "p",
+        "sensitive": True, "effective_by": None, "body_base64": "/wAB",
+        "revision": {name: getattr(STAMP, name) for name in RevisionStamp.__slots__},
+    }  # fmt: skip
+    document = ProfileDocument(ProfileKey.user("example.com", "alice"), "text/xml", b"\xff\x00\x01", "p", True)
+    assert decode_event("ProfileAdded", 1, data) == ProfileAdded(document, STAMP)
+    assert decode_event("ProfileChanged", 1, data) == ProfileChanged(document, STAMP)
+
+
+def test_a_snapshot_of_the_version_before_is_not_used() -> None:
+    with pytest.raises(SnapshotUnusable, match="version 1"):
+        PresentityTable.from_snapshot(msgspec.msgpack.encode((1, [], [], [])))
 
 
 def test_etag_covers_type_body_and_effective_by() -> None:

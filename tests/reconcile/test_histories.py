@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gitops_profile.presentity import ProfileKey
 from gitops_profile.reconcile import Verdict, compare
 from tests.repositories import Git
 
@@ -23,6 +24,7 @@ class History:
         self.git = git
         self.number = 0
         manifest = {f"{USERS}/m.yaml": "template: t.j2\n", "profiles/templates/t.j2": "{{ v|default('-') }}"}
+        manifest |= {"profiles/templates/variant.j2": "{{ v|default('.') }}", f"{USERS}/n.yaml": "body: n\n"}
         git.commit({**dict.fromkeys(NAMES[:2], "<x/>"), **manifest})
         git.commit({NAMES[2]: "<y/>"})
 
@@ -42,6 +44,25 @@ class History:
     def template(self, choice: int) -> None:
         self.git.commit({"profiles/templates/t.j2": f"{choice}{{{{ v|default('+') }}}}"})
 
+    def variants(self, choice: int) -> None:
+        rules = ["{when: {vendor: a}, template: variant.j2}", "{when: {vendor: b}, values: {v: 5}}"]
+        rules = [rules, rules[:1], rules[::-1], []][choice % 4]
+        self.git.commit({f"{USERS}/m.yaml": f"template: t.j2\nvariants: [{', '.join(rules)}]\n"})
+
+    def variant_template(self, choice: int) -> None:
+        self.git.commit({"profiles/templates/variant.j2": f"{choice}{{{{ v|default('?') }}}}"})
+
+    def alias(self, choice: int) -> None:
+        """An alias that comes, goes and moves; the last one may have a file of its own."""
+        name = ["x", "y", "d"][choice % 3]
+        aliases = [f"aliases: [{name}@example.com]\n", "", f"aliases: ['sip:{name}@example.com', z@example.com]\n"]
+        self.git.commit({f"{USERS}/n.yaml": f"body: n\n{aliases[choice // 3 % 3]}"})
+
+    def alias_elsewhere(self, choice: int) -> None:
+        name = ["x", "y", "d"][choice % 3]
+        released: dict[str, str | bytes | None] = {f"{USERS}/n.yaml": "body: n\n"} if choice % 2 else {}
+        self.git.commit({f"{USERS}/m.yaml": f"template: t.j2\naliases: [{name}@example.com]\n", **released})
+
     def rename(self, choice: int) -> None:
         if here := self._here():
             name = here[choice % len(here)]
@@ -59,7 +80,8 @@ class History:
 
     def revert(self, choice: int) -> None:
         if len(self.git("rev-list", "--parents", "-1", "HEAD").split()) == 2:
-            self.git("revert", "--no-edit", "HEAD")
+            self.git("revert", "--no-commit", "HEAD")
+            self.git.commit({})  # which may be empty, as the commit that is reverted may
 
     def force_push(self, choice: int) -> None:
         if int(self.git("rev-list", "--count", "--first-parent", "HEAD")) > 2:
@@ -75,8 +97,16 @@ class History:
     def broken(self, choice: int) -> None:
         self.git.commit({f"{USERS}/broken.yaml": "a: [" if choice % 2 else "body: mended"})
 
+    def no_folder(self, choice: int) -> None:
+        # Not every time: what follows is more interesting when there is something.
+        if choice % 3 == 0 and (self.git.folder / "profiles").exists():
+            self.git.commit({"README": f"{self.number}\n"})
+            self.git("rm", "-q", "-r", "profiles")
+            self.git.commit({})
 
-STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken"]
+
+STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken", "no_folder"]
+STEPS += ["variants", "variant_template", "alias", "alias_elsewhere"]
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
 
 
@@ -94,7 +124,13 @@ async def _follow(folder: Path, history: list[tuple[str, int]]) -> None:
     for name, choice in history:
         work.step(name, choice)
         verdicts.append((await lab.reconcile()).verdict)
-    assert await lab.replayed() == lab.journal.table
+    replayed = await lab.replayed()
+    assert replayed == lab.journal.table
+    for letter in "xyzd":
+        key = ProfileKey.user("example.com", letter)
+        owners = [d.key for d in replayed if key in (d.key, *d.aliases)]
+        assert len(owners) <= 1
+        assert replayed.resolve(key) == lab.journal.table.resolve(key) == next(iter(owners), None)
     # The last revision may be one with problems: then the last good one is in force, and is compared.
     applied = lab.journal.table.applied
     assert applied is not None and Verdict.UNAVAILABLE not in verdicts

@@ -1,9 +1,11 @@
 """A laboratory for the notifier: virtual time, a fake event package, a durable-at-will store, a small phone."""
 
+import hashlib
 import itertools
 from dataclasses import dataclass, field
 
 from gitops_profile.sip import (
+    Audience,
     Batch,
     EventState,
     Flow,
@@ -29,22 +31,33 @@ class FakePackage:
     name: str = "ua-profile"
     rendered: int = 0
 
-    def resource(self, request: Request, event: EventHeader, flow: Flow) -> str:
+    def domain(self, request: Request) -> str:
+        return "example.com"
+
+    def domain_of(self, resource: str) -> str:
+        return "example.com"
+
+    def resource(self, request: Request, event: EventHeader) -> str:
         user = request.uri.partition(":")[2].partition("@")[0]
         if user not in self.documents:
             raise SubscriptionRefused(403, "Not provisioned")
         return user
 
-    def accepts(self, resource: str, accept: str | None) -> bool:
-        return accept is None or "text/xml" in accept
+    def accepts(self, resource: str, audience: Audience) -> bool:
+        return audience.accept is None or "text/xml" in audience.accept
 
-    def state(self, resource: str, accept: str | None) -> EventState | None:
+    def state(self, resource: str, audience: Audience) -> EventState | None:
         self.rendered += 1
         body = self.documents.get(resource)
         if body is None:
             return None
+        etag = hashlib.sha256(body).hexdigest()[:32]
         head = f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        return EventState(f"etag-{body.hex()}", head + body, len(body))
+        link = None
+        if "message/external-body" in (audience.accept or ""):
+            pointer = b"Content-Type: message/external-body\r\nContent-Length: 7\r\n\r\npointer"
+            link = EventState(etag, pointer, 7, entity_tag=f"{etag}.url")
+        return EventState(etag, head + body, len(body), link=link)
 
 
 class Lab:
@@ -76,6 +89,13 @@ class Lab:
         """Give a message in, return what came out at once."""
         before = len(self.sent)
         self.notifier.receive(data, flow, now=self.now)
+        self.pump()
+        return [data for _, data, _ in self.sent[before:]]
+
+    def fail(self, data: bytes, flow: Flow) -> list[bytes]:
+        """The transport could not send `data`; what came out at once."""
+        before = len(self.sent)
+        self.notifier.transport_failed(data, flow, now=self.now)
         self.pump()
         return [data for _, data, _ in self.sent[before:]]
 

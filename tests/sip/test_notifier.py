@@ -416,12 +416,17 @@ def test_bounds_answer_503_with_retry_after() -> None:
     assert answer.status == 503 and answer.headers.get("retry-after")
 
 
-def test_body_is_rendered_per_change_not_copied_per_retry() -> None:
+def test_what_fits_no_datagram_and_finds_no_other_way_is_told_without_its_body() -> None:
     lab = Lab(package=FakePackage({"alice": b"x" * 70000}))
     phone = Phone(lab)
-    phone.subscribe()
-    assert phone.notifies[0].body == b""  # too large for a datagram; the operator sees it as faulted
+    phone.subscribe(answer=None)
+    _, data, flow = lab.sent[-1]
+    assert flow.transport == "tcp" and len(data) > 70000
+    phone.take(lab.fail(data, flow))
+    assert phone.notifies[-1].body == b""  # the operator sees it as faulted
+    assert (phone.notifies[-1].headers.get("sip-etag") or "").endswith(".withheld")
     assert next(iter(lab.rows.values())).delivery == "faulted"
+    assert lab.change("alice", b"x" * 70000) == []
 
 
 def test_pacing_keeps_in_flight_bounded_and_silent_phones_give_up_their_place() -> None:
@@ -541,14 +546,6 @@ def test_an_event_id_that_is_no_token_is_refused() -> None:
 
 def test_leading_zeros_of_expires_do_not_count() -> None:
     assert final(Phone(Lab()).subscribe(None, Expires="000000000003600")).headers.get("expires") == "3600"
-
-
-def test_a_document_that_is_not_shown_has_another_etag() -> None:
-    lab = Lab(package=FakePackage({"alice": b"x" * 70000}))
-    phone = Phone(lab)
-    phone.subscribe()
-    assert (phone.notifies[0].headers.get("sip-etag") or "").endswith(".withheld")
-    assert lab.change("alice", b"x" * 70000) == []
 
 
 def test_a_stream_that_is_gone_is_opened_again_to_the_contact() -> None:

@@ -1,5 +1,7 @@
 """Reading real repositories."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,24 @@ def test_says_what_changed_with_renames_as_removal_and_addition(work: Git) -> No
     repository.close()
 
 
+@pytest.mark.parametrize("instead", [None, "a file"])
+def test_a_folder_that_is_gone_is_not_a_change(work: Git, instead: str | None) -> None:
+    first = work.head()
+    work("rm", "-q", "-r", "profiles")
+    second = work.commit({"profiles": instead} if instead else {})
+    repository = opened(work)
+    for read in (
+        lambda path: repository.list_files(second, path),
+        lambda path: repository.changes(first, second, path),
+    ):
+        for path in ("profiles", "profiles/", "./profiles", "profiles/sub"):
+            with pytest.raises(PathNotFound, match="--path"):
+                read(path)
+    assert repository.changes(first, second, ".").removed == ("profiles/a.yaml", "profiles/sub/b.xml")
+    assert {f.path for f in repository.changes(second, first, "./profiles/").changed} == {"a.yaml", "sub/b.xml"}
+    repository.close()
+
+
 def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     (work.folder / "profiles/link.xml").symlink_to("/etc/passwd")
     work("add", "-A")
@@ -67,6 +87,22 @@ def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     repository = opened(work)
     modes = {f.path: f.mode for f in repository.list_files(commit, "profiles")}
     assert modes["link.xml"] == "120000" and modes["module"] == "160000"
+    repository.close()
+
+
+def test_names_may_be_any_bytes(work: Git) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    first = work.head()
+    second = work.commit({f"profiles/{odd}/{odd}.xml": "<odd/>"})
+    repository = opened(work)
+    assert repository.read_file_at(second, f"profiles/{odd}/{odd}.xml") == b"<odd/>"
+    assert repository.read_file_at(first, f"profiles/{odd}/{odd}.xml") is None
+    for path in (f"profiles/{odd}", f"profiles/{odd}/"):
+        assert [f.path for f in repository.list_files(second, path)] == [f"{odd}.xml"]
+        assert [f.path for f in repository.changes(second, second, path).changed] == []
+        with pytest.raises(PathNotFound) as caught:
+            repository.changes(second, first, path)
+        str(caught.value).encode()  # it can be printed
     repository.close()
 
 
@@ -118,6 +154,51 @@ def test_no_repository_says_what_to_do(tmp_path: Path) -> None:
         Repository(tmp_path / "nowhere")
 
 
+def test_a_repository_of_another_user_says_which_command_allows_it(work: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # what git's own tests use instead of a second user
+    with pytest.raises(NotARepository) as caught:
+        opened(work)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    command = f"git config --global --add safe.directory {work.folder}"
+    assert f"as {user}: {command}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_repository_that_git_cannot_read_says_why(work: Git) -> None:
+    (work.folder / ".git/config").write_text("[core\n")
+    with pytest.raises(NotARepository, match=r"bad config line 1"):
+        opened(work)
+
+
+def test_a_repository_that_was_moved_away_is_gone_and_another_one_in_its_place_is_read(
+    work: Git, tmp_path: Path
+) -> None:
+    repository = opened(work)
+    first = work.head()
+    assert repository.list_files(first, "profiles") and repository.resolve("main") == first
+    work.folder.rename(tmp_path / "away")
+    for read in (
+        lambda: repository.resolve("main"),
+        lambda: repository.resolve(first),
+        lambda: repository.rev_parse("main~1"),
+        lambda: repository.revision(first),
+        lambda: repository.list_files(first, "profiles"),
+        lambda: repository.changes(first, first, "profiles"),
+        lambda: repository.is_ancestor(first, first),
+    ):
+        with pytest.raises(SourceUnavailable, match=f"{work.folder} is gone"):
+            read()
+    work.folder.mkdir()
+    with pytest.raises(SourceUnavailable, match="is gone"):  # a disk that is not mounted
+        repository.resolve("main")
+    work("clone", "-q", str(tmp_path / "away"), ".")
+    second = work.commit({"profiles/new.xml": "<new/>"})
+    assert repository.resolve("main") == second and repository.revision(second).message == "change"
+    assert [f.path for f in repository.changes(first, second, "profiles").changed] == ["new.xml"]
+    repository.close()
+
+
 def test_ancestry(work: Git) -> None:
     first = work.head()
     second = work.commit({"x": "1"})
@@ -143,4 +224,48 @@ def test_a_git_process_that_was_killed_is_started_again(work: Git) -> None:
     repository._objects._process._process.proc.kill()
     repository._objects._process._process.proc.wait()
     assert repository.revision(work.head()).message == "first"
+    repository.close()
+
+
+def test_what_git_says_on_standard_error_never_stops_it(
+    work: Git, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Traced, it says more than a pipe holds; nobody reads it in the meantime."""
+    commit = work.commit({f"profiles/many/{i}.xml": f"<n>{i}</n>" for i in range(700)})
+    work("repack", "-q", "-a", "-d")
+    monkeypatch.setenv("GIT_TRACE_PACK_ACCESS", "2")
+    monkeypatch.setenv("GIT_TRACE", "2")
+    repository = opened(work)
+    files = repository.list_files(commit, "profiles/many")
+    for _ in range(10):
+        assert len(repository.read_blobs(f.blob for f in files)) == 700
+        assert len(repository.sizes(f.blob for f in files)) == 700
+    repository.close()
+
+
+def _lose(work: Git, name: str) -> None:
+    """Take one loose object away."""
+    object_id = work("rev-parse", name)
+    (work.folder / ".git/objects" / object_id[:2] / object_id[2:]).unlink()
+
+
+def test_a_tree_that_is_missing_is_not_a_tree_without_changes(work: Git) -> None:
+    first = work.head()
+    second = work.commit({"profiles/a.yaml": "a: 2\n"})
+    _lose(work, f"{first}^{{tree}}")
+    repository = opened(work)
+    with pytest.raises(SourceUnavailable, match="missing"):
+        repository.changes(first, second, "profiles")
+    assert repository.changes(second, second, ".").changed == ()
+    repository.close()
+
+
+def test_the_last_words_of_a_git_process_are_in_the_error(work: Git) -> None:
+    first = work.head()
+    second = work.commit({"profiles/a.yaml": "a: 2\n"})
+    _lose(work, f"{first}:profiles")
+    repository = opened(work)
+    with pytest.raises(SourceUnavailable, match=r"git diff-tree ended.*(fatal|error): .*tree"):
+        repository.changes(first, second, "profiles")
+    assert repository.changes(second, second, ".").changed == ()
     repository.close()

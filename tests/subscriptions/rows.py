@@ -33,6 +33,8 @@ ALICE = StoredSubscription(
     model="T46S",
     version="66.86.0.15",
     identity="alice@example.com",
+    schemes="https",
+    follows=True,
 )
 BARE = replace(
     ALICE,
@@ -49,6 +51,8 @@ BARE = replace(
     model=None,
     version=None,
     identity=None,
+    schemes=None,
+    follows=False,
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops_profile.presentity import entity_tag
 from tests.repositories import ENVIRONMENT
 
 from .lab import Lab, file_of, profile
@@ -34,6 +35,17 @@ def test_check_says_where_the_problem_is(lab: Lab) -> None:
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
 
+def test_check_is_not_held_up_by_a_template_that_never_ends(lab: Lab) -> None:
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    lab.write(alice=1)
+    lab.git.write({"profiles/templates/t.j2": loop, "profiles/user/example.com/dora.yaml": "template: t.j2\n"})
+    done = lab.run("check")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1 and lines[-1] == "1 profiles, 1 problems", done
+    assert lines[0].startswith("user/example.com/dora.yaml: did not finish within 5 seconds"), lines
+    assert lab.run("check", "--ref", "HEAD").returncode == 0, "nothing of it is committed"
+
+
 @pytest.mark.peer
 def test_render_gives_the_bytes_of_the_notify(lab: Lab) -> None:
     lab.git.commit(
@@ -51,6 +63,26 @@ def test_render_gives_the_bytes_of_the_notify(lab: Lab) -> None:
     assert lab.run("render", "sip:dora@example.com", "--at", "HEAD").stdout == notify.body
     done = lab.run("render", "user/example.com/nobody")
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+def test_render_gives_what_a_phone_of_some_kind_gets_also_under_an_alias(lab: Lab) -> None:
+    lab.git.commit(
+        {
+            "profiles/user/example.com/dora.yaml": "body: all\naliases: ['sip:d@example.com']\nvariants:\n"
+            "  - when: {vendor: 'yea*', model: 'T4?'}\n    body: desk\n"
+            "  - when: {version: 1.10}\n    body: '{}'\n    content_type: application/json\n"
+        }
+    )
+    assert lab.run("render", "sip:d@example.com").stdout == b"all"
+    phone = ("--vendor", "Yealink", "--model", "T46")
+    assert lab.run("render", "user/example.com/d", *phone).stdout == b"desk"
+    done = json.loads(lab.run("render", "sip:d@example.com", "--version", "1.10", "--at", "HEAD", "-o", "json").stdout)
+    assert (done["key"], done["content_type"], done["body"]) == (
+        "user/example.com/dora",
+        "application/json",
+        "{}",
+    )
+    assert done["etag"] == entity_tag("application/json", b"{}")
 
 
 @pytest.mark.peer

@@ -4,7 +4,7 @@ from .address import Address
 from .errors import SIPSyntaxError
 from .event_header import EventHeader
 from .framing import MessageReader
-from .grammar import parse_parameters, split_commas, unescape
+from .grammar import TOKEN, parse_parameters, split_commas, unescape
 from .headers import Headers
 from .message import MAX_MESSAGE, Message, Request, Response, parse_message
 from .uri import URI
@@ -13,6 +13,7 @@ from .via import DEFAULT_PORTS, Via, received_via
 __all__ = [
     "DEFAULT_PORTS",
     "MAX_MESSAGE",
+    "TOKEN",
     "URI",
     "Address",
     "EventHeader",

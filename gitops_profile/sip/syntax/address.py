@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from .errors import SIPSyntaxError
 from .grammar import parse_parameters
 
+# Possessive: no value of 64 KiB may cost more than one pass.
 _NAME_ADDR = re.compile(
-    r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s]++)>(?P<parameters>.*)""", re.DOTALL
-)  # possessive: no value of 64 KiB may cost more than one pass
-_ADDR_SPEC = re.compile(r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL)
+    r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s\x00-\x1f\x7f]++)>(?P<parameters>.*)""", re.DOTALL
+)
+_ADDR_SPEC = re.compile(
+    r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?\x00-\x1f\x7f]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL
+)
+_ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,10 @@ class Address:
         if match is None:
             raise SIPSyntaxError("malformed address")
         display = match["display"].rstrip() if "display" in match.re.groupindex else ""
-        return cls(display, match["uri"], parse_parameters(match["parameters"].strip()))
+        parameters = parse_parameters(match["parameters"].strip())
+        if "tag" in parameters and ((tag := parameters["tag"]) is None or _ENDS_TAG.search(tag)):
+            raise SIPSyntaxError("malformed tag")  # it goes into every message of the dialog, unquoted
+        return cls(display, match["uri"], parameters)
 
     @property
     def tag(self) -> str | None:

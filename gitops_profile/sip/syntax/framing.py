@@ -3,10 +3,9 @@
 import re
 
 from .errors import SIPSyntaxError
-from .headers import Headers
-from .message import MAX_MESSAGE, attach_head, content_length, parse_fields, split_head
+from .message import MAX_MESSAGE, attach_head, find_blank_line, length_of, split_head
 
-_END = re.compile(rb"\r?\n\r?\n")
+_LENGTH_LINE = re.compile(r"(?:content-length|l)[ \t]*:(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 _HALF_PINGS = (b"\r", b"\r\n", b"\r\n\r")
 MAX_HEAD = 32 * 1024
 """Bytes of a start line and headers before the blank line."""
@@ -41,7 +40,8 @@ class MessageReader:
                 message = self._next()
             except SIPSyntaxError as error:
                 error.messages = messages
-                attach_head(error, bytes(self._buffer[:MAX_HEAD]))
+                if not self._buffer.startswith(b"\r"):
+                    attach_head(error, bytes(self._buffer[:MAX_HEAD]))
                 raise
             if message is None:
                 return messages, pings
@@ -68,15 +68,16 @@ class MessageReader:
             return None
         if buffer.startswith(b"\r"):
             raise SIPSyntaxError("a message begins with a carriage return")
-        end = _END.search(buffer, max(0, self._scanned - 3))
+        end = find_blank_line(buffer, max(0, self._scanned - 3))
         if end is None:
             self._scanned = len(buffer)
-            if len(buffer) > MAX_HEAD:
-                raise SIPSyntaxError("headers too long", status=513)
+        if (end[1] if end else len(buffer)) > MAX_HEAD:
+            raise SIPSyntaxError("headers too long", status=513)
+        if end is None:
             return None
-        total = end.end() + self._length(bytes(buffer[: end.start()]))
+        total = end[1] + self._length(bytes(buffer[: end[0]]))
         if len(buffer) < total:
-            self._needed, self._scanned = total, end.start()
+            self._needed, self._scanned = total, end[0]
             return None
         message = bytes(buffer[:total])
         del buffer[:total]
@@ -84,7 +85,12 @@ class MessageReader:
         return message
 
     def _length(self, head: bytes) -> int:
-        length = content_length(Headers(parse_fields(split_head(head)[1:])))
+        """The bytes of the body. Another malformed line is no reason to lose the stream, which may be a proxy's for
+        many phones: its message is refused once it is cut. A bare CR is one: it may end a line for somebody else."""
+        lines = split_head(head)
+        if any("\r" in line for line in lines):
+            raise SIPSyntaxError("control character in a header")
+        length = length_of([match[1].strip(" \t") for line in lines[1:] if (match := _LENGTH_LINE.fullmatch(line))])
         if length is None:
             raise SIPSyntaxError("Content-Length missing on a stream")
         if length + len(head) > self._max_message:

@@ -9,6 +9,8 @@ from .errors import SIPSyntaxError
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*)"
+MAX_PORT = 65535
+
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<]+|,|["<]', re.DOTALL)
 _PARAMETER = re.compile(
     r"\s*;\s*(?:([A-Za-z0-9\-.!%*_+`'~$/:\[\]@&?()]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^;\"\s]*))?)?\s*", re.DOTALL

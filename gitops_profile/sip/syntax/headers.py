@@ -6,6 +6,12 @@ COMPACT_FORMS = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
     "e": "content-encoding", "s": "subject", "k": "supported", "o": "event", "u": "allow-events",
 }  # fmt: skip
+_LONG = (
+    "Via From To Call-ID CSeq Contact Content-Length Content-Type Event Expires Accept Max-Forwards User-Agent Allow "
+    "Supported Allow-Events Route Record-Route Require Subscription-State Authorization Suppress-If-Match Server Date"
+)
+NAMES = {name: name.lower() for name in _LONG.split()} | COMPACT_FORMS
+"""The names as nearly everybody spells them. A shortcut: every other spelling is read with care."""
 
 
 class Headers:

@@ -6,23 +6,31 @@ from dataclasses import dataclass, field
 from .address import Address
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
-from .headers import COMPACT_FORMS, Headers
+from .headers import COMPACT_FORMS, NAMES, Headers
 from .via import Via
 
 MAX_MESSAGE = 65535
 """Bytes of one message: the largest datagram there is (RFC 3261 §18.1.1)."""
 MAX_HEADERS = 200
 """Fields of one message; the torture test's longest valid message has 40 (RFC 4475 §3.1.1.7)."""
+MAX_VIAS = 100
+"""Hops of one request: proxies start counting down from 70 (RFC 3261 §8.1.1.6). More are a loop, and not answered."""
 MAX_CSEQ = 2**32 - 1
 
-_END = re.compile(rb"\r?\n\r?\n")
-_FOLD = re.compile(r"\r?\n[ \t]+")
-_NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE)
+_FOLD = re.compile(r"\n[ \t]+")
+# A Via as we write it ourselves: 1.2 µs instead of 5 for each answer to a NOTIFY. Any other is read with care.
+_OWN_VIA = re.compile(
+    r"SIP/2\.0/([A-Z]+) ([a-z0-9_][a-z0-9_.\-]*|\[[0-9a-f:.]+\]):([1-9][0-9]{0,3}|[1-5][0-9]{4});branch=([A-Za-z0-9]+)"
+    r"(?:;[a-z0-9\-]+(?:=[A-Za-z0-9.:\-]*)?)*+"
+)
+_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.ASCII)
 _BAD_URI = re.compile(r"[\s<>\x00-\x1f\x7f]")
-_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
-_ONCE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "event", "expires", "content-type")
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE | re.ASCII)
+_ONCE = frozenset(
+    ("from", "to", "call-id", "cseq", "content-length", "max-forwards", "event", "expires", "content-type")
+)
 
 
 @dataclass(slots=True)
@@ -53,7 +61,8 @@ class Request:
             self._check()
             self.checked = True
         except SIPSyntaxError as error:
-            error.request = self
+            if len(self.vias) <= MAX_VIAS:  # an answer repeats them all
+                error.request = self
             raise
 
     def _check(self) -> None:
@@ -64,26 +73,27 @@ class Request:
             raise SIPSyntaxError("malformed method")
         if not self.uri or _BAD_URI.search(self.uri):
             raise SIPSyntaxError("malformed Request-URI")
-        get = self.headers.get
         self.vias = self.headers.items("via")
         if not self.vias:
             raise SIPSyntaxError("Via missing")
+        if len(self.vias) > MAX_VIAS:
+            raise SIPSyntaxError("too many Vias")
         self.via, *_ = [Via.parse(text) for text in self.vias]  # all: RFC 4475 §3.1.2.1
-        seen: set[str] = set()
-        for name, _ in self.headers.fields:
+        once: dict[str, str] = {}
+        for name, value in self.headers.fields:
             if name in _ONCE:
-                if name in seen:
+                if name in once:
                     raise SIPSyntaxError(f"{name} given twice", status=489 if name == "event" else 400)
-                seen.add(name)
+                once[name] = value
         for name in ("from", "to", "call-id", "cseq"):
-            if name not in seen:
+            if name not in once:
                 raise SIPSyntaxError(f"{name} missing")
-        self.from_ = Address.parse(get("from") or "")
-        self.to = Address.parse(get("to") or "")
-        self.call_id = get("call-id") or ""
-        if not self.call_id:
-            raise SIPSyntaxError("Call-ID empty")
-        match = _CSEQ.fullmatch(get("cseq") or "")
+        self.from_ = Address.parse(once["from"])
+        self.to = Address.parse(once["to"])
+        self.call_id = once["call-id"]
+        if not self.call_id.isprintable() or not self.call_id.isascii() or " " in self.call_id or not self.call_id:
+            raise SIPSyntaxError("malformed Call-ID")
+        match = _CSEQ.fullmatch(once["cseq"])
         if match is None or int(match[1]) > MAX_CSEQ:
             raise SIPSyntaxError("malformed CSeq")
         if match[2] != self.method:
@@ -106,8 +116,12 @@ class Response:
         match = _CSEQ.fullmatch(self.headers.get("cseq") or "")
         if via is None or match is None:
             return None
+        plain = _OWN_VIA.fullmatch(via)
+        if plain is not None:
+            return plain[4], f"{plain[2]}:{plain[3]}", match[2]
         try:
-            hop = Via.parse(self.headers.items("via")[0])
+            hops = self.headers.items("via")
+            hop = Via.parse(hops[0] if hops else "")
         except SIPSyntaxError:
             return None
         return hop.branch or "", f"{hop.host}:{hop.sent_by[1]}", match[2]
@@ -123,8 +137,8 @@ def parse_message(data: bytes) -> Message:
     sender can be answered.
     """
     data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
-    end = _END.search(data)
-    head, body = (data[: end.start()], data[end.end() :]) if end else (data, b"")
+    end = find_blank_line(data)
+    head, body = (data[: end[0]], data[end[1] :]) if end else (data, b"")
     lines = split_head(head)
     message = _start_line(lines[0])
     try:
@@ -138,12 +152,27 @@ def parse_message(data: bytes) -> Message:
     return message
 
 
+def find_blank_line(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
+    """Where the first blank line begins, line end before it included, and where it ends.
+
+    Two finds take 0.5 µs for 700 bytes, a regular expression 6.
+    """
+    crlf = data.find(b"\n\r\n", start)
+    lf = data.find(b"\n\n", start, crlf + 1 if crlf >= 0 else len(data))
+    begin, end = (lf, lf + 2) if lf >= 0 else (crlf, crlf + 3)
+    if begin < 0:
+        return None
+    return (begin - 1 if begin > start and data[begin - 1] == 0x0D else begin), end
+
+
 def split_head(head: bytes) -> list[str]:
-    """The start line and the unfolded header lines."""
+    """The start line and the unfolded header lines. The start line itself cannot be folded (RFC 3261 §7.1)."""
     text = head.decode("utf-8", "surrogateescape")
-    if "\n " in text or "\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    return text.replace("\r\n", "\n").split("\n")
+    lines = text.split("\r\n")
+    if text.count("\n") == len(lines) - 1 and min(lines) >= "!":
+        return lines  # no bare LF, and no line that begins with white space: 3 µs instead of 8 for 700 bytes
+    start, newline, rest = text.replace("\r\n", "\n").partition("\n")
+    return [start, *_FOLD.sub(" ", rest).split("\n")] if newline else [start]
 
 
 def parse_fields(lines: list[str]) -> list[tuple[str, str]]:
@@ -152,22 +181,35 @@ def parse_fields(lines: list[str]) -> list[tuple[str, str]]:
         raise SIPSyntaxError("Message Too Large", status=513)
     fields = []
     for line in lines:
-        name, colon, value = line.partition(":")
-        name = name.rstrip(" \t").lower()
-        if not colon or not _NAME.fullmatch(name):
+        written, colon, value = line.partition(":")
+        name = NAMES.get(written) or _field_name(written)
+        if not colon:
             raise SIPSyntaxError("malformed header line")
         if "\r" in value:
             raise SIPSyntaxError("control character in a header")
-        fields.append((COMPACT_FORMS.get(name, name), value.strip(" \t")))
+        fields.append((name, value.strip(" \t")))
     return fields
+
+
+def _field_name(written: str) -> str:
+    """A field name in lower case and long form; raises SIPSyntaxError."""
+    name = written.rstrip(" \t")
+    if not TOKEN.fullmatch(name):  # before `lower`, which makes ASCII letters of others
+        raise SIPSyntaxError("malformed header line")
+    name = name.lower()
+    return COMPACT_FORMS.get(name, name)
 
 
 def content_length(headers: Headers) -> int | None:
     """The value of Content-Length, None when absent; raises SIPSyntaxError."""
-    values = headers.all("content-length")
+    return length_of(headers.all("content-length"))
+
+
+def length_of(values: list[str]) -> int | None:
+    """What the values of all Content-Length fields say, None when there is none; raises SIPSyntaxError."""
     if not values:
         return None
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
+    if len(values) > 1 or not _LENGTH.fullmatch(values[0]):
         raise SIPSyntaxError("bad Content-Length")
     return int(values[0])
 
@@ -188,7 +230,7 @@ def _start_line(line: str) -> Message:
     if line[:4].upper() == "SIP/" or len(parts) < 3:
         raise SIPSyntaxError("not a SIP message")
     method, uri, version = parts[0], " ".join(parts[1:-1]), parts[-1]
-    if not _VERSION.fullmatch(version) and not line.rstrip().upper().endswith("SIP/2.0"):
+    if not _VERSION.fullmatch(version) and not _VERSION.fullmatch(line.rstrip()[-7:]):
         raise SIPSyntaxError("not a SIP message")
     # A space too many ends up in the Request-URI, which `check` refuses, so that it can be answered.
     return Request(method, uri, version=version if _VERSION.fullmatch(version) else "SIP/2.0")
@@ -210,8 +252,9 @@ def _attach(error: SIPSyntaxError, message: Message, lines: list[str]) -> None:
 
 def attach_head(error: SIPSyntaxError, head: bytes) -> None:
     """The same for the beginning of a message whose end nobody knows."""
-    end = _END.search(head)
-    lines = split_head(head[: end.start()] if end else head)
+    end = find_blank_line(head)
+    # Without an end the last line may be half of one.
+    lines = split_head(head[: end[0]] if end else head.rpartition(b"\n")[0])
     try:
         message = _start_line(lines[0])
     except SIPSyntaxError:

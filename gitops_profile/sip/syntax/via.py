@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 
 from .errors import SIPSyntaxError
-from .grammar import HOST, parse_parameters
+from .grammar import HOST, MAX_PORT, parse_parameters
 
 _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+)\s+"
     rf"(?P<host>{HOST})\s*+(?::\s*+(?P<port>[0-9]{{1,5}})\.?)?\s*+(?P<parameters>(?:;.*)?)",
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
+_PARTS = re.compile(r'(?:^|;)((?:[^;"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
@@ -31,6 +32,8 @@ class Via:
         if match is None:
             raise SIPSyntaxError("malformed Via")
         port = int(match["port"]) if match["port"] else None
+        if port is not None and not 0 < port <= MAX_PORT:
+            raise SIPSyntaxError("impossible port in a Via")  # no socket sends there
         return cls(match["transport"].lower(), match["host"].lower(), port, parse_parameters(match["parameters"]))
 
     @property
@@ -47,13 +50,23 @@ class Via:
 def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     """The top Via as a response carries it (RFC 3261 §18.2.1, RFC 3581 §4).
 
-    `received` is added when sent-by is not the packet's source, and always with `rport`, whose value is filled in.
+    `received` is added when sent-by is not the packet's source, and always with `rport`, whose value is filled in. A
+    `received` that the sender wrote itself is taken out: it is ours to say. Everything else stays as it came.
     """
     host, port = source
     wants_rport = "rport" in via.parameters
-    if via.host.strip("[]") == host.lower() and not wants_rport:
+    told = wants_rport or via.host.strip("[]") != host.lower()
+    if not told and "received" not in via.parameters:
         return text
-    text = re.sub(r";\s*received\s*=\s*[^;\s]*", "", text, flags=re.IGNORECASE)
-    if wants_rport:
-        text = re.sub(r"(;\s*rport)(?:\s*=\s*[^;\s]*)?(?=\s*(?:;|$))", rf"\g<1>={port}", text, flags=re.IGNORECASE)
-    return f"{text};received={host}"
+    sent, _, rest = text.partition(";")
+    parts = [sent]
+    for part in _PARTS.findall(rest) if '"' in rest else rest.split(";"):
+        written = part.partition("=")[0].rstrip()
+        name = written.lstrip().lower()
+        if name == "rport":
+            parts.append(f"{written}={port}")
+        elif name != "received":
+            parts.append(part)
+    if told:
+        parts.append(f"received={host}")
+    return ";".join(parts)

@@ -39,6 +39,12 @@ def test_address(text: str, display: str, uri: str, parameters: dict[str, str | 
         "<sip:a@b> x",
         "<>",
         "<sip:a@b>;tag=a b",
+        "<sip:a\x00@b>",
+        "sip:a\x7f@b",
+        "<sip:a@b>;tag",
+        "<sip:a@b>;tag=a,<sip:c@d>",
+        '<sip:a@b>;tag="a;b"',
+        "<sip:a@b>;tag=\x00",
     ],
 )
 def test_bad_address(text: str) -> None:

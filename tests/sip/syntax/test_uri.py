@@ -48,10 +48,15 @@ def test_uri_parts() -> None:
         ("alice@example.com", 400),
         ("sip:", 400),
         ("sip:@example.com", 400),
+        ("sip::secret@example.com", 400),
         ("sip:alice@", 400),
         ("sip:al ice@example.com", 400),
         ("sip:alice@exa mple.com", 400),
         ("<sip:alice@example.com>", 400),
+        ("sip:alice@example.com;x=\x00", 400),  # a Contact becomes the start line of our NOTIFY
+        ("sip:alice@example.com?x=a b", 400),
+        ('sip:alice@example.com;x="y"', 400),
+        ("sip:alice@[fe80::1%25eth0]", 400),  # a zone means nothing to anybody else
         ("sip:alice@example.com:0", 400),
         ("sip:alice@example.com:65536", 400),
         ("sip:alice@example.com:5060x", 400),

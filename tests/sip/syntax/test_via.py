@@ -31,7 +31,8 @@ def test_via(text: str, sent_by: tuple[str, int], branch: str | None) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "SIP/7.0/UDP a;branch=b", "SIP/2.0/UDP", "SIP/2.0/UDP a b", "SIP/2.0/UDP a:x", "UDP a",
-     "SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/2.0/UDP a:\u0665"],
+     "SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/2.0/UDP a:\u0665", "SIP/2.0/UDP a:0", "SIP/2.0/UDP a:65536",
+     "SIP/2.0/UDP [fe80::1%25eth0]"],
 )  # fmt: skip
 def test_bad_via(text: str) -> None:
     with pytest.raises(SIPSyntaxError):
@@ -48,6 +49,10 @@ def test_bad_via(text: str) -> None:
         ("SIP/2.0/UDP 10.0.0.1;RPORT", "SIP/2.0/UDP 10.0.0.1;RPORT=40000;received=192.0.2.9"),
         ("SIP/2.0/UDP 10.0.0.1;rport=1;received=6.6.6.6;branch=b",
          "SIP/2.0/UDP 10.0.0.1;rport=40000;branch=b;received=192.0.2.9"),  # what the sender claims counts for nothing
+        ("SIP/2.0/UDP 192.0.2.9;received=6.6.6.6;branch=b", "SIP/2.0/UDP 192.0.2.9;branch=b"),
+        ("SIP/2.0/UDP 10.0.0.1 ; received ;branch=b", "SIP/2.0/UDP 10.0.0.1 ;branch=b;received=192.0.2.9"),
+        ('SIP/2.0/UDP h;x=";rport;received=1";rport',
+         'SIP/2.0/UDP h;x=";rport;received=1";rport=40000;received=192.0.2.9'),  # what is quoted is no parameter
         ("SIP/2.0/UDP 10.0.0.1;rportx=1;rport", "SIP/2.0/UDP 10.0.0.1;rportx=1;rport=40000;received=192.0.2.9"),
     ],
 )  # fmt: skip

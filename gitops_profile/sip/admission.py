@@ -1,0 +1,76 @@
+"""Who still gets in: every bound on subscriptions, with its answer (invariant I9, RFC 6665 §6.3)."""
+
+import ipaddress
+from collections import Counter, OrderedDict
+from functools import lru_cache
+
+from .flow import Flow
+from .refusal import Refused
+from .settings import NotifierSettings
+
+MAX_SOURCES = 10_000
+"""Addresses whose budget is remembered; whoever has been quiet for longest starts afresh."""
+BURST = 2.0
+"""Seconds' worth of budget that may be used at once."""
+
+
+class Admission:
+    """Counts of subscriptions and fetches by source, and the budget of addresses that nobody has answered from."""
+
+    def __init__(self, settings: NotifierSettings) -> None:
+        self._settings = settings
+        self._per_source: Counter[str] = Counter()
+        self._fetches = 0
+        """Fetches whose NOTIFY is unanswered: they hold a document each, and no subscription counts them."""
+        self._spent: OrderedDict[str, float] = OrderedDict()
+        """When the budget of an address is whole again."""
+        self.is_unlimited = lru_cache(maxsize=MAX_SOURCES)(self._is_unlimited)
+
+    def check(self, source: str, total: int, same: int, *, fetch: bool) -> None:
+        """One more subscription or fetch from `source`, beside `total` others, `same` of them to its resource.
+
+        Raises Refused 503 at a bound.
+        """
+        settings = self._settings
+        full = (
+            (fetch and self._fetches >= settings.max_fetches)
+            or total >= settings.max_subscriptions
+            or same >= settings.max_per_resource
+            or (self._per_source[source] >= settings.max_per_source and not self.is_unlimited(source))
+        )
+        if full:
+            raise Refused(503, "", ("Retry-After", "60"))
+
+    def check_unverified(self, flow: Flow, *, now: float) -> None:
+        """A SUBSCRIBE from an address that may be forged; raises Refused 503 when it has had its share of NOTIFYs."""
+        source = flow.remote[0]
+        if not self.may_be_forged(flow):
+            return
+        whole = max(self._spent.get(source, 0.0), now)
+        if whole > now + BURST:
+            raise Refused(503, "", ("Retry-After", "10"))
+        self._spent[source] = whole + 1 / self._settings.unverified_rate
+        self._spent.move_to_end(source)
+        if len(self._spent) > MAX_SOURCES:
+            self._spent.popitem(last=False)
+
+    def may_be_forged(self, flow: Flow) -> bool:
+        """Whether a packet on `flow` shows nothing about who sent it: UDP, and not from this machine or a proxy."""
+        return not flow.reliable and not self.is_unlimited(flow.remote[0])
+
+    def _is_unlimited(self, source: str) -> bool:
+        """Loopback and trusted proxies are no source: a proxy on the same host, a laboratory, an edge."""
+        address = ipaddress.ip_address(source)
+        return address.is_loopback or any(address in network for network in self._settings.unlimited_sources)
+
+    def count(self, source: str, *, fetch: bool = False) -> None:
+        """One more is there."""
+        self._per_source[source] += 1
+        self._fetches += fetch
+
+    def uncount(self, source: str, *, fetch: bool = False) -> None:
+        """One is gone."""
+        self._fetches -= fetch
+        self._per_source[source] -= 1
+        if self._per_source[source] <= 0:
+            del self._per_source[source]

@@ -1,0 +1,26 @@
+"""What of a subscriber decides which presentation of a document he gets."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One kind of subscriber: whoever has an equal one is shown the same."""
+
+    accept: str | None = None
+    """The Accept values as one list; None when the header was absent or empty."""
+    vendor: str | None = None
+    """Of the Event header (RFC 6080 §6.2), as are `model` and `version`."""
+    model: str | None = None
+    version: str | None = None
+    schemes: str | None = None
+    """URI schemes that the device can fetch, from its Contact (RFC 6080 §6.8); None: http and https."""
+    identified: bool = False
+    """Whether it has shown who it is."""
+    secure: bool = False
+    """Whether it came over TLS."""
+
+    @property
+    def protected(self) -> bool:
+        """Whether something sensitive may travel inline (RFC 6080 §5.2.1)."""
+        return self.identified and self.secure

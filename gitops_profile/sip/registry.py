@@ -1,0 +1,55 @@
+"""Every subscription held, by id and by resource."""
+
+from collections.abc import Iterable, Iterator, KeysView
+
+from .admission import Admission
+from .subscription import Subscription, SubscriptionState
+
+
+class Registry:
+    """The subscriptions of one notifier; `admission` counts them."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._by_id: dict[str, Subscription] = {}
+        self._by_resource: dict[str, dict[str, Subscription]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(self._by_id.values())
+
+    def find(self, id_: str) -> Subscription | None:
+        """The subscription held under an id."""
+        return self._by_id.get(id_)
+
+    def to(self, resource: str) -> Iterable[Subscription]:
+        """The subscriptions to a resource."""
+        return self._by_resource.get(resource, {}).values()
+
+    def count_to(self, resource: str) -> int:
+        """How many there are."""
+        return len(self._by_resource.get(resource, ()))
+
+    def resources(self) -> KeysView[str]:
+        """Every resource that somebody is subscribed to."""
+        return self._by_resource.keys()
+
+    def keep(self, subscription: Subscription) -> None:
+        """Hold a subscription."""
+        self._by_id[subscription.id] = subscription
+        self._by_resource.setdefault(subscription.resource, {})[subscription.id] = subscription
+        self._admission.count(subscription.source)
+
+    def forget(self, subscription: Subscription) -> bool:
+        """Let go of it; whether it was held. It is over."""
+        if self._by_id.pop(subscription.id, None) is None:
+            return False
+        subscription.state = SubscriptionState.TERMINATED
+        same = self._by_resource[subscription.resource]
+        same.pop(subscription.id, None)
+        if not same:
+            del self._by_resource[subscription.resource]
+        self._admission.uncount(subscription.source)
+        return True

@@ -1,0 +1,110 @@
+"""Where a NOTIFY may go, best first: flows, RFC 3263, and never to a stranger (RFC 5626, RFC 6665 §6.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from .flow import Flow
+from .subscription import Subscription
+from .syntax import URI, SIPSyntaxError
+
+DEFAULT_PORT = {"tls": 5061}
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A next hop that must be looked up first (RFC 3263 §4)."""
+
+    scheme: str
+    host: str
+    port: int | None
+    transport: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One answer to a look-up."""
+
+    transport: str
+    host: str
+    """An IP address."""
+    port: int
+
+
+Lookup = Callable[[Hop], list[Target] | None]
+"""What is known about a hop; None while nobody knows."""
+
+
+def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
+    """The flows to try for a NOTIFY, in order; None while a name has to be looked up.
+
+    Back along the SUBSCRIBE's own path, unless the dialog's next hop may be followed: it names the host the SUBSCRIBE
+    came from, or the subscriber has shown who he is (`follows`). A Contact that names somebody else must not make us a
+    reflector, and behind a NAT, or with `ob`, only the path of the SUBSCRIBE works.
+    """
+    flow = subscription.flow
+    try:
+        hop = subscription.dialog.next_hop()
+    except SIPSyntaxError:
+        return _secured([flow], subscription)
+    if "ob" in hop.parameters or flow.transport in ("ws", "wss"):  # a browser has no other way in (RFC 7118 §5)
+        return _secured([flow], subscription)
+    host = (hop.parameters.get("maddr") if subscription.follows else None) or hop.host
+    here = host.strip("[]") == flow.remote[0]
+    if not here and not subscription.follows:
+        return _secured([flow], subscription)
+    if here or _is_address(host):
+        return _secured(_direct(hop, host.strip("[]"), flow, here=here), subscription)
+    targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
+    if targets is None:
+        return None
+    return _secured([_flow(t.transport, flow, (t.host, t.port)) for t in targets], subscription)
+
+
+def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
+    """The flows to a numeric address (RFC 3263 §4.1: no look-ups)."""
+    named = _transport_of(hop)
+    if named is None and here:
+        named = flow.transport  # the open connection, or the path that the SUBSCRIBE has shown to work
+    transport = named or "udp"
+    port = hop.port or DEFAULT_PORT.get(transport, 5060)
+    first = _flow(transport, flow, (host, port))
+    if here and flow.secure and not first.secure:
+        return [flow]  # RFC 6080 §6.7: what came protected is answered protected
+    if not here or first.transport == flow.transport:
+        return [first]
+    return [first, flow]  # what the Contact asks for, and if that fails the path that has worked
+
+
+def _transport_of(hop: URI) -> str | None:
+    """The transport that a URI names; None when it leaves the choice, or names one we have not got."""
+    named = (hop.parameters.get("transport") or "").lower()
+    if hop.scheme == "sips":
+        return "tls"
+    return named if named in ("udp", "tcp", "tls") else None
+
+
+def _flow(transport: str, flow: Flow, remote: tuple[str, int]) -> Flow:
+    """A flow to `remote`; an open connection is used as long as it is there, the address is for when it is gone."""
+    same = transport == flow.transport and remote[0] == flow.remote[0]
+    return replace(flow, transport=transport, remote=remote, connection=flow.connection if same else 0)
+
+
+def over_tcp(flow: Flow) -> Flow:
+    """The same peer by TCP (RFC 3261 §18.1.1)."""
+    return replace(flow, transport="tcp", connection=0)
+
+
+def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
+    """A SIPS dialog stays on TLS, whatever that costs (RFC 3261 §12.1.1, §26.2.2)."""
+    if not subscription.dialog.secure:
+        return flows
+    return [flow for flow in flows if flow.secure]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

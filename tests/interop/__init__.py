@@ -1,0 +1,1 @@
+"""Subscribers, and an edge proxy, that we did not write: `python -m tests.interop` prints who gets on with us."""
