@@ -14,11 +14,11 @@ from .batch import Batch, NotifyItem, ReplyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
 from .lookups import Lookups
-from .notify import MAX_DATAGRAM, build_notify
+from .outgoing import compose
 from .pacing import Pacing
 from .registry import Registry
 from .reply import build_response
-from .routing import Hop, Target, flows_to, over_tcp
+from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscription import (
@@ -27,7 +27,6 @@ from .subscription import (
     TRANSPORT_FAILED,
     Subscription,
     SubscriptionState,
-    etag_of,
 )
 from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent, SubscriptionStarted
 from .syntax import Response
@@ -187,55 +186,17 @@ class Delivery:
 
         What the phone has is unknown from here until it answers.
         """
-        state = self.state(subscription)
-        bodiless = subscription.is_suppressed(state)
-        if not bodiless:
-            subscription.suppress = None  # it stops being true when the entity changes (RFC 5839 §5.2)
         branch = "z9hG4bK" + self._new_token()
-
-        def build(state: EventState | None, flow: Flow) -> bytes:
-            return build_notify(
-                subscription, state, branch, flow, now=now, instance=self._settings.instance,
-                bodiless=bodiless, credentials=credentials,
-            )  # fmt: skip
-
-        data, state, flow, others = self._fit(build, state, flows, now)
-        if not subscription.has(state):
+        state = self.state(subscription)
+        item = compose(
+            subscription, state, flows, branch, self._settings, self.lookups, now=now, credentials=credentials
+        )
+        if not subscription.has_etag(item.etag):
             subscription.acknowledged_etag = None
         subscription.in_flight = branch
-        withheld = state.withheld if state is not None else None
-        self.batch.items.append(
-            NotifyItem(
-                branch, data, flow, subscription, etag_of(state), withheld, others, challenged=credentials is not None
-            )
-        )
+        self.batch.items.append(item)
         self.save(subscription)
         return branch
-
-    def _fit(
-        self, build: Callable[[EventState | None, Flow], bytes], state: EventState | None, flows: list[Flow], now: float
-    ) -> tuple[bytes, EventState | None, Flow, list[Flow]]:
-        """The bytes that can go, in which presentation, on which flow, and the flows that are left.
-
-        RFC 3261 §18.1.1: above 1300 bytes a request leaves UDP. As a pointer when the phone can follow one, for many
-        phones listen on UDP only; by TCP to the same place; back on UDP where it certainly is not cut into fragments.
-        """
-        flow, *others = flows
-        data = build(state, flow)
-        limit = self._settings.datagram_bytes
-        if flow.reliable or len(data) <= limit or state is None:
-            return data, state, flow, others
-        if state.link is not None:
-            pointed = build(state.link, flow)
-            if len(pointed) <= limit:
-                return pointed, state.link, flow, others
-        tcp = over_tcp(flow)
-        if self.lookups.may_listen(tcp.remote, now):
-            return build(state, tcp), state, tcp, flows
-        if len(data) <= (MAX_DATAGRAM if flow.is_loopback or self._settings.fragment else limit):
-            return data, state, flow, others
-        short = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
-        return build(short, flow), short, flow, others
 
     # -- how it went -----------------------------------------------------------------------------------------------
 
@@ -355,7 +316,9 @@ class Delivery:
                 if subscription.fresh:
                     self.registry.forget(subscription)
                 elif item.before is not None:
-                    self._undo(subscription, item.before)
+                    if subscription.take_back(item.before):
+                        self.registry.keep(subscription)
+                    self.arm(subscription, subscription.expires_at)
                     batch.deletes.discard(subscription.id)
             elif subscription.in_flight == item.branch:
                 self._release(item)
@@ -371,19 +334,6 @@ class Delivery:
             return True
         known = subscription.proven or subscription.identity is not None
         return not known and self.admission.may_be_forged(item.flow)
-
-    def _undo(self, subscription: Subscription, before: StoredSubscription) -> None:
-        """Take back what a refused refresh or unsubscription changed; its CSeq stays used."""
-        old = Subscription.from_stored(before)
-        subscription.dialog.remote_target, subscription.flow = old.dialog.remote_target, old.flow
-        subscription.audience, subscription.expires_at = old.audience, old.expires_at
-        subscription.suppress, subscription.follows = old.suppress, old.follows
-        if subscription.state is SubscriptionState.TERMINATED:
-            subscription.state, subscription.final_reason = SubscriptionState.ACTIVE, None
-            self.registry.keep(subscription)
-        subscription.owed = False
-        subscription.alarm_at = float("inf")
-        self.arm(subscription, subscription.expires_at)
 
     def _again(self, batch: Batch, now: float) -> None:
         for id_ in batch.deletes:
