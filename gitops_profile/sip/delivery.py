@@ -173,10 +173,9 @@ class Delivery:
             self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
             if subscription.state is SubscriptionState.ACTIVE:
                 self._failed(subscription, TRANSPORT_FAILED, 0, now)
+            self._fetched(subscription)
             return None
         subscription.dialog.local_cseq += 1
-        if not subscription.stored:
-            self.admission.count(subscription.source, fetch=True)
         return self._attempt(subscription, flows, now, credentials)
 
     def _attempt(
@@ -221,11 +220,8 @@ class Delivery:
 
     def _release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
-        subscription = item.subscription
         self._pacing.free_slot(item.branch)
-        subscription.in_flight = None
-        if not subscription.stored:
-            self.admission.uncount(subscription.source, fetch=True)
+        item.subscription.in_flight = None
 
     def _answered(self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float) -> None:
         """The end of a NOTIFY transaction (RFC 6665 §4.2.2)."""
@@ -244,6 +240,7 @@ class Delivery:
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
                 self._emit(subscription, now)  # the terminating one had to wait for this one
+            self._fetched(subscription)
             return
         if 200 <= status < 300:
             subscription.acknowledged_etag = item.etag
@@ -314,8 +311,8 @@ class Delivery:
                 data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
-                    self.registry.forget(subscription)
-                elif item.before is not None:
+                    self._refused(subscription, batch)
+                elif item.before is not None and self._may_take_back(item):
                     if subscription.take_back(item.before):
                         self.registry.keep(subscription)
                     self.arm(subscription, subscription.expires_at)
@@ -327,6 +324,26 @@ class Delivery:
                 subscription.retry_at = now + self._settings.store_retry
         batch.items.clear()
         heapq.heappush(self._heap, (now + self._settings.store_retry, next(self._number), batch))
+
+    def _refused(self, subscription: Subscription, batch: Batch) -> None:
+        """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
+        if subscription.in_flight is not None and not batch.holds(subscription.in_flight):
+            self.batch.delete(subscription.id)  # a look-up was answered meanwhile: a later batch has the row as well
+        self.supersede(subscription)
+        subscription.owed = False
+        self.registry.forget(subscription)
+        self._fetched(subscription)
+
+    @staticmethod
+    def _may_take_back(item: ReplyItem) -> bool:
+        """Whether the request that was refused is still the last word: no newer one came, and no operator ended it."""
+        subscription = item.subscription
+        return subscription.final_reason in (None, "timeout") and item.request.cseq == subscription.dialog.remote_cseq
+
+    def _fetched(self, subscription: Subscription) -> None:
+        """A fetch is over."""
+        if not subscription.stored:
+            self.admission.uncount(subscription.source, fetch=True)
 
     def _is_unproven(self, item: NotifyItem) -> bool:
         subscription = item.subscription

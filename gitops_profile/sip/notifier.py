@@ -221,6 +221,7 @@ class Notifier:
             raise Refused(400, error.reason) from error
         if expires == 0:
             subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
+            self._delivery.admission.count(subscription.source, fetch=True)
             self._delivery.terminate(subscription, "timeout")
         else:
             self._delivery.registry.keep(subscription)
