@@ -23,6 +23,7 @@ from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscription import (
     ENDING_ANSWERS,
+    NO_DOCUMENT,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
@@ -100,15 +101,18 @@ class Delivery:
                     self._pacing.append(subscription)
         self.drain(now)
 
-    def supersede(self, subscription: Subscription) -> None:
+    def supersede(self, subscription: Subscription) -> str | None:
         """Give an unanswered NOTIFY up: the phone has sent a SUBSCRIBE since, and is owed a newer one at once.
 
-        It may have moved meanwhile, so that the old NOTIFY can never be answered (RFC 6665 §4.2.1.2).
+        It may have moved meanwhile, so that the old NOTIFY can never be answered (RFC 6665 §4.2.1.2). Returns the etag
+        of what may still reach the phone, or None.
         """
-        if subscription.in_flight is not None:
-            self._layer.drop_client(subscription.in_flight)
-            self._pacing.free_slot(subscription.in_flight)
-            subscription.in_flight = None
+        if subscription.in_flight is None:
+            return None
+        transaction = self._layer.drop_client(subscription.in_flight)
+        self._pacing.free_slot(subscription.in_flight)
+        subscription.in_flight = None
+        return transaction.owner.etag if transaction is not None else None
 
     def consider(self, subscription: Subscription, now: float) -> None:
         """The one decision for every NOTIFY: is this subscriber owed one, and may it go now?"""
@@ -119,9 +123,14 @@ class Delivery:
         elif subscription.queued:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
-            if not subscription.has(self.state(subscription)):
+            state = self.state(subscription)
+            if not subscription.has(state) or self._ends(subscription, state):
                 subscription.queued = True
                 self._pacing.append(subscription)
+
+    def _ends(self, subscription: Subscription, state: EventState | None) -> bool:
+        """Whether the subscription is to end because its document is gone (RFC 6665 §4.1.3, `noresource`)."""
+        return state is None and self._settings.end_removed and subscription.acknowledged_etag != NO_DOCUMENT
 
     def state(self, subscription: Subscription) -> EventState | None:
         """What the subscriber is to have now."""
@@ -137,10 +146,11 @@ class Delivery:
                 if subscription.state is SubscriptionState.TERMINATED:
                     continue
                 state = self.state(subscription)
-                if subscription.has(state):
-                    continue
-                if state is None and self._settings.end_removed:
+                if self._ends(subscription, state):
                     self.terminate(subscription, "noresource")
+                    subscription.owed = True
+                elif subscription.has(state):
+                    continue
             branch = self._emit(subscription, now)
             if branch is not None:
                 self._pacing.take_slot(branch)

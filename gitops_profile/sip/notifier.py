@@ -298,6 +298,9 @@ class Notifier:
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
         state = self._delivery.state(subscription)
+        crossing = self._delivery.supersede(subscription)
+        if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
+            subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
         unchanged = subscription.is_suppressed(state)
         if unchanged:
             subscription.acknowledged_etag = etag_of(state)  # the phone says that it has it
@@ -308,7 +311,6 @@ class Notifier:
             self._delivery.arm(subscription, subscription.expires_at)
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
-        self._delivery.supersede(subscription)
         self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
         if not unchanged:
             subscription.owed = True

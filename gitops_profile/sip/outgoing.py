@@ -27,6 +27,8 @@ def compose(
     challenge.
     """
     bodiless = subscription.is_suppressed(state)
+    if bodiless and state is not None and state.link is not None and subscription.suppress == state.link.sip_etag:
+        state = state.link  # the tag stays the one that the phone has (§6.2)
     if not bodiless:
         subscription.suppress = None  # it stops being true when the entity changes (RFC 5839 §5.2)
 
