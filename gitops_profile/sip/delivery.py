@@ -24,6 +24,7 @@ from .stored import StoredSubscription
 from .subscription import (
     ENDING_ANSWERS,
     NO_DOCUMENT,
+    REJECTED,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
@@ -133,7 +134,9 @@ class Delivery:
         return state is None and self._settings.end_removed and subscription.acknowledged_etag != NO_DOCUMENT
 
     def state(self, subscription: Subscription) -> EventState | None:
-        """What the subscriber is to have now."""
+        """What the subscriber is to have now: nothing when it may no more (RFC 6080 §9)."""
+        if subscription.final_reason == REJECTED:
+            return None
         return self._package.state(subscription.resource, subscription.audience)
 
     def drain(self, now: float) -> None:
@@ -242,6 +245,7 @@ class Delivery:
         if item.others and status in (TIMED_OUT, TRANSPORT_FAILED):
             # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
             self._pacing.free_slot(item.branch)
+            subscription.owed = False  # what it is owed meanwhile goes with it
             self._attempt(subscription, item.others, now)
             return
         self._release(item)

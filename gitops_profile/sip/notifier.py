@@ -35,6 +35,7 @@ from .subscribe import (
     resource_of,
 )
 from .subscription import (
+    REJECTED,
     Subscription,
     SubscriptionState,
     etag_of,
@@ -124,7 +125,7 @@ class Notifier:
         """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
         access = self._access
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
-        self._delivery.end_all("rejected", lost, now=now)
+        self._delivery.end_all(REJECTED, lost, now=now)
 
     # -- messages ----------------------------------------------------------------------------------------------
 

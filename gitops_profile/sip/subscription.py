@@ -10,6 +10,8 @@ from .stored import StoredSubscription
 
 NO_DOCUMENT = "none"
 """The entity-tag of "there is no document (any more)"."""
+REJECTED = "rejected"
+"""Why a subscription ends whose subscriber may not have it any more (RFC 6665 §4.1.3)."""
 TRANSPORT_FAILED = 503
 """What a failed transport counts as (RFC 3261 §8.1.3.1)."""
 TIMED_OUT = 408
