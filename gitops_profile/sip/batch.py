@@ -34,8 +34,8 @@ class NotifyItem:
     withheld: str | None
     others: list[Flow]
     """Where to send it if this flow fails (RFC 3263 §4.3)."""
-    challenged: bool = False
-    """Whether it answers a challenge already."""
+    credentials: tuple[str, str] | None = None
+    """The header field that answers a challenge, if it does."""
 
 
 @dataclass(slots=True, eq=False)

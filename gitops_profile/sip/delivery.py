@@ -221,11 +221,12 @@ class Delivery:
         wanted = _SECONDS.match(response.headers.get("retry-after") or "")
         retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
         subscription = item.subscription
-        if response.status in (401, 407) and not item.challenged and subscription.in_flight == item.branch:
+        if response.status in (401, 407) and item.credentials is None and subscription.in_flight == item.branch:
             target, _ = subscription.dialog.request_target()
             credentials = self._access.answer(response, subscription.identity, target)
             if credentials is not None:
                 self._release(item)
+                subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
                 return
         self._answered(item, response.status, retry_after, now - transaction.started, now)
@@ -246,7 +247,7 @@ class Delivery:
             # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
             self._pacing.free_slot(item.branch)
             subscription.owed = False  # what it is owed meanwhile goes with it
-            self._attempt(subscription, item.others, now)
+            self._attempt(subscription, item.others, now, item.credentials)
             return
         self._release(item)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))

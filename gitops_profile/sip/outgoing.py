@@ -54,6 +54,4 @@ def compose(
             state = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
             data = build(state, flow)
     withheld = state.withheld if state is not None else None
-    return NotifyItem(
-        branch, data, flow, subscription, etag_of(state), withheld, others, challenged=credentials is not None
-    )
+    return NotifyItem(branch, data, flow, subscription, etag_of(state), withheld, others, credentials)
