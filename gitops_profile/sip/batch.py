@@ -37,6 +37,14 @@ class NotifyItem:
     credentials: tuple[str, str] | None = None
     """The header field that answers a challenge, if it does."""
 
+    def fails_over(self, status: int, *, is_lost: bool) -> bool:
+        """Whether the next flow is to be tried (RFC 3263 §4.3): nobody answered, or a host that is not the next one's.
+
+        A phone that says 503 itself would say it once more.
+        """
+        elsewhere = status == 503 and bool(self.others) and self.others[0].remote[0] != self.flow.remote[0]
+        return bool(self.others) and (is_lost or elsewhere)
+
 
 @dataclass(slots=True, eq=False)
 class Batch:

@@ -185,7 +185,8 @@ class Delivery:
         if not flows:
             self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
             if subscription.state is SubscriptionState.ACTIVE:
-                self._failed(subscription, TRANSPORT_FAILED, 0, now)
+                self._failed(subscription, 0, now)
+                self.save(subscription)
             self._fetched(subscription)
             return None
         subscription.dialog.local_cseq += 1
@@ -237,14 +238,18 @@ class Delivery:
         self._pacing.free_slot(item.branch)
         item.subscription.in_flight = None
 
-    def _answered(self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float) -> None:
-        """The end of a NOTIFY transaction (RFC 6665 §4.2.2)."""
+    def _answered(
+        self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float, *, is_lost: bool = False
+    ) -> None:
+        """The end of a NOTIFY transaction (RFC 6665 §4.2.2); `is_lost`: its transport failed, or nobody answered."""
         subscription = item.subscription
         if subscription.in_flight != item.branch:
             self._pacing.free_slot(item.branch)
             return
-        if item.others and status in (TIMED_OUT, TRANSPORT_FAILED):
+        if item.fails_over(status, is_lost=is_lost):
             # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
+            if item.flow.transport == "tcp":
+                self.lookups.does_not_listen(item.flow.remote, now)
             self._pacing.free_slot(item.branch)
             subscription.owed = False  # what it is owed meanwhile goes with it
             self._attempt(subscription, item.others, now, item.credentials)
@@ -267,15 +272,15 @@ class Delivery:
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
             return
         else:
-            self._failed(subscription, status, retry_after, now)
+            self._failed(subscription, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
         self.save(subscription)
         self.consider(subscription, now)
 
-    def _failed(self, subscription: Subscription, status: int, retry_after: int, now: float) -> None:
+    def _failed(self, subscription: Subscription, retry_after: int, now: float, *, is_gone: bool = False) -> None:
         """Any other failure leaves the subscription as it is; the NOTIFY is tried again later (RFC 6665 §4.2.2)."""
         subscription.delivery = "faulted"
         subscription.failures += 1
-        if status == TRANSPORT_FAILED and subscription.flow.reliable and not retry_after:
+        if is_gone:
             # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.
             subscription.retry_at = subscription.expires_at
             return
@@ -287,12 +292,11 @@ class Delivery:
         """`data` could not be sent (RFC 3261 §18.4). A failed response is the peer's to ask for again."""
         if not data.startswith(b"NOTIFY "):
             return
-        start = data.find(b";branch=") + len(b";branch=")
+        start = data.find(b";branch=", data.find(b"\r\nVia: ")) + len(b";branch=")
         transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
         if transaction is not None:
-            if flow.transport == "tcp":
-                self.lookups.does_not_listen(flow.remote, now)
-            self._answered(transaction.owner, TRANSPORT_FAILED, 0, now - transaction.started, now)
+            seconds = now - transaction.started
+            self._answered(transaction.owner, TRANSPORT_FAILED, 0, seconds, now, is_lost=True)
             self.drain(now)
 
     def looked_up(self, hop: Hop, targets: list[Target], *, now: float) -> None:
@@ -384,7 +388,7 @@ class Delivery:
             # A silent phone gives its place up after T1, or the silent ones would hold up all others for 32 s.
             self._pacing.free_slot(transaction.branch)
         for transaction in timed_out:
-            self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now)
+            self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
         while self._heap and self._heap[0][0] <= now:
             _, _, due = heapq.heappop(self._heap)
             if isinstance(due, Batch):

@@ -18,6 +18,7 @@ from .flow import Flow
 from .notify import contact_uri
 from .refusal import Refused
 from .reply import build_response, response_flow
+from .routing import is_same_host
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
@@ -262,7 +263,7 @@ class Notifier:
 
         Whoever is behind one says in his Via another address than the packet has (RFC 3581).
         """
-        return self._access.trusts(flow) or (identity is not None and request.via.host.strip("[]") == flow.remote[0])
+        return self._access.trusts(flow) or (identity is not None and is_same_host(request.via.host, flow.remote[0]))
 
     def _in_dialog(self, request: Request) -> Subscription:
         """The subscription of a request with a To tag, whose CSeq is used up; raises Refused (RFC 3261 §12.2.2)."""
