@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http import HttpProcessingError, WebSocketError
 
 from gitops_profile.sip import Flow
 
@@ -80,7 +81,10 @@ class WebSocketTransport:
             protocols=(SUBPROTOCOL,), autoping=False, heartbeat=limits.ping, compress=False, timeout=limits.linger,
             max_msg_size=limits.message_bytes + SLACK,
         )  # fmt: skip
-        await frames.prepare(request)
+        try:
+            await frames.prepare(request)
+        except ConnectionError:
+            return web.Response()  # to nobody
         connection = _Connection(protocol, frames, limits.unread_bytes)
         self._connections[protocol.number] = connection
         try:
@@ -146,6 +150,13 @@ class _Handshake(web.RequestHandler):
         super().connection_made(transport)
         self.source = (transport.get_extra_info("peername") or ("unknown",))[0]
         self._start(self._admission.limits.handshake)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What peers do wrong is counted, and is no news; what we do is."""
+        if isinstance(kw.get("exc_info"), HttpProcessingError):
+            self.note(Reason.HANDSHAKE)
+        else:
+            super().log_exception(*args, **kw)
 
     def established(self) -> None:
         """The handshake is done: from now on a frame has its time."""
@@ -255,6 +266,14 @@ class _Connection:
         else:
             await self._frames.send_str(text)
 
+    async def _pong(self, data: bytes) -> bool:
+        """Whether there is still somebody to answer."""
+        try:
+            await self._frames.pong(data)
+        except ConnectionError:
+            return False
+        return True
+
     async def read(self) -> bytes | None:
         """The next message; None when the connection is over."""
         while True:
@@ -270,12 +289,14 @@ class _Connection:
                 case WSMsgType.BINARY:
                     return bytes(message.data)
                 case WSMsgType.PING:
-                    await self._frames.pong(message.data)
+                    if not await self._pong(message.data):
+                        return None
                 case WSMsgType.PONG:
                     continue
                 case WSMsgType.ERROR:
-                    too_large = getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG
-                    self._protocol.note(Reason.TOO_LARGE if too_large else Reason.UNFRAMED)
+                    if isinstance(message.data, WebSocketError):  # else the connection broke
+                        too_large = message.data.code == WSCloseCode.MESSAGE_TOO_BIG
+                        self._protocol.note(Reason.TOO_LARGE if too_large else Reason.UNFRAMED)
                     return None
                 case _:
                     return None
