@@ -81,10 +81,7 @@ class WebSocketTransport:
             protocols=(SUBPROTOCOL,), autoping=False, heartbeat=limits.ping, compress=False, timeout=limits.linger,
             max_msg_size=limits.message_bytes + SLACK,
         )  # fmt: skip
-        try:
-            await frames.prepare(request)
-        except ConnectionError:
-            return web.Response()  # to nobody
+        await frames.prepare(request)
         connection = _Connection(protocol, frames, limits.unread_bytes)
         self._connections[protocol.number] = connection
         try:
@@ -152,10 +149,11 @@ class _Handshake(web.RequestHandler):
         self._start(self._admission.limits.handshake)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What peers do wrong is counted, and is no news; what we do is."""
-        if isinstance(kw.get("exc_info"), HttpProcessingError):
+        """What peers do wrong is counted, and is no news; that they are gone is neither; what we do wrong is."""
+        error = kw.get("exc_info")
+        if isinstance(error, HttpProcessingError):
             self.note(Reason.HANDSHAKE)
-        else:
+        elif not isinstance(error, ConnectionError):
             super().log_exception(*args, **kw)
 
     def established(self) -> None:
