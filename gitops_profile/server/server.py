@@ -39,6 +39,7 @@ from gitops_profile.transport import (
     Certificates,
     ListenAddress,
     ListenError,
+    Resolver,
     SIPEndpoint,
     StreamLimits,
     TransportRefused,
@@ -149,7 +150,7 @@ class Server:
         self._notifier = Notifier(self._package, self._settings(instance), lambda: secrets.token_hex(8), gate)
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
-            certificates=self._tls, on_refused=self._connection_refused,
+            certificates=self._tls, resolver=self._resolver(), on_refused=self._connection_refused,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
@@ -176,6 +177,15 @@ class Server:
             hint = "gitops-profile passwd makes a credentials file"
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
+
+    def _resolver(self) -> Resolver:
+        """For the IP versions that are listened on; loopback addresses only where there are no others."""
+        listeners = self._config.listen
+        versions = {6 if ":" in listener.host else 4 for listener in listeners}
+        return Resolver(
+            available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
+            allow_loopback=all(listener.is_loopback for listener in listeners),
+        )
 
     def _certificates(self) -> Certificates | None:
         """Raises CannotServe for a listener that needs a certificate where there is none."""

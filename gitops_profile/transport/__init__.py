@@ -3,7 +3,7 @@
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
 from .limits import Reason, StreamLimits, TransportRefused
-from .resolver import Resolver, Target, Unresolvable
+from .resolver import Resolver, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "SIPEndpoint",
     "StreamLimits",
     "SubscriptionWriter",
-    "Target",
     "TransportRefused",
     "Unresolvable",
     "bind_all",
