@@ -74,9 +74,9 @@ def pointer(notify: Message) -> email.message.Message:
 
 def inner(link: email.message.Message) -> email.message.Message:
     """The headers of what the link leads to."""
-    (part,) = link.get_payload()
-    assert isinstance(part, email.message.Message)
-    return part
+    parts = link.get_payload()
+    assert isinstance(parts, list) and len(parts) == 1 and isinstance(parts[0], email.message.Message)
+    return parts[0]
 
 
 def url_of(notify: Message) -> str:
