@@ -131,6 +131,17 @@ def test_a_user_whose_name_has_odd_characters_gets_his_link(lab: Lab) -> None:
     assert curl(url_of(notify))[2] == large(1)
 
 
+def test_a_person_sees_the_document_that_came_by_link(lab: Lab) -> None:
+    lab.git.commit({file_of("alice"): large(1)})
+    serve(lab)
+    asked = ("phone", "alice@example.com", "--server", lab.server.address(), "--expires", "0")
+    done = lab.run(*asked, "--accept", "message/external-body")
+    assert done.returncode == 0, done.stderr
+    assert b"by link: as the NOTIFY says, text/xml, " in done.stdout and large(1) in done.stdout
+    done = lab.run(*asked, "--accept", "message/external-body", "-o", "json")
+    assert done.stdout.count(b'"kind": "by link"') == 1
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
@@ -165,3 +176,11 @@ def test_a_sensitive_document_is_fetched_over_https_by_who_showed_who_he_is(
     assert curl(url, *trust, "--digest", "--user", "alice:wrong")[0] == 401
     line = "authentication failed source=127.0.0.1 realm=example.com reason=wrong-response user='alice'"
     eventually("the guess is logged", lambda: line in lab.server.stderr())
+
+    (tmp_path / "password").write_text("secret\n")
+    asked = ["phone", "alice@example.com", "--server", lab.server.address(), "--expires", "0"]
+    asked += ["--accept", "text/xml, message/external-body", "--ca", str(authority.certificate)]
+    done = lab.run(*asked, "--password-file", str(tmp_path / "password"))
+    assert (done.returncode, done.stdout.count(b"<password/>")) == (0, 1), done
+    assert b"by link" in done.stdout
+    assert lab.run(*asked).returncode == 1
