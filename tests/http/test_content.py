@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -25,6 +26,7 @@ from gitops_profile.http import (
     ProfileContent,
     Realm,
 )
+from gitops_profile.phone import Password
 from gitops_profile.presentity import (
     PresentityTable,
     ProfileAdded,
@@ -125,13 +127,14 @@ class Site:
 
 @pytest.fixture
 async def site(request: pytest.FixtureRequest, issued: Issued) -> AsyncIterator[Site]:
-    """By default over plain HTTP; "tls", "proxy" and "https-nowhere" are the ways to https."""
+    """By default over plain HTTP; "tls" and "proxy" are the ways to https."""
     kind = getattr(request, "param", "plain")
     made = {
         "plain": lambda: Site(),
         "tls": lambda: Site("https://prov.example.com/", context=Certificates(issued.certificate, issued.key).server()),
         "proxy": lambda: Site("https://prov.example.com/", LOOPBACK),
         "proxy-to-http": lambda: Site("http://prov.example.com/", LOOPBACK),
+        "nobody speaks tls": lambda: Site("https://prov.example.com/"),
         "untrusted-proxy": lambda: Site("https://prov.example.com/", [IPv4Network("192.0.2.0/24")]),
     }[kind]()
     await made.start()
@@ -379,6 +382,8 @@ async def test_a_sensitive_document_goes_over_https_to_its_owner_or_whom_the_rul
         ("tls", True, SAFE, True),
         ("proxy", True, SAFE, True),
         ("proxy-to-http", True, SAFE, False),
+        ("nobody speaks tls", True, SAFE, False),
+        ("nobody speaks tls", False, SAFE, True),
         ("tls", True, ProfileKey.user(OPEN_DOMAIN, "safe"), False),
     ],
     indirect=["site"],
@@ -446,6 +451,31 @@ async def test_an_old_nonce_is_stale_and_a_client_that_knows_the_password_tries_
                 assert response.status == 200
             site.skew += 400
     assert site.guesses == []
+
+
+@pytest.mark.parametrize("site", ["tls"], indirect=True)
+async def test_only_a_wrong_password_is_a_guess(site: Site, client: aiohttp.ClientSession) -> None:
+    where = site.here(site.put(document(SAFE, b"<password/>", sensitive=True)))
+    async with client.get(where) as response:
+        challenge = response.headers["WWW-Authenticate"]
+    foreign = re.sub('nonce="[^"]*"', 'nonce="bm90IG91cnM="', challenge)
+    tries = [(challenge, "strong"), (challenge, "strong"), *[(foreign, "guess")] * 4, (challenge, "guess")]
+    answers = []
+    for said, password in tries:
+        given = Password("safe", password).answer([said], method="GET", uri=urlsplit(where).path, nc=1, cnonce="c")
+        async with client.get(where, headers={"Authorization": given or ""}) as response:
+            stale = "stale=true" in response.headers.get("WWW-Authenticate", "").lower()
+            answers.append((response.status, stale, len(site.guesses)))
+    assert answers == [(200, False, 0), (401, True, 0), *[(401, False, 0)] * 4, (401, False, 1)]
+
+
+@pytest.mark.parametrize("site", ["tls"], indirect=True)
+async def test_who_knows_the_password_in_the_end_begins_anew(site: Site, authority: Authority) -> None:
+    where = site.here(site.put(document(SAFE, b"<password/>", sensitive=True)))
+    options = ("--cacert", str(authority.certificate), "--digest", "--user")
+    passwords = ("guess", "guess", "strong", "guess", "guess", "strong")
+    statuses = [(await curl(where, *options, f"safe:{password}"))[0] for password in passwords]
+    assert statuses == ["401", "401", "200", "401", "401", "200"]
 
 
 @pytest.mark.parametrize(
@@ -553,6 +583,7 @@ async def test_handshakes_count_as_connections_and_have_their_time(secure: tuple
     async with asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*secure)
         assert await reader.read() == b""  # one too many: closed at once, without a handshake
+        assert not any(other.at_eof() for other, _ in waiting)
         writer.close()
         assert [await reader.read() for reader, _ in waiting] == [b"", b""]  # they did not begin in time
     for _, other in waiting:
