@@ -238,6 +238,13 @@ class Lab:
         assert b"Traceback" not in done.stderr, done.stderr.decode()
         return done
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command that goes on running; whoever starts it waits for its end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "gitops_profile", *arguments], cwd=self.git.folder, env=ENVIRONMENT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
     def ask(self, name: str) -> Any:
         """What the running server says on its admin socket: quick enough for polling."""
         return asyncio.run(call_admin(self.server.state / "admin.sock", name, {}))
