@@ -256,7 +256,7 @@ class Notifier:
         admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)
-        dialog = Dialog.from_request(request, contact, self._new_token())
+        dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
@@ -295,6 +295,8 @@ class Notifier:
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
+        if subscription.dialog.secure and not flow.secure:
+            raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
         expires = self._settings.durations.grant(request)
         audience, target = self._refreshed(request, flow, subscription, identity)
         before = subscription.to_stored()
