@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from .phone import Call, DrivenPhone, Phone, Program, SippPhone
@@ -83,7 +84,7 @@ class CStack:
 
     name: str
     package: str
-    """Of pkg-config."""
+    """Of pkg-config; one or more."""
     lacks: Mapping[str, str]
     flags: tuple[str, ...] = ()
     refreshes_itself: bool = False
@@ -93,11 +94,12 @@ class CStack:
     def missing(self) -> str | None:
         if missing := _not_found("cc", "pkg-config"):
             return missing
-        found = subprocess.run(["pkg-config", "--exists", self.package], check=False)
+        found = subprocess.run(["pkg-config", "--exists", *self.package.split()], check=False)
         return None if found.returncode == 0 else f"the headers of {self.package} are not installed"
 
     def start(self, folder: Path, call: Call) -> Phone:
-        program = _compiled(self.name, self.package, self.flags)
+        with _COMPILING:
+            program = _compile(self.name, self.package, self.flags)
         call = Call(call.transport, call.server, call.user, call.password, self.expires, call.certificates)
         environment = {"INTEROP_TRACE": "1"}
         return DrivenPhone(
@@ -105,13 +107,18 @@ class CStack:
         )
 
 
+_COMPILING = Lock()
+
+
 @cache
-def _compiled(name: str, package: str, flags: tuple[str, ...]) -> Path:
-    """The driver's program. Several processes may do this at once."""
+def _compile(name: str, package: str, flags: tuple[str, ...]) -> Path:
+    """The driver's program, made by this process once."""
     source, program = DRIVERS / f"{name}.c", DRIVERS / "build" / name
     program.parent.mkdir(exist_ok=True)
-    found = subprocess.run(["pkg-config", "--cflags", "--libs", package], check=True, capture_output=True, text=True)
-    fresh = program.with_suffix(f".{os.getpid()}")
+    found = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", *package.split()], check=True, capture_output=True, text=True
+    )
+    fresh = program.with_suffix(f".{os.getpid()}")  # another process may be at it, too
     command = ["cc", "-std=gnu11", "-Wall", "-O1", *flags, str(source), "-o", str(fresh), *found.stdout.split()]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return fresh.replace(program)
@@ -161,6 +168,11 @@ STACKS: tuple[Stack, ...] = (
         ("-DHAVE_STDBOOL_H=1", "-DHAVE_INTTYPES_H=1"),
         refreshes_itself=True,
         expires=4,
+    ),
+    CStack(
+        "bellesip",
+        "belle-sip bctoolbox",
+        dict.fromkeys(("ws", "wss"), "belle-sip 5.1 has no WebSocket"),
     ),
     NodeStack("jssip", _BROWSER),
     NodeStack("sipjs", _BROWSER),
