@@ -21,6 +21,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.connections_refused = Counter(
+            "gitops_profile_connections_refused",
+            "SIP connections refused or cut off at a bound, by reason",
+            ["reason"],
+            registry=registry,
+        )
         self.notifies = Counter(
             "gitops_profile_notifies", "NOTIFYs that came to an end, by final status", ["status"], registry=registry
         )

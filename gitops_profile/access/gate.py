@@ -142,7 +142,7 @@ class Gate:
             credentials,
             method=request.method,
             realm=policy.realm,
-            request_uri=request.uri,
+            request_uri=_target(credentials, request, flow, domain),
             algorithms=policy.algorithms,
             lookup=self._lookup(domain),
             now=now,
@@ -186,6 +186,18 @@ class Gate:
 
 
 _OPEN = DomainPolicy(digest=False, realm="")
+
+
+def _target(credentials: Credentials, request: Request, flow: Flow, domain: str) -> str:
+    """The URI that the digest is for, if it is one of ours; else the Request-URI, which it then has to be.
+
+    RFC 8760 §2.6: another URI than the Request-URI is no error in itself. sipp names the address it sends to.
+    """
+    try:
+        host = URI.parse(credentials.uri or "").host
+    except SIPSyntaxError:
+        return request.uri
+    return credentials.uri or "" if host.strip("[]") in (flow.local[0], domain) else request.uri
 
 
 def _named_user(request: Request) -> str:

@@ -1,11 +1,18 @@
 """The ua-profile event package: which profile is meant, and what of it a subscriber may see (RFC 6080)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from gitops_profile.presentity import InvalidKey, PresentityTable, ProfileDocument, ProfileKey, ProfileType
+from gitops_profile.presentity import (
+    InvalidKey,
+    Presentation,
+    PresentityTable,
+    ProfileDocument,
+    ProfileKey,
+    ProfileType,
+)
 from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
@@ -18,8 +25,8 @@ DEFAULT_DEVICE = "default"
 MAX_AUDIENCES = 64
 """Different audiences of one document that are remembered: vendor and version are whatever a subscriber says."""
 
-URLOf = Callable[[ProfileDocument], str | None]
-"""Where a document can be fetched; None when it cannot be."""
+URLOf = Callable[[ProfileKey, Presentation], str | None]
+"""Where what a phone gets of a profile can be fetched; None when it cannot be."""
 
 
 class UAProfile:
@@ -31,7 +38,7 @@ class UAProfile:
         self,
         table: PresentityTable,
         *,
-        url_of: URLOf = lambda document: None,
+        url_of: URLOf = lambda key, shown: None,
         takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
     ) -> None:
         """`takes_unknown_devices(domain)`: whether a device without a profile is accepted there."""
@@ -39,6 +46,8 @@ class UAProfile:
         self._url_of = url_of
         self._takes_unknown_devices = takes_unknown_devices
         self._rendered: dict[ProfileKey, _Rendered] = {}
+        self._indirect: set[str] = set()
+        """Resources without a document of their own: aliases, and unknown devices, which have the default's."""
 
     # -- which profile -----------------------------------------------------------------------------------------
 
@@ -66,7 +75,7 @@ class UAProfile:
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
         for key in candidates:
-            if key in self._table:
+            if self._table.resolve(key) is not None:
                 return str(key)
         for key in candidates:
             if key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
@@ -90,46 +99,49 @@ class UAProfile:
                 return [ProfileKey.user(domain, user or "")]
         raise SubscriptionRefused(404, "Profile type not served")
 
-    def affected(self, keys: Iterable[ProfileKey], subscribed: Iterable[str]) -> list[str]:
+    def affected(self, keys: Iterable[ProfileKey], subscribed: Collection[str]) -> list[str]:
         """The resources whose state may be another one after `keys` changed; `subscribed` are all there are.
 
-        An unknown device has the profile of its domain's default device.
+        Whoever has another's document, by an alias or as an unknown device, is looked at as well: they are few, and
+        those whose document is the same are told nothing.
         """
-        keys = list(keys)
-        resources = [str(key) for key in keys]
-        defaults = {key.domain for key in keys if key.name == DEFAULT_DEVICE and key.profile_type is ProfileType.DEVICE}
-        for domain in filter(self._takes_unknown_devices, defaults):
-            resources += [one for one in subscribed if one.startswith(f"device/{domain}/") and not self._has(one)]
-        return resources
-
-    def _has(self, resource: str) -> bool:
-        return _key(resource) in self._table
+        self._indirect.intersection_update(subscribed)
+        changed = [str(key) for key in keys]
+        return [*changed, *self._indirect.difference(changed)]
 
     # -- what of it --------------------------------------------------------------------------------------------
 
     def accepts(self, resource: str, audience: Audience) -> bool:
         """Whether the document's type is in Accept, or a pointer to it; without Accept, whatever there is."""
-        document = self._document(_key(resource))
-        if document is None or audience.accept is None or accepted(audience.accept, document.content_type):
+        document = self._document(resource)
+        if (
+            document is None
+            or audience.accept is None
+            or accepted(audience.accept, _shown(document, audience).content_type)
+        ):
             return True
         return listed(audience.accept, EXTERNAL_BODY)
 
     def state(self, resource: str, audience: Audience) -> EventState | None:
         """The document as a NOTIFY carries it, rendered once for all its subscribers."""
-        key = _key(resource)
-        document = self._document(key)
+        document = self._document(resource)
         if document is None:
             return None
         rendered = self._rendered.get(document.key)
         if rendered is None or rendered.document is not document:
-            rendered = self._rendered[document.key] = _Rendered(document, self._url_of(document))
+            rendered = self._rendered[document.key] = _Rendered(document, self._url_of)
         return rendered.for_audience(audience)
 
-    def _document(self, key: ProfileKey) -> ProfileDocument | None:
+    def _document(self, resource: str) -> ProfileDocument | None:
+        key = _key(resource)
         document = self._table.get(key)
-        if document is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
-            return self._table.get(ProfileKey.device(key.domain, DEFAULT_DEVICE))
-        return document
+        if document is not None:
+            return document
+        self._indirect.add(resource)
+        other = self._table.resolve(key)
+        if other is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
+            other = ProfileKey.device(key.domain, DEFAULT_DEVICE)
+        return self._table.get(other) if other is not None else None
 
     def forget_rendered(self, key: ProfileKey) -> None:
         """Drop what was rendered for a document that is gone."""
@@ -139,13 +151,13 @@ class UAProfile:
 class _Rendered:
     """One version of a document, as each audience may see it; what they share is made once."""
 
-    __slots__ = ("_inline", "_link", "_states", "_url", "document")
+    __slots__ = ("_presented", "_states", "_url_of", "document")
 
-    def __init__(self, document: ProfileDocument, url: str | None) -> None:
+    def __init__(self, document: ProfileDocument, url_of: URLOf) -> None:
         self.document = document
-        self._url = url
-        self._inline: EventState | None = None
-        self._link: EventState | None = None
+        self._url_of = url_of
+        self._presented: dict[str, _Presented] = {}
+        """By etag: the document, and each variant that somebody has."""
         self._states: dict[Audience, EventState] = {}
 
     def for_audience(self, audience: Audience) -> EventState:
@@ -153,27 +165,41 @@ class _Rendered:
         if state is None:
             if len(self._states) >= MAX_AUDIENCES:
                 self._states.clear()
-            state = self._states[audience] = self._choose(audience)
+            shown = _shown(self.document, audience)
+            presented = self._presented.get(shown.etag)
+            if presented is None:
+                presented = self._presented[shown.etag] = _Presented(shown, self._url_of(self.document.key, shown))
+            state = self._states[audience] = presented.to(audience)
         return state
 
-    def _choose(self, audience: Audience) -> EventState:
+
+class _Presented:
+    """What one kind of phone gets, inline and as a pointer."""
+
+    __slots__ = ("_inline", "_link", "_shown", "_url")
+
+    def __init__(self, shown: Presentation, url: str | None) -> None:
+        self._shown = shown
+        self._url = url
+        self._inline: EventState | None = None
+        self._link: EventState | None = None
+
+    def to(self, audience: Audience) -> EventState:
         """Inline when it may be and is wanted, else as a pointer, else nothing (RFC 6080 §5.2, §6.5)."""
-        document = self.document
-        if not document.body:
-            return EventState(document.etag, NO_CONTENT, 0, _effective_by(document))
-        wanted = audience.accept is None or accepted(audience.accept, document.content_type)
+        shown = self._shown
+        if not shown.body:
+            return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown))
+        wanted = audience.accept is None or accepted(audience.accept, shown.content_type)
         link = self._pointer() if self._may_point(audience) else None
-        if wanted and (not document.sensitive or audience.protected):
+        if wanted and (not shown.sensitive or audience.protected):
             return self._whole(link)
         if link is not None:
             return link
         if not wanted:
-            reason = f"the subscriber does not accept {document.content_type}"
+            reason = f"the subscriber does not accept {shown.content_type}"
         else:
             reason = "sensitive: it travels over TLS to who has shown who he is, or as an https link he can follow"
-        return EventState(
-            document.etag, NO_CONTENT, 0, _effective_by(document), reason, entity_tag=f"{document.etag}.withheld"
-        )
+        return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown), reason, f"{shown.etag}.withheld")
 
     def _may_point(self, audience: Audience) -> bool:
         if self._url is None or not listed(audience.accept, EXTERNAL_BODY):
@@ -182,22 +208,24 @@ class _Rendered:
         schemes = (audience.schemes or "http,https").lower().replace(" ", "").split(",")
         if scheme not in schemes:
             return False  # RFC 6080 §6.7
-        return not self.document.sensitive or (scheme == "https" and audience.identified)
+        return not self._shown.sensitive or (scheme == "https" and audience.identified)
 
     def _pointer(self) -> EventState:
         if self._link is None:
             assert self._url is not None
-            self._link = external_body(self.document, self._url, _effective_by(self.document))
+            self._link = external_body(self._shown, self._url, _effective_by(self._shown))
         return self._link
 
     def _whole(self, link: EventState | None) -> EventState:
+        shown = self._shown
         if self._inline is None:
-            document = self.document
-            head = f"Content-Type: {document.content_type}\r\nContent-Length: {len(document.body)}\r\n\r\n"
-            self._inline = EventState(
-                document.etag, head.encode() + document.body, len(document.body), _effective_by(document)
-            )
+            head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
+            self._inline = EventState(shown.etag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
         return self._inline if link is None else replace(self._inline, link=link)
+
+
+def _shown(document: ProfileDocument, audience: Audience) -> Presentation:
+    return document.for_device(audience.vendor, audience.model, audience.version)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -210,5 +238,5 @@ def _uri_domain(uri: URI) -> str:
     return uri.host.removeprefix(_CONFIGURATION_LABEL)
 
 
-def _effective_by(document: ProfileDocument) -> str:
-    return f";effective-by={document.effective_by}" if document.effective_by is not None else ""
+def _effective_by(shown: Presentation) -> str:
+    return f";effective-by={shown.effective_by}" if shown.effective_by is not None else ""

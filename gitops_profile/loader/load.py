@@ -176,6 +176,8 @@ class Load:
         return sorted(paths.difference(self._removed))
 
     def _uses(self, builder: Builder, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
+        if not templates and not data:
+            return False
         for kind, name in builder.sources_of(path, read.manifest):
             if kind == "file":
                 if f"files/{name}" in data:

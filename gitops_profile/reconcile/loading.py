@@ -1,8 +1,11 @@
-"""The server's end of the loader process: asks, waits, and kills it when one file takes too long."""
+"""The server's end of the loader process: asks, waits, and tells a file that ends it from a machine that does."""
 
 import asyncio
+import logging
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,22 +19,38 @@ from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .wire import HEADER, document_of, pack, path_text, problem_of
 
+logger = logging.getLogger(__name__)
+
 FILE_SECONDS = 5.0
-"""How long one file may take; an honest template takes less than a millisecond."""
+"""How long one file may compute: CPU time, so that a busy machine rejects nobody. An honest template takes less than
+a millisecond."""
+SILENCE_SECONDS = 60.0
+"""How long the loader process may say nothing at all: git hangs, or the machine has no time for it."""
 MAX_STALLED = 5
 """Files of one revision over which the process is killed before the revision is given up."""
+MAX_DEATHS = 3
+"""How often a signal may end the process at one file before the file is at fault: the first time somebody sent it, or
+the machine was short of memory."""
 MEMORY_BYTES = 4 << 30
 """How much the loader process may allocate."""
 Progress = Callable[[int, int], None]
 
 
 class LoadStalled(Exception):
-    """The loader process was killed, or died, over one file."""
+    """One file used up its time, or ended the loader process: its author must act."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"{path}: {what}")
         self.path = path
         self.what = what
+
+
+class _Died(Exception):
+    """The loader process ended; `path` is the file it was at, "" when it was at none."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 @dataclass(slots=True)
@@ -48,11 +67,24 @@ class Loaded:
 class LoaderProcess:
     """One loader process, started when first needed and again after it was killed."""
 
-    def __init__(self, location: Path, *, file_seconds: float = FILE_SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        location: Path,
+        *,
+        file_seconds: float = FILE_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self._location = location
         self._file_seconds = file_seconds
+        self._silence_seconds = silence_seconds
         self._memory_bytes = memory_bytes
         self._process: Process | None = None
+        self._about = ""
+        """The commit of which the next two speak."""
+        self._stalled: dict[str, str] = {}
+        """Files that are left out, and why: they ended the process."""
+        self._deaths: Counter[str] = Counter()
 
     async def load(self, commit: str, base: str | None, path: str, progress: Progress | None = None) -> Loaded:
         """Load a commit: what differs from `base` if that was accepted last, else everything.
@@ -61,23 +93,26 @@ class LoaderProcess:
         """
         if path != path_text(path):
             raise PathNotFound(f"the folder {path_text(path)} has a name that is no UTF-8; give it another one")
-        stalled: dict[str, str] = {}
+        if commit != self._about:
+            self._about, self._stalled, self._deaths = commit, {}, Counter()
+        again = False
         while True:
             try:
-                return await self._load(commit, base, path, progress, stalled)
-            except LoadStalled as error:
-                # Killed over one file; the others are still looked at, so that all problems are reported at once.
-                await self.close()
-                if error.path in stalled or len(stalled) >= MAX_STALLED:
-                    raise
-                stalled[error.path] = error.what
+                return await self._load(commit, base, path, progress)
+            except _Died as death:
+                again = await self._bury(death.path, again)
             except (SourceUnavailable, asyncio.CancelledError):
                 await self.close()
                 raise
 
     async def accept(self) -> None:
         """The last load is in force: the next one may build on it. One that is not accepted leaves no trace."""
-        await self._send("accept")
+        if self._process is None:
+            return  # it ended since, and with it what it had loaded: the next load is a whole one
+        try:
+            await self._send("accept")
+        except _Died:
+            await self.close()
 
     async def close(self) -> None:
         """End the process."""
@@ -92,10 +127,45 @@ class LoaderProcess:
         # The transport is closed with its pipes; without this a later loop would find it open.
         process._transport.close()  # type: ignore[attr-defined]
 
-    async def _load(
-        self, commit: str, base: str | None, path: str, progress: Progress | None, stalled: dict[str, str]
-    ) -> Loaded:
-        await self._send("load", commit, base, path, list(stalled.items()))
+    async def _bury(self, path: str, again: bool) -> bool:
+        """What follows from the end of the process: True for another try, at once.
+
+        Raises SourceUnavailable when somebody else ended it once more, LoadStalled when too many files ended it.
+        """
+        status = await self._end_of_process()
+        if status == -signal.SIGPROF and path:
+            what = f"did not finish within {self._file_seconds:g} seconds of computing"
+        elif status > 0 and path:
+            what = "ended the loader process: did it need too much memory?"
+        else:
+            # Whoever sends signals, the kernel short of memory included, does not mean the file that is at hand.
+            self._deaths[path] += 1
+            how = f"was ended by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+            if not path or self._deaths[path] < MAX_DEATHS:
+                if again:
+                    raise SourceUnavailable(f"the loader process {how}{f' at {path}' if path else ''}")
+                return True
+            what = f"the loader process {how} each time it came to this file"
+        # Left out; the others are still looked at, so that all problems are reported at once.
+        if len(self._stalled) >= MAX_STALLED:
+            raise LoadStalled(path, what)
+        self._stalled[path] = what
+        return again
+
+    async def _end_of_process(self) -> int:
+        """Close it, and say how it ended: the exit status, or a negative signal number."""
+        assert self._process is not None
+        status = -signal.SIGKILL
+        try:
+            async with asyncio.timeout(1):
+                status = await self._process.wait()
+        except TimeoutError:
+            logger.warning("the loader process closed its output and lives on; it is killed")
+        await self.close()
+        return status
+
+    async def _load(self, commit: str, base: str | None, path: str, progress: Progress | None) -> Loaded:
+        await self._send("load", commit, base, path, list(self._stalled.items()))
         loaded = Loaded()
         current = ""
         while True:
@@ -127,8 +197,7 @@ class LoaderProcess:
             process.stdin.write(pack(*message))
             await process.stdin.drain()
         except ConnectionError as error:
-            await self.close()
-            raise SourceUnavailable("the loader process ended; it is started again") from error
+            raise _Died("") from error
 
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is not None:
@@ -138,27 +207,33 @@ class LoaderProcess:
             arguments = [sys.executable, "-P", "-m", "gitops_profile.reconcile.worker", str(self._location)]
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *arguments, str(self._memory_bytes), stdin=PIPE, stdout=PIPE, limit=1 << 20
+                    *arguments, str(self._memory_bytes), str(self._file_seconds), stdin=PIPE, stdout=PIPE, limit=1 << 20
                 )
             except OSError as error:
                 raise SourceUnavailable(f"the loader process cannot be started: {error}") from error
         return self._process
 
     async def _receive(self, current: str) -> list[Any]:
-        """The next message; raises LoadStalled when the file at hand takes too long or ends the process."""
+        """The next message; raises _Died, and SourceUnavailable when there is none for long."""
         process = self._process
         assert process is not None and process.stdout is not None
         try:
-            async with asyncio.timeout(self._file_seconds):
+            async with asyncio.timeout(self._silence_seconds):
                 header = await process.stdout.readexactly(HEADER)
                 data = await process.stdout.readexactly(int.from_bytes(header, "big"))
         except TimeoutError as error:
-            if not current:
-                raise SourceUnavailable("git did not answer in time") from error
-            raise LoadStalled(current, f"did not finish within {self._file_seconds:g} seconds") from error
+            where = f"at {current}" if current else "while it read git"
+            raise SourceUnavailable(
+                f"the loader process said nothing for {self._silence_seconds:g} seconds {where}"
+            ) from error
         except asyncio.IncompleteReadError as error:
-            if not current:
-                raise SourceUnavailable("the loader process ended while it read git") from error
-            raise LoadStalled(current, "ended the loader process: did it need too much memory?") from error
+            raise _Died(current) from error
         message: list[Any] = msgspec.msgpack.decode(data)
         return message
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -25,9 +25,10 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """One repository, one warm Loader."""
 
-    def __init__(self, repository: Repository, out: BinaryIO) -> None:
+    def __init__(self, repository: Repository, out: BinaryIO, file_seconds: float) -> None:
         self._repository = repository
         self._out = out
+        self._file_seconds = file_seconds
         self._loader = Loader()
         self._stalled: dict[str, str] = {}
         """Files over which a process before this one was killed, and what is said of them."""
@@ -62,6 +63,7 @@ class Worker:
                 self._say("progress", "", start, len(wanted))
                 load.supply(dict(self._repository.read_blobs(wanted[start : start + _READ_AT_ONCE])))
         result = load.finish(self._progress)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         documents = list(result.documents.values())
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
@@ -82,6 +84,8 @@ class Worker:
             return None
 
     def _progress(self, path: str, done: int, total: int) -> None:
+        # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means.
+        signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
         if path_text(path) in self._stalled:
             raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)]))
         self._say("progress", path_text(path), done, total)
@@ -94,14 +98,14 @@ class Worker:
 
 def main() -> None:
     """Serve requests on standard input until it ends."""
-    location, memory_bytes = Path(sys.argv[1]), int(sys.argv[2])
+    location, memory_bytes, file_seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a looping template outlives the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     out = sys.stdout.buffer
     sys.stdout = sys.stderr
     try:
-        worker = Worker(Repository(location), out)
+        worker = Worker(Repository(location), out, file_seconds)
     except NotARepository as error:
         out.write(pack("unavailable", str(error)))
         out.flush()

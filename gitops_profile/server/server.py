@@ -33,7 +33,17 @@ from gitops_profile.sip import (
 )
 from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
-from gitops_profile.transport import ListenAddress, ListenError, SIPEndpoint, StreamLimits, bind_all
+from gitops_profile.transport import (
+    SECURE,
+    CertificateError,
+    Certificates,
+    ListenAddress,
+    ListenError,
+    SIPEndpoint,
+    StreamLimits,
+    TransportRefused,
+    bind_all,
+)
 
 from . import gatekeeping, views
 from .state import StateFolder
@@ -48,7 +58,7 @@ RETRY = (1.0, 2.0, 5.0, 15.0, 30.0)
 """Seconds between tries while git or the log is unavailable."""
 
 
-_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError)
+_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
 
 
 def _key(secret: bytes, purpose: str) -> bytes:
@@ -107,6 +117,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
+        certificates = self._certificates()
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -131,8 +142,9 @@ class Server:
             gatekeeping.build_gate(config, self._credentials, authenticator),
         )
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes)
-        )
+            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
+            certificates=certificates, on_refused=self._connection_refused,
+        )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
         self._stack.push_async_callback(self._loading.close)
@@ -158,6 +170,14 @@ class Server:
             hint = "gitops-profile passwd makes a credentials file"
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
+
+    def _certificates(self) -> Certificates | None:
+        """Raises CannotServe for a listener that needs a certificate where there is none."""
+        tls = self._config.tls
+        secure = next((listener for listener in self._config.listen if listener.transport in SECURE), None)
+        if tls.certificate is None and secure is not None:
+            raise CannotServe(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
+        return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
 
     async def _check_ref(self) -> None:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
@@ -337,6 +357,9 @@ class Server:
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
+
+    def _connection_refused(self, refused: TransportRefused) -> None:
+        self._metrics.connections_refused.labels(refused.reason).inc()
 
     def _expose(self) -> bytes:
         self._metrics.subscriptions.set(len(self._notifier))

@@ -5,6 +5,9 @@ from typing import Self
 
 from .syntax import URI, Address, Request, SIPSyntaxError
 
+MAX_ROUTES = 32
+"""Proxies on the way: each is in memory, in the row, and in every NOTIFY."""
+
 
 @dataclass(slots=True)
 class Dialog:
@@ -29,6 +32,8 @@ class Dialog:
     def from_request(cls, request: Request, contact: Address, local_tag: str) -> Self:
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
         routes = request.headers.items("record-route")
+        if len(routes) > MAX_ROUTES:
+            raise SIPSyntaxError("too many proxies in Record-Route")
         try:
             for route in routes:
                 URI.parse(Address.parse(route).uri)

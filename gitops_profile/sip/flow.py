@@ -18,7 +18,8 @@ class Flow:
     connection: int = 0
     """Number of the stream connection, 0 for datagrams and for a stream that is yet to be opened."""
     peer: tuple[str, ...] = field(default=(), compare=False)
-    """The names in the peer's verified client certificate (RFC 5922 §7.1)."""
+    """The names in the peer's verified certificate (RFC 5922 §7.1). No part of what makes two flows the same: flows are
+    keys where every message is handled."""
 
     @property
     def reliable(self) -> bool:
@@ -27,7 +28,7 @@ class Flow:
 
     @property
     def secure(self) -> bool:
-        """Whether what travels on it is encrypted."""
+        """Whether it runs inside TLS."""
         return self.transport in ("tls", "wss")
 
     @property

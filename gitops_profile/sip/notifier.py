@@ -5,7 +5,7 @@ and, once it is durable, to `committed` (or to `commit_failed`); send `messages_
 counts; come back at `next_deadline()`. `now` is in unix seconds and never goes back.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, KeysView
 from dataclasses import replace
 
 from .access import AccessControl, OpenAccess
@@ -105,7 +105,7 @@ class Notifier:
         """Every subscription held."""
         return self._delivery.registry
 
-    def resources(self) -> Iterable[str]:
+    def resources(self) -> KeysView[str]:
         """Every resource that somebody is subscribed to."""
         return self._delivery.registry.resources()
 

@@ -1,6 +1,6 @@
 """Every subscription held, by id and by resource."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 
 from .admission import Admission
 from .subscription import Subscription, SubscriptionState
@@ -32,9 +32,9 @@ class Registry:
         """How many there are."""
         return len(self._by_resource.get(resource, ()))
 
-    def resources(self) -> Iterable[str]:
+    def resources(self) -> KeysView[str]:
         """Every resource that somebody is subscribed to."""
-        return self._by_resource
+        return self._by_resource.keys()
 
     def keep(self, subscription: Subscription) -> None:
         """Hold a subscription."""

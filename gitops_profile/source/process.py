@@ -3,11 +3,15 @@
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import IO, Any
 
 import git
 
 from .errors import SourceUnavailable
+
+Place = tuple[int, ...]
+"""Device and inode of the folders of a repository: another place, another repository."""
 
 
 class _Tail(threading.Thread):
@@ -37,8 +41,11 @@ class _Tail(threading.Thread):
 class GitProcess:
     """One running git command. It is started when first used, and again when it died."""
 
-    def __init__(self, commands: git.Git, *arguments: str) -> None:
+    def __init__(self, commands: git.Git, place: Callable[[], Place], *arguments: str) -> None:
+        """`place` tells where the repository is now; it raises SourceUnavailable when it is gone."""
         self._commands = commands
+        self._place = place
+        self._started_in: Place = ()
         self._arguments = arguments
         self._process: Any = None
         self._errors: _Tail | None = None
@@ -59,6 +66,10 @@ class GitProcess:
 
     def write(self, data: bytes) -> None:
         """Send a request; raises SourceUnavailable."""
+        place = self._place()
+        if place != self._started_in:
+            self.close()  # it would go on reading the repository that was there before
+            self._started_in = place
         stdin, _ = self.start()
         try:
             stdin.write(data)
@@ -102,8 +113,8 @@ class ObjectReader:
     WINDOW = 400
     """Requests under way: 41 bytes each, so they fit a pipe and neither side can block the other for ever."""
 
-    def __init__(self, commands: git.Git) -> None:
-        self._process = GitProcess(commands, "cat-file", "--batch")
+    def __init__(self, commands: git.Git, place: Callable[[], Place]) -> None:
+        self._process = GitProcess(commands, place, "cat-file", "--batch")
 
     def read(self, object_id: str) -> tuple[str, bytes] | None:
         """Type and content, None when there is no such object; raises SourceUnavailable."""

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import pwd
 import re
 import secrets
 from collections.abc import Iterable
@@ -11,12 +12,14 @@ from pathlib import Path
 import git
 
 from .errors import NotARepository, PathNotFound, SourceUnavailable
-from .process import GitProcess, ObjectReader
+from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
 
 _OPERATOR = re.compile(r"[~^:]|@\{")
 """What makes an expression of a name: `main~1`, `main@{yesterday}`."""
+_ALLOW = re.compile(r"git config --global --add safe\.directory .*[^\s']")
+"""The command in git's refusal of a repository that belongs to somebody else."""
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
@@ -54,8 +57,12 @@ class Repository:
                 f"{location} is not in a git repository; name one with --repo, or make one with: git init"
             ) from error
         self._repo.git.update_environment(**_ENVIRONMENT)
-        self._objects = ObjectReader(self._repo.git)
-        self._sizes = GitProcess(self._repo.git, "cat-file", "--batch-check=%(objectsize)")
+        try:
+            self._repo.git.rev_parse("--git-dir")
+        except git.GitCommandError as error:
+            raise NotARepository(_refusal(location, error)) from error
+        self._objects = ObjectReader(self._repo.git, self.place)
+        self._sizes = GitProcess(self._repo.git, self.place, "cat-file", "--batch-check=%(objectsize)")
         self._differs: dict[str, GitProcess] = {}
 
     @property
@@ -81,6 +88,21 @@ class Repository:
         loose = any(path.is_file() for path in refs.rglob("*")) if refs.is_dir() else False
         return not loose and not (self.common_dir / "packed-refs").exists()
 
+    def place(self) -> Place:
+        """Where it is on the disk: another place means that another repository was put there.
+
+        Raises SourceUnavailable when it is gone: moved, deleted, or its disk not mounted.
+        """
+        folder = self._repo.working_dir
+        try:
+            os.stat(self.git_dir / "HEAD")
+            found = [os.stat(folder), os.stat(self.common_dir)]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise SourceUnavailable(f"the repository {folder} is gone; it is awaited there") from error
+        except OSError as error:
+            raise SourceUnavailable(f"the repository {folder} cannot be read: {error.strerror}") from error
+        return tuple(number for place in found for number in (place.st_dev, place.st_ino))
+
     def resolve(self, ref: str) -> str | None:
         """The commit of a branch, tag, full ref name or commit id; None when there is none.
 
@@ -92,6 +114,7 @@ class Repository:
             found = read_ref(self.git_dir, self.common_dir, name)
             if found is not None:
                 return self._peel(found)
+        self.place()  # a repository that is gone has no refs either, and that means something else
         return self._peel(ref) if OBJECT_ID.fullmatch(ref) else None
 
     def rev_parse(self, text: str) -> str | None:
@@ -180,7 +203,11 @@ class Repository:
         return found[1] if found is not None and found[0] == "blob" else None
 
     def is_ancestor(self, old_commit: str, new_commit: str) -> bool:
-        """Whether the new commit's history holds the old one; False when the old one is gone."""
+        """Whether the new commit's history holds the old one; False when the old one is gone.
+
+        Raises SourceUnavailable.
+        """
+        self.place()
         try:
             self._repo.git.merge_base("--is-ancestor", old_commit, new_commit)
         except git.GitCommandError:
@@ -226,7 +253,7 @@ class Repository:
         if prefix not in self._differs:
             limit = ["--", f":(literal){prefix}"] if prefix else []
             arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
-            self._differs[prefix] = GitProcess(self._repo.git, *arguments)
+            self._differs[prefix] = GitProcess(self._repo.git, self.place, *arguments)
         differ = self._differs[prefix]
         end = f"end-{secrets.token_hex(8)}\n".encode()
         differ.write(f"{old} {new}\n".encode() + end)
@@ -248,6 +275,18 @@ def _normal(path: str) -> str:
     """A folder as git names it in a tree; the whole tree is the empty name."""
     folder = posixpath.normpath(path.strip("/") or ".")
     return "" if folder == "." else folder
+
+
+def _refusal(location: Path, error: git.GitCommandError) -> str:
+    """Why git does not read a repository, with what to do about it."""
+    allow = _ALLOW.search(error.stderr)
+    if allow is None:
+        return f"git cannot read {location}: {_said(error)}"
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = f"user {os.geteuid()}"  # as in a container
+    return f"{location} belongs to another user, and git refuses to read it; to allow it, as {user}: {allow[0]}"
 
 
 def _said(error: git.GitCommandError) -> str:

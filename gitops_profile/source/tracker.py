@@ -10,6 +10,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from .errors import SourceUnavailable
+from .process import Place
 from .repository import Repository
 from .revision import Revision
 
@@ -55,6 +56,8 @@ class RefTracker:
         self._watch = watch
         self._wanted = asyncio.Event()
         self._observer: object | None = None
+        self._watched: Place | None = None
+        self._trouble = ""
 
     def nudge(self) -> None:
         """Look now."""
@@ -62,13 +65,13 @@ class RefTracker:
 
     async def __aiter__(self) -> AsyncIterator[Revision | RefGone]:
         """Each revision once, the first look included; RefGone when the ref is not there."""
-        if self._watch and self._observer is None:
-            self._start_watching()
         last: str | None = None
         first = True
         while True:
             self._wanted.clear()
             try:
+                if self._watch:
+                    await self._watch_place()
                 commit = await asyncio.to_thread(self._repository.resolve, self._ref)
                 if commit is None and (last is not None or first):
                     self._log_gone()
@@ -76,8 +79,11 @@ class RefTracker:
                 elif commit is not None and commit != last:
                     yield await asyncio.to_thread(self._repository.revision, commit)
                 last, first = commit, False
+                self._trouble = ""
             except SourceUnavailable as error:
-                logger.warning("source unavailable ref=%s: %s", self._ref, error)
+                if str(error) != self._trouble:  # once, not at every look
+                    logger.warning("source unavailable ref=%s: %s", self._ref, error)
+                self._trouble = str(error)
             try:
                 async with asyncio.timeout(self._poll):
                     await self._wanted.wait()
@@ -86,10 +92,7 @@ class RefTracker:
 
     async def close(self) -> None:
         """Stop watching and end the git processes."""
-        if self._observer is not None:
-            self._observer.stop()  # type: ignore[attr-defined]  # watchdog chooses the class by platform
-            await asyncio.to_thread(self._observer.join)  # type: ignore[attr-defined]
-            self._observer = None
+        await self._stop_watching()
         await asyncio.to_thread(self._repository.close)
 
     def _moved(self) -> None:
@@ -101,6 +104,25 @@ class RefTracker:
             logger.warning("the repository is empty, waiting for the first commit on ref=%s", self._ref)
         else:
             logger.warning("ref=%s does not exist, waiting for it", self._ref)
+
+    async def _watch_place(self) -> None:
+        """Watch the repository where it is now: what was watched may have been moved away. Raises SourceUnavailable."""
+        place = None
+        try:
+            place = self._repository.place()
+        finally:
+            if place != self._watched:
+                await self._stop_watching()
+        if place != self._watched:
+            self._watched = place
+            self._start_watching()
+
+    async def _stop_watching(self) -> None:
+        self._watched = None
+        if self._observer is not None:
+            self._observer.stop()  # type: ignore[attr-defined]  # watchdog chooses the class by platform
+            await asyncio.to_thread(self._observer.join)  # type: ignore[attr-defined]
+            self._observer = None
 
     def _start_watching(self) -> None:
         """Watch where refs are kept; without it the poll still notices everything, later."""

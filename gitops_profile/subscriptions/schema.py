@@ -5,7 +5,7 @@ A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit o
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from itertools import chain, islice
@@ -62,7 +62,7 @@ _values = attrgetter(*COLUMNS)
 _ROUTE_SET = COLUMNS.index("route_set")
 _FLAGS = tuple(COLUMNS.index(name) for name in ("secure", "follows"))
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 
 
 class StoreUnavailable(OSError):
@@ -78,7 +78,9 @@ def row_of(subscription: StoredSubscription) -> tuple[Value, ...]:
 
 def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:
     """The inverse of `row_of`; raises ValueError for a row no server has written."""
-    values = list[object](row)
+    values: list[object] = [
+        value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in row
+    ]
     routes = json.loads(str(values[_ROUTE_SET]))
     if not isinstance(routes, list) or not all(isinstance(route, str) for route in routes):
         raise ValueError(f"route_set of {row[0]!r} is no list of strings")
@@ -123,7 +125,7 @@ def save_rows(connection: sqlite3.Connection, subscriptions: Iterable[StoredSubs
     while rows := [row_of(subscription) for subscription in islice(waiting, ROWS_PER_STATEMENT)]:
         while rows:
             count = _power_of_two(len(rows))
-            connection.execute(_save_statement(count), tuple(chain.from_iterable(rows[:count])))
+            _execute(connection, _save_statement(count), tuple(chain.from_iterable(rows[:count])))
             del rows[:count]
 
 
@@ -133,8 +135,23 @@ def delete_rows(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
     while some := list(islice(waiting, ROWS_PER_STATEMENT)):
         while some:
             count = _power_of_two(len(some))
-            connection.execute(_delete_statement(count), some[:count])
+            _execute(connection, _delete_statement(count), some[:count])
             del some[:count]
+
+
+def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Value]) -> None:
+    """Execute; text that came as bytes which are no UTF-8 is kept as those bytes, for SQLite takes no other text."""
+    try:
+        connection.execute(statement, values)
+    except UnicodeEncodeError:
+        connection.execute(statement, [_storable(value) for value in values])
+
+
+def _storable(value: Value) -> Value:
+    if not isinstance(value, str):
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    return value if raw.decode("utf-8", "replace") == value else raw
 
 
 def _power_of_two(count: int) -> int:

@@ -1,7 +1,22 @@
 """SIP sockets (RFC 3261 §18): they move bytes and hold no decision."""
 
-from .address import ListenAddress, ListenError, bind_all
+from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
-from .tcp import StreamLimits
+from .limits import Reason, StreamLimits, TransportRefused
+from .tls import CertificateError, Certificates, certificate_names, certifies
 
-__all__ = ["ListenAddress", "ListenError", "SIPEndpoint", "StreamLimits", "SubscriptionWriter", "bind_all"]
+__all__ = [
+    "SECURE",
+    "CertificateError",
+    "Certificates",
+    "ListenAddress",
+    "ListenError",
+    "Reason",
+    "SIPEndpoint",
+    "StreamLimits",
+    "SubscriptionWriter",
+    "TransportRefused",
+    "bind_all",
+    "certificate_names",
+    "certifies",
+]

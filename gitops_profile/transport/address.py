@@ -1,10 +1,16 @@
 """What to listen on, and which address of ours a peer sees."""
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+SECURE = frozenset({"tls", "wss"})
+"""Transports that need a certificate."""
+_ONE_PORT = frozenset({"udp", "tcp"})
+"""Transports that are to have the same port (RFC 3261 §18.2.1)."""
 CHOICES = 20
 """How often the kernel is asked for a port that is free for all transports."""
 
@@ -15,7 +21,7 @@ class ListenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """One listener, written `udp:127.0.0.1:5060` or `tcp:[::1]:5060`."""
+    """One listener, written `udp:127.0.0.1:5060` or `tls:[::1]:5061`."""
 
     transport: str
     host: str
@@ -32,8 +38,8 @@ class ListenAddress:
             number = int(port)
         except ValueError:
             raise ListenError(f"listen {text!r}: write it as udp:ADDRESS:PORT, such as udp:127.0.0.1:5060") from None
-        if transport not in ("udp", "tcp") or not 0 <= number <= 65535:
-            raise ListenError(f"listen {text!r}: the transport is udp or tcp, the port 0 to 65535")
+        if transport not in TRANSPORTS or not 0 <= number <= 65535:
+            raise ListenError(f"listen {text!r}: the transport is {', '.join(TRANSPORTS)}, the port 0 to 65535")
         return cls(transport, host, number)
 
     def __str__(self) -> str:
@@ -63,7 +69,7 @@ class ListenAddress:
         except OSError as error:
             sock.close()
             hint = "it is in use by another program; stop that one or choose another --listen"
-            what = hint if error.errno == 98 else error.strerror
+            what = hint if error.errno == errno.EADDRINUSE else error.strerror
             raise ListenError(f"cannot listen on {self}: {what}") from error
         sock.setblocking(False)
         return sock
@@ -91,9 +97,10 @@ def _bind_once(addresses: list[ListenAddress]) -> list[tuple[ListenAddress, sock
     chosen: dict[str, int] = {}
     try:
         for address in addresses:
-            sock = address.bind(chosen.get(address.host) if address.port == 0 else None)
+            together = address.port == 0 and address.transport in _ONE_PORT
+            sock = address.bind(chosen.get(address.host) if together else None)
             port = sock.getsockname()[1]
-            if address.port == 0:
+            if together:
                 chosen[address.host] = port
             bound.append((ListenAddress(address.transport, address.host, port), sock))
     except ListenError:

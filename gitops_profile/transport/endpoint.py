@@ -3,15 +3,20 @@
 import asyncio
 import logging
 import socket
+import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
 
-from .address import ListenAddress
-from .tcp import StreamLimits, TCPTransport
+from . import stun
+from .address import SECURE, ListenAddress, ListenError
+from .connections import StreamTransport
+from .limits import Admission, StreamLimits, TransportRefused
+from .tls import Certificates
 from .udp import UDPTransport
+from .websocket import WebSocketTransport
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +42,15 @@ class SIPEndpoint:
         store: SubscriptionWriter,
         on_event: Callable[[SubscriptionEvent], None],
         limits: StreamLimits | None = None,
+        *,
+        certificates: Certificates | None = None,
+        websocket_origins: Collection[str] | None = None,
+        on_refused: Callable[[TransportRefused], None] = lambda refused: None,
     ) -> None:
+        """`certificates` are needed by TLS listeners, and by TLS connections that we open.
+
+        `websocket_origins` are the web sites whose pages may connect; None lets all of them.
+        """
         self.notifier = notifier
         self._store = store
         self._on_event = on_event
@@ -45,7 +58,18 @@ class SIPEndpoint:
         self._offset = time.time() - self._loop.time()
         self._udp: dict[tuple[str, int], UDPTransport] = {}
         self._wild: list[UDPTransport] = []
-        self._tcp = TCPTransport(limits or StreamLimits(), self.receive, self.pump, self._send_failed, notifier.refuse)
+        self._certificates = certificates
+        self.admission = Admission(limits or StreamLimits(), on_refused)
+        self._streams = StreamTransport(
+            self.admission, self.receive, self.pump, self._send_failed, notifier.refuse,
+            certificates.client if certificates is not None else None,
+        )  # fmt: skip
+        self._websockets = WebSocketTransport(
+            self.admission, self.receive, self.pump, self._send_failed, websocket_origins
+        )
+        self._connected: dict[str, StreamTransport | WebSocketTransport] = {
+            "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
+        }  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._broken = False
@@ -55,25 +79,43 @@ class SIPEndpoint:
         return self._offset + self._loop.time()
 
     async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
-        """Serve sockets that `bind_all` made."""
+        """Serve sockets that `bind_all` made. Raises ListenError for a TLS listener without a certificate."""
         for address, sock in bound:
-            if address.transport == "tcp":
-                await self._tcp.listen(sock)
+            connected = self._connected.get(address.transport)
+            if connected is not None:
+                connected.listen(sock, self._context(address))
                 continue
             transport = UDPTransport(sock, self.receive, self.pump)
             self._udp[transport.bound] = transport
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
 
+    def _context(self, address: ListenAddress) -> Callable[[], ssl.SSLContext] | None:
+        if address.transport not in SECURE:
+            return None
+        if self._certificates is None:
+            raise ListenError(f"cannot listen on {address}: tls.certificate is not set")
+        return self._certificates.server
+
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message from a socket."""
         logger.debug("< %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if data[:1] and data[0] > 1 and data.strip(b"\r\n\0"):
-            try:
-                self.notifier.receive(data, flow, now=self.now())
-            except Exception:
-                # A message must not end the server for everybody; what it did is a bug, and says so.
-                logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+        if not data.strip(b"\r\n\0"):
+            return  # a keep-alive
+        if data[0] <= 1:
+            self._receive_stun(data, flow)
+            return
+        try:
+            self.notifier.receive(data, flow, now=self.now())
+        except Exception:
+            # A message must not end the server for everybody; what it did is a bug, and says so.
+            logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+
+    def _receive_stun(self, data: bytes, flow: Flow) -> None:
+        """RFC 5626 §8: what begins with 0 or 1 is no SIP."""
+        answer = stun.answer(data, flow.remote) if flow.transport == "udp" else None
+        if answer is not None:
+            self.send(answer, flow)
 
     def state_changed(self, resources: Iterable[str]) -> None:
         """The documents of these resources changed."""
@@ -90,17 +132,19 @@ class SIPEndpoint:
         for event in self.notifier.events():
             self._on_event(event)
         for data, flow in self.notifier.messages_to_send():
-            self._send(data, flow)
+            self.send(data, flow)
         self._arm()
 
     async def close(self) -> None:
-        """Stop listening and sending."""
+        """Stop listening and sending; a second time does nothing."""
+        if self._closed:
+            return
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         for transport in self._udp.values():
             transport.close()
-        await self._tcp.close()
+        await asyncio.gather(self._streams.close(), self._websockets.close())
 
     def _submit(self, batch: Batch) -> None:
         if not (batch.rows or batch.deletes):
@@ -121,10 +165,12 @@ class SIPEndpoint:
 
         self._store.submit(batch.rows, list(batch.deletes), done)
 
-    def _send(self, data: bytes, flow: Flow) -> None:
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send on the flow; what fails is told to the notifier, later."""
         logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if flow.transport == "tcp":
-            self._tcp.send(data, flow)
+        connected = self._connected.get(flow.transport)
+        if connected is not None:
+            connected.send(data, flow)
             return
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:

@@ -47,7 +47,7 @@ TRUSTED = Audience(identified=True, secure=True)
 def package(of: PresentityTable | None = None, *, url: str | None = None, accept_unknown: bool = False) -> UAProfile:
     return UAProfile(
         table() if of is None else of,
-        url_of=lambda document: url,
+        url_of=lambda key, shown: url,
         takes_unknown_devices=lambda domain: accept_unknown and domain == "example.com",
     )
 
@@ -231,7 +231,7 @@ def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
     assert state is not None and state.content.endswith(b"<default/>")
     others = [str(PHONE), new, str(ALICE), "device/other.example/x"]
     assert profiles.affected([default], others) == [str(default), new]
-    assert profiles.affected([PHONE], others) == [str(PHONE)]
+    assert profiles.affected([default], [str(PHONE)]) == [str(default)]
 
 
 @pytest.mark.parametrize(

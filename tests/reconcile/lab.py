@@ -1,6 +1,6 @@
 """A reconciler on a real repository, with a log in memory and the real loader process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gitops_profile.eventlog import MemoryEventLog
@@ -21,12 +21,16 @@ class Lab:
         self.loading = LoaderProcess(folder, file_seconds=file_seconds)
         self.journal = Journal(self.log, PresentityTable(), 0, 0)
         self.path = "profiles"
+        self.progress: Callable[[int, int], None] | None = None
 
     def _reconciler(self, journal: Journal, loading: LoaderProcess) -> Reconciler:
         async def is_ancestor(old: str, new: str) -> bool:
             return self.repository.is_ancestor(old, new)
 
-        return Reconciler(journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor)
+        return Reconciler(
+            journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor,
+            progress=self.progress,
+        )  # fmt: skip
 
     def _tell(self, keys: Sequence[ProfileKey]) -> None:
         self.told.append([str(key) for key in keys])

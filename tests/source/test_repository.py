@@ -1,6 +1,7 @@
 """Reading real repositories."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,51 @@ def test_no_repository_says_what_to_do(tmp_path: Path) -> None:
         Repository(tmp_path)
     with pytest.raises(NotARepository, match="no such folder"):
         Repository(tmp_path / "nowhere")
+
+
+def test_a_repository_of_another_user_says_which_command_allows_it(work: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # what git's own tests use instead of a second user
+    with pytest.raises(NotARepository) as caught:
+        opened(work)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    command = f"git config --global --add safe.directory {work.folder}"
+    assert f"as {user}: {command}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_repository_that_git_cannot_read_says_why(work: Git) -> None:
+    (work.folder / ".git/config").write_text("[core\n")
+    with pytest.raises(NotARepository, match=r"bad config line 1"):
+        opened(work)
+
+
+def test_a_repository_that_was_moved_away_is_gone_and_another_one_in_its_place_is_read(
+    work: Git, tmp_path: Path
+) -> None:
+    repository = opened(work)
+    first = work.head()
+    assert repository.list_files(first, "profiles") and repository.resolve("main") == first
+    work.folder.rename(tmp_path / "away")
+    for read in (
+        lambda: repository.resolve("main"),
+        lambda: repository.resolve(first),
+        lambda: repository.rev_parse("main~1"),
+        lambda: repository.revision(first),
+        lambda: repository.list_files(first, "profiles"),
+        lambda: repository.changes(first, first, "profiles"),
+        lambda: repository.is_ancestor(first, first),
+    ):
+        with pytest.raises(SourceUnavailable, match=f"{work.folder} is gone"):
+            read()
+    work.folder.mkdir()
+    with pytest.raises(SourceUnavailable, match="is gone"):  # a disk that is not mounted
+        repository.resolve("main")
+    work("clone", "-q", str(tmp_path / "away"), ".")
+    second = work.commit({"profiles/new.xml": "<new/>"})
+    assert repository.resolve("main") == second and repository.revision(second).message == "change"
+    assert [f.path for f in repository.changes(first, second, "profiles").changed] == ["new.xml"]
+    repository.close()
 
 
 def test_ancestry(work: Git) -> None:

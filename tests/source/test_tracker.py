@@ -1,7 +1,6 @@
 """Every way in which a ref moves is noticed, once; by watchdog at once, by the poll without it."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -113,11 +112,27 @@ async def test_an_empty_repository_waits_and_says_so(tmp_path: Path, caplog: pyt
     await follower.close()
 
 
-async def test_a_repository_that_vanishes_is_survived(work: Git, tmp_path: Path) -> None:
-    follower = Follower(RefTracker(work.folder, "main", poll=0.05))
+@pytest.mark.parametrize("again", ["moved back", "cloned anew"])
+async def test_a_repository_that_vanishes_is_waited_for(
+    work: Git, tmp_path: Path, again: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    follower = Follower(RefTracker(work.folder, "main", poll=3600))
     assert await follower.next() == work.head()
-    shutil.move(work.folder, tmp_path / "away")
-    assert await follower.next() is None
-    shutil.move(tmp_path / "away", work.folder)
-    assert await follower.next() == work.head()
+    away = tmp_path / "away"
+    work.folder.rename(away)
+    waiting = asyncio.ensure_future(follower.next())
+    while "is gone" not in caplog.text:
+        follower.tracker.nudge()
+        await asyncio.sleep(0.01)
+    assert caplog.text.count("is gone") == 1 and not waiting.done()
+    if again == "moved back":
+        away.rename(work.folder)
+    else:
+        work.folder.mkdir()
+        work("clone", "-q", str(away), ".")
+    commit = work.commit({"a": "2"})
+    follower.tracker.nudge()
+    assert await waiting == commit
+    commit = work.commit({"a": "3"})
+    assert await follower.next() == commit, "it is watched again"
     await follower.close()

@@ -1,55 +1,22 @@
 """A SUBSCRIBE for each defect (subscribe/INDEX.md): whole as a datagram, and byte by byte as a stream."""
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from gitops_profile.sip.syntax import URI, MessageReader, Request, Response, SIPSyntaxError
-from tests.sip.harness import PHONE, TCP, UDP, FakePackage, Lab, Phone, parsed
+from gitops_profile.sip.syntax import URI, MessageReader, Request, Response
+from tests.sip.harness import PHONE, UDP, FakePackage, Lab, Phone, parsed
+
+from .index import Row, feed, read_index
 
 FOLDER = Path(__file__).parent / "subscribe"
 USERS = ("alice", "bob", "user;par=u@example.net")
-ROW = re.compile(r"\| (\w+) \| ([^|]+) \| ([\d/ -]+) \| ([\d/ -]+) \| (open|closed|waits) \| (.+) \|")
 PING = b"OPTIONS sip:192.0.2.1 SIP/2.0\r\n" + b"\r\n".join(
     Phone(Lab(), call_id="ping").build(method="OPTIONS").split(b"\r\n")[1:]
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """What the index says of one file."""
-
-    name: str
-    rule: str
-    datagram: list[set[int]]
-    stream: list[set[int]]
-    ending: str
-    why: str
-
-    @property
-    def data(self) -> bytes:
-        """The message."""
-        return (FOLDER / f"{self.name}.dat").read_bytes()
-
-
-def _answers(cell: str) -> list[set[int]]:
-    return [] if cell == "-" else [{int(code) for code in one.split("/")} for one in cell.split()]
-
-
-def _index() -> list[Row]:
-    rows = []
-    for line in (FOLDER / "INDEX.md").read_text(encoding="utf-8").splitlines():
-        if line.startswith("| ") and not line.startswith("| file"):
-            match = ROW.fullmatch(line)
-            assert match, line
-            name, rule, datagram, stream, ending, why = match.groups()
-            rows.append(Row(name, rule, _answers(datagram), _answers(stream), ending, why))
-    return rows
-
-
-INDEX = _index()
+INDEX = read_index(FOLDER)
 by_name = pytest.mark.parametrize("row", INDEX, ids=[row.name for row in INDEX])
 
 
@@ -67,7 +34,7 @@ def household() -> Lab:
     return Lab(package=Household(documents=dict.fromkeys(USERS, b"<a/>")))
 
 
-def check(lab: Lab, sent: list[bytes], expected: list[set[int]], data: bytes) -> None:
+def check(lab: Lab, sent: list[bytes], expected: list[set[int]]) -> None:
     """The statuses, and what must hold for every message: whole, no injected line, no wrong 2xx, nothing half made."""
     messages = [parsed(message) for message in sent]
     statuses = [message.status for message in messages if isinstance(message, Response)]
@@ -86,23 +53,6 @@ def check(lab: Lab, sent: list[bytes], expected: list[set[int]], data: bytes) ->
     assert all(flow.remote[0] == PHONE[0] for _, _, flow in lab.sent)
 
 
-def feed(lab: Lab, reader: MessageReader, data: bytes) -> tuple[list[bytes], bool]:
-    """What a stream's bytes, one at a time, are answered with, and whether the stream is lost."""
-    sent: list[bytes] = []
-    for at in range(len(data)):
-        try:
-            messages, _ = reader.feed(data[at : at + 1])
-        except SIPSyntaxError as error:
-            assert error.messages == []
-            lab.notifier.refuse(error, TCP)
-            before = len(lab.sent)
-            lab.pump()
-            return sent + [message for _, message, _ in lab.sent[before:]], True
-        for message in messages:
-            sent += lab.receive(message, TCP)
-    return sent, False
-
-
 def test_every_file_has_a_row_and_every_row_a_file() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.dat")) == sorted(row.name for row in INDEX)
 
@@ -110,14 +60,14 @@ def test_every_file_has_a_row_and_every_row_a_file() -> None:
 @by_name
 def test_as_a_datagram(row: Row) -> None:
     lab = household()
-    check(lab, lab.receive(row.data, UDP), row.datagram, row.data)
+    check(lab, lab.receive(row.data, UDP), row.datagram)
 
 
 @by_name
 def test_byte_by_byte_as_a_stream(row: Row) -> None:
     lab, reader = household(), MessageReader()
     sent, lost = feed(lab, reader, row.data)
-    check(lab, sent, row.stream, row.data)
+    check(lab, sent, row.stream)
     assert lost == (row.ending == "closed")
     assert reader.waiting == (row.ending == "waits") or lost
     if row.ending == "open":

@@ -13,6 +13,8 @@ MAX_MESSAGE = 65535
 """Bytes of one message: the largest datagram there is (RFC 3261 §18.1.1)."""
 MAX_HEADERS = 200
 """Fields of one message; the torture test's longest valid message has 40 (RFC 4475 §3.1.1.7)."""
+MAX_VIAS = 100
+"""Hops of one request: proxies start counting down from 70 (RFC 3261 §8.1.1.6). More are a loop, and not answered."""
 MAX_CSEQ = 2**32 - 1
 
 _END = re.compile(rb"\r?\n\r?\n")
@@ -55,7 +57,8 @@ class Request:
             self._check()
             self.checked = True
         except SIPSyntaxError as error:
-            error.request = self
+            if len(self.vias) <= MAX_VIAS:  # an answer repeats them all
+                error.request = self
             raise
 
     def _check(self) -> None:
@@ -69,6 +72,8 @@ class Request:
         self.vias = self.headers.items("via")
         if not self.vias:
             raise SIPSyntaxError("Via missing")
+        if len(self.vias) > MAX_VIAS:
+            raise SIPSyntaxError("too many Vias")
         self.via, *_ = [Via.parse(text) for text in self.vias]  # all: RFC 4475 §3.1.2.1
         once: dict[str, str] = {}
         for name, value in self.headers.fields:

@@ -40,7 +40,7 @@ class URI:
         before, at, after = rest.rpartition("@")
         if at:
             user, rest = before, after
-            if not user:
+            if not user or user[0] == ":":
                 raise SIPSyntaxError("malformed user part in a URI")
         host_port = _HOST_PORT.match(rest)
         if host_port is None:

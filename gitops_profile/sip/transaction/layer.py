@@ -8,7 +8,7 @@ import heapq
 from collections import deque
 from itertools import count
 
-from ..flow import Flow
+from ..flow import Flow, host_port
 from ..syntax import Request, Response
 from .client_transaction import ClientTransaction
 from .key import TransactionKey, server_key
@@ -119,10 +119,12 @@ class TransactionLayer:
         matching = response.matching()
         if matching is None:
             return None
-        branch, _, method = matching
+        branch, sent_by, method = matching
         transaction = self._clients.get(branch)
         if transaction is None or method != "NOTIFY":
             return None
+        if sent_by != host_port(transaction.destination.local):
+            return None  # RFC 3261 §18.1.2: it is somebody else's
         if response.status < 200:
             transaction.interval = self._timers.t2  # Proceeding: Timer E is T2 (§17.1.2.2)
             return None

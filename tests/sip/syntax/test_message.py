@@ -163,6 +163,13 @@ def test_what_is_no_sip_has_nobody_to_answer(data: bytes) -> None:
     assert caught.value.request is None
 
 
+def test_a_loop_of_a_hundred_hops_is_not_answered() -> None:
+    many = b"Via: " + b", ".join([b"SIP/2.0/UDP h"] * 100) + b"\r\nVia:"
+    with pytest.raises(SIPSyntaxError, match="too many Vias") as caught:
+        request_of(crlf(SNOM).replace(b"Via:", many))
+    assert caught.value.request is None
+
+
 def test_response_says_what_it_answers() -> None:
     data = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=b, SIP/2.0/UDP x\r\nCSeq: 7 NOTIFY\r\n\r\n"
     response = parse_message(data)

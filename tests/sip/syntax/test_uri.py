@@ -48,6 +48,7 @@ def test_uri_parts() -> None:
         ("alice@example.com", 400),
         ("sip:", 400),
         ("sip:@example.com", 400),
+        ("sip::secret@example.com", 400),
         ("sip:alice@", 400),
         ("sip:al ice@example.com", 400),
         ("sip:alice@exa mple.com", 400),

@@ -1,0 +1,113 @@
+"""Bounds of connections, one book for TCP, TLS and WebSocket together (invariant I9)."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+
+logger = logging.getLogger(__name__)
+
+QUIET = 60.0
+"""Seconds between two WARNINGs about refused connections: a flood of peers must not become a flood of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bounds of connections; times in seconds."""
+
+    connections: int = 10_000
+    per_source: int = 200
+    message_bytes: int = 4 << 20
+    unread_bytes: int = 8 << 20
+    """What a peer may leave unread before it is cut off."""
+    idle: float = 3600.0
+    """Longer than any keep-alive interval (RFC 5626 §4.4.1), and than 64 × T1 (RFC 3261 §18)."""
+    partial: float = 20.0
+    """How long a message may take to arrive."""
+    handshake: float = 10.0
+    """How long TLS may take, and after it the WebSocket handshake."""
+    connect: float = 5.0
+    linger: float = 2.0
+    """For the last answers, after the peer closed its side or the stream lost its frame; and for TLS's own goodbye."""
+    ping: float = 120.0
+    """Between Pings to a WebSocket peer, which has half of it for the Pong (RFC 6455 §5.5.2)."""
+    dials: int = 200
+    """Connections that are being opened at the same time; more of them wait their turn."""
+    destinations: int = 5000
+    """Peers to whom a connection is being opened or waits to be; NOTIFYs to more of them fail at once."""
+    waiting: int = 100
+    """Messages that wait for one connection; more fail at once."""
+
+
+class Reason(StrEnum):
+    """Why a connection was refused or cut off, in a word that is fit for the label of a counter."""
+
+    TOO_MANY = "connections"
+    TOO_MANY_OF_SOURCE = "connections_of_source"
+    HANDSHAKE = "handshake"
+    """TLS or WebSocket: wrong, or not done in time."""
+    SLOW = "slow"
+    """A message took too long to arrive."""
+    UNREAD = "unread"
+    """The peer does not read what it is sent."""
+    UNFRAMED = "unframed"
+    """No message can be cut out of what comes."""
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class TransportRefused:
+    """A connection was refused, or cut off at a bound."""
+
+    source: str
+    """The peer's address."""
+    reason: Reason
+
+
+class Admission:
+    """Who has a connection. A number is given to each, over all transports, and taken back once."""
+
+    def __init__(self, limits: StreamLimits, on_refused: Callable[[TransportRefused], None]) -> None:
+        self.limits = limits
+        self._on_refused = on_refused
+        self._hosts: dict[int, str] = {}
+        self._per_source: Counter[str] = Counter()
+        self._numbers = count(1)
+        self._warn_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def admit(self, host: str) -> int | None:
+        """The number of one more connection with `host`; None when a bound is reached."""
+        if len(self._hosts) >= self.limits.connections:
+            self.refuse(host, Reason.TOO_MANY)
+            return None
+        if self._per_source[host] >= self.limits.per_source:
+            self.refuse(host, Reason.TOO_MANY_OF_SOURCE)
+            return None
+        number = next(self._numbers)
+        self._hosts[number] = host
+        self._per_source[host] += 1
+        return number
+
+    def release(self, number: int) -> None:
+        """The connection is gone; a second time does nothing."""
+        host = self._hosts.pop(number, None)
+        if host is None:
+            return
+        self._per_source[host] -= 1
+        if not self._per_source[host]:
+            del self._per_source[host]
+
+    def refuse(self, source: str, reason: Reason) -> None:
+        """Tell whoever counts, and at most once a minute the log."""
+        self._on_refused(TransportRefused(source, reason))
+        now = asyncio.get_running_loop().time()
+        level = logging.DEBUG
+        if now >= self._warn_at:
+            self._warn_at, level = now + QUIET, logging.WARNING
+        logger.log(level, "connection refused source=%s reason=%s", source, reason)

@@ -1,0 +1,142 @@
+"""One connection of TCP or TLS: messages out of the stream, pongs, and a clock for all that a peer may let wait."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Protocol
+
+from gitops_profile.sip import Flow
+from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
+
+from .limits import Admission, Reason
+from .tls import certificate_names, certifies
+
+
+class ConnectionOwner(Protocol):
+    """Whoever keeps the connections."""
+
+    admission: Admission
+
+    def opened(self, connection: "StreamConnection") -> None:
+        """The connection has its flow and may be used."""
+
+    def closed(self, connection: "StreamConnection") -> None:
+        """It is gone."""
+
+    def received(self, message: bytes, flow: Flow) -> None:
+        """One whole message."""
+
+    def unframed(self, error: SIPSyntaxError, flow: Flow) -> None:
+        """The stream cannot be cut into messages any more."""
+
+
+class StreamConnection(asyncio.Protocol):
+    """A connection in use."""
+
+    def __init__(
+        self, owner: ConnectionOwner, number: int, transport: str, must_certify: Collection[str] | None = None
+    ) -> None:
+        """`transport` is "tcp" or "tls".
+
+        `must_certify` is for TLS that we open: the peer's certificate must be for one of these names or addresses.
+        """
+        self._owner = owner
+        self._limits = owner.admission.limits
+        self.number = number
+        self._name = transport
+        self._must_certify = must_certify
+        self._reader = MessageReader(self._limits.message_bytes)
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+        self.flow: Flow | None = None
+        """None until the connection is made, and for ever when it is not wanted."""
+        self._ending = False
+        """Whether nothing more is read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        certificate = transport.get_extra_info("peercert")
+        if not peer or (self._must_certify is not None and not certifies(certificate, self._must_certify)):
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=self._limits.unread_bytes)
+        names = certificate_names(certificate)
+        self.flow = Flow(self._name, (local[0], local[1]), (peer[0], peer[1]), self.number, names)
+        self._owner.opened(self)
+        self._arm(self._limits.idle)
+
+    def data_received(self, data: bytes) -> None:
+        if self.flow is None or self._ending:
+            return
+        try:
+            messages, pings = self._reader.feed(data)
+        except SIPSyntaxError as error:
+            # The frame is lost: RFC 4475 §3.1.2.2-3 says to close, after what was whole is answered.
+            self._ending = True
+            self._refuse(Reason.TOO_LARGE if error.status == 513 else Reason.UNFRAMED)
+            self._owner.unframed(error, self.flow)
+            self._arm(self._limits.linger)
+            return
+        for _ in range(pings):
+            self.write(b"\r\n")  # RFC 5626 §5.4: the pong
+        for message in messages:
+            self._owner.received(message, self.flow)
+        waiting = self._reader.waiting
+        self._arm(self._limits.partial if waiting else self._limits.idle, keep=waiting and not messages)
+
+    def eof_received(self) -> bool:
+        self._ending = True
+        self._arm(self._limits.linger)
+        # A half-closed TCP peer still gets the answers that wait for the store; TLS knows no half.
+        return self._name == "tcp"
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.flow is not None:
+            self._owner.closed(self)
+        self._owner.admission.release(self.number)
+
+    def write(self, data: bytes) -> bool:
+        """Whether the connection takes it."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() > self._limits.unread_bytes:
+            self._refuse(Reason.UNREAD)
+            transport.abort()
+            return False
+        transport.write(data)
+        return True
+
+    def close(self) -> None:
+        """Close after what is written has left."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _arm(self, seconds: float, *, keep: bool = False) -> None:
+        """Cut the connection after `seconds` without a whole message; `keep` does not restart a running clock."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if keep and not self._timer.cancelled() and self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        """The time is up; a peer that does not read what it was sent is not waited for."""
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.get_write_buffer_size():
+            self._refuse(Reason.UNREAD)
+            transport.abort()
+            return
+        if self._reader.waiting and not self._ending:
+            self._refuse(Reason.SLOW)
+        self.close()
+
+    def _refuse(self, reason: Reason) -> None:
+        assert self.flow is not None
+        self._owner.admission.refuse(self.flow.remote[0], reason)

@@ -1,0 +1,261 @@
+"""Bounds of connections, over TCP and TLS alike; connections that we open."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gitops_profile.sip import Flow
+from gitops_profile.transport import Certificates, Reason, StreamLimits
+from tests.transport.authority import Authority, Issued
+from tests.transport.lab import Lab, eventually, options, talk
+
+STREAMS = ["tcp", "tls"]
+LISTEN = ("tcp:127.0.0.1:0", "tls:127.0.0.1:0")
+
+
+@pytest.fixture(params=STREAMS)
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+class Bounded:
+    """A server with small bounds, and the way to one of its transports."""
+
+    def __init__(self, lab: Lab, transport: str, trusting: ssl.SSLContext) -> None:
+        self.lab = lab
+        self.port = lab.ports[transport]
+        self.context = trusting if transport == "tls" else None
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=self.context)
+
+
+@pytest.fixture
+async def bounded(transport: str, certificates: Certificates, trusting: ssl.SSLContext) -> AsyncIterator[Bounded]:
+    limits = StreamLimits(partial=0.3, linger=0.3, message_bytes=65535, per_source=3)
+    async with Lab(limits, LISTEN, certificates) as lab:
+        yield Bounded(lab, transport, trusting)
+
+
+async def test_a_byte_at_a_time_is_cut_when_the_message_takes_too_long(bounded: Bounded) -> None:
+    reader, writer = await bounded.open()
+    for byte in options():
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.02)
+        if Reason.SLOW in bounded.lab.reasons:
+            break
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert bounded.lab.reasons == [Reason.SLOW]
+    writer.close()
+
+
+HUGE_BODY = options().replace(b"Content-Length: 0", b"Content-Length: 104857600")
+
+
+@pytest.mark.parametrize(
+    ("data", "statuses"),
+    [
+        (HUGE_BODY, (b"SIP/2.0 513",)),
+        (options(extra="".join(f"X-{n}: y\r\n" for n in range(10_000))), (b"SIP/2.0 513", b"SIP/2.0 400")),
+        (options(extra=f"X-Long: {'y' * (1 << 20)}\r\n"), (b"SIP/2.0 513", b"SIP/2.0 400")),
+        (b"\x00" * 100_000, (b"",)),
+    ],
+    ids=["100 MB of body", "10 000 headers", "1 MB of header", "zeros"],
+)
+async def test_what_is_too_large_is_answered_and_closed(
+    bounded: Bounded, data: bytes, statuses: tuple[bytes, ...]
+) -> None:
+    reader, writer = await bounded.open()
+    writer.write(data)
+    answer = b""
+    async with asyncio.timeout(5):
+        try:
+            answer = await reader.read()
+        except ConnectionError:
+            assert bounded.lab.connections == 0
+    assert answer.startswith(statuses)
+    assert bounded.lab.reasons and set(bounded.lab.reasons) <= {Reason.TOO_LARGE, Reason.UNFRAMED}
+    await eventually(lambda: bounded.lab.connections == 0)
+    writer.close()
+
+
+async def test_connections_are_bounded_for_one_source_over_all_transports(bounded: Bounded) -> None:
+    held = [await bounded.open() for _ in range(3)]
+    await eventually(lambda: bounded.lab.connections == 3)
+    other, writer = await asyncio.open_connection("127.0.0.1", bounded.lab.ports["tcp"])
+    async with asyncio.timeout(5):
+        assert await other.read() == b""
+    assert bounded.lab.reasons == [Reason.TOO_MANY_OF_SOURCE]
+    writer.close()
+    held[0][1].close()
+    await eventually(lambda: bounded.lab.connections == 2)
+    assert (await talk(bounded.port, options(), context=bounded.context)).startswith(b"SIP/2.0 200")
+    for _, open_writer in held:
+        open_writer.close()
+
+
+async def test_a_ping_is_answered_over_tls_too(bounded: Bounded) -> None:
+    reader, writer = await bounded.open()
+    writer.write(b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(2) == b"\r\n"
+    writer.close()
+
+
+# -- connections that we open --------------------------------------------------------------------------------------
+
+
+def notify(branch: str) -> bytes:
+    return f"NOTIFY sip:a@b SIP/2.0\r\nVia: SIP/2.0/TLS x;branch={branch};rport\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+class Peer:
+    """Something that listens, and what it was sent."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.port = 0
+        self.accepted = 0
+
+    async def start(self, context: ssl.SSLContext | None = None) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        while chunk := await reader.read(65536):
+            self.data += chunk
+        writer.close()
+
+    def flow(self, transport: str, *names: str) -> Flow:
+        return Flow(transport, ("127.0.0.1", 5061), ("127.0.0.1", self.port), 0, names)
+
+
+class Failures:
+    def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: list[bytes] = []
+        monkeypatch.setattr(lab.notifier, "transport_failed", lambda data, flow, *, now: self.messages.append(data))
+
+
+async def test_one_connection_is_opened_for_all_that_waits_for_it(lab: Lab) -> None:
+    peer = Peer()
+    async with await peer.start():
+        for number in range(50):
+            lab.endpoint.send(notify(f"n{number}"), peer.flow("tcp"))
+        await eventually(lambda: peer.data.count(b"NOTIFY ") == 50)
+        assert peer.accepted == 1
+        lab.endpoint.send(notify("later"), peer.flow("tcp"))
+        await eventually(lambda: b"later" in peer.data)
+        assert peer.accepted == 1
+        await lab.endpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "wanted", "delivered"),
+    [
+        ("DNS:edge.example.com", ("edge.example.com",), True),
+        ("URI:sip:example.com,DNS:edge.example.com", ("example.com",), True),
+        ("IP:127.0.0.1", (), True),
+        ("DNS:edge.example.com", ("other.example.com",), False),
+        ("DNS:*.example.com", ("edge.example.com",), False),
+        ("DNS:edge.example.com", (), False),
+    ],
+)
+async def test_a_tls_peer_gets_nothing_before_its_certificate_is_for_it(
+    certificates: Certificates,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    alternatives: str,
+    wanted: tuple[str, ...],
+    delivered: bool,
+) -> None:
+    issued = authority.issue("peer", alternatives, "peer")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(issued.certificate, issued.key)
+    peer = Peer()
+    async with Lab(certificates=certificates) as lab, await peer.start(context):
+        failures = Failures(lab, monkeypatch)
+        lab.endpoint.send(notify("n"), peer.flow("tls", *wanted))
+        await eventually(lambda: peer.data or failures.messages)
+        assert (peer.data, failures.messages) == ((notify("n"), []) if delivered else (b"", [notify("n")]))
+        await eventually(lambda: lab.connections == (1 if delivered else 0))
+        await lab.endpoint.close()
+
+
+async def test_a_peer_with_a_certificate_of_strangers_gets_nothing(
+    server_files: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(server_files.certificate, server_files.key)
+    peer = Peer()
+    async with Lab(certificates=Certificates(None)) as lab, await peer.start(context):  # the authority is not trusted
+        failures = Failures(lab, monkeypatch)
+        lab.endpoint.send(notify("n"), peer.flow("tls"))
+        await eventually(lambda: failures.messages == [notify("n")])
+        assert peer.data == b"" and lab.connections == 0
+
+
+async def test_nobody_there_is_a_failed_transport(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = Failures(lab, monkeypatch)
+    peer = Peer()
+    server = await peer.start()
+    server.close()
+    await server.wait_closed()
+    lab.endpoint.send(notify("n"), peer.flow("tcp"))
+    lab.endpoint.send(b"SIP/2.0 200 OK\r\n\r\n", peer.flow("tcp"))  # an answer is not worth a connection
+    await eventually(lambda: failures.messages == [notify("n")])
+    assert lab.connections == 0
+
+
+async def test_what_waits_for_a_connection_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Lab(StreamLimits(waiting=2, destinations=1, connect=0.2)) as lab:
+        failures = Failures(lab, monkeypatch)
+        nowhere = Flow("tcp", ("127.0.0.1", 5060), ("127.0.0.1", 9))
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", lambda *_, **__: asyncio.sleep(60))
+        for number in range(4):
+            lab.endpoint.send(notify(f"n{number}"), nowhere)
+        lab.endpoint.send(notify("elsewhere"), Flow("tcp", ("127.0.0.1", 5060), ("127.0.0.2", 9)))
+        assert failures.messages == []  # never while the caller is still sending
+        await eventually(lambda: len(failures.messages) == 3)
+        assert failures.messages == [notify("n2"), notify("n3"), notify("elsewhere")]
+        await eventually(lambda: len(failures.messages) == 5)  # the others when the connection was given up
+        assert lab.connections == 0
+
+
+async def test_connections_are_opened_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Lab(StreamLimits(dials=3, connect=5)) as lab:
+        at_once = most = 0
+
+        async def connect(*_: object, **__: object) -> None:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0.01)
+            at_once -= 1
+            raise ConnectionRefusedError
+
+        failures = Failures(lab, monkeypatch)
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
+        for number in range(20):
+            lab.endpoint.send(notify(f"n{number}"), Flow("tcp", ("127.0.0.1", 5060), (f"127.0.0.{number}", 9)))
+        await eventually(lambda: len(failures.messages) == 20)
+        assert most == 3
+
+
+async def test_a_connection_of_another_name_is_not_used(certificates: Certificates, trusting: ssl.SSLContext) -> None:
+    """A flow that goes to a certified name must not take an anonymous peer's connection from the same address."""
+    async with Lab(listen=LISTEN, certificates=certificates) as lab:
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.ports["tls"], ssl=trusting)
+        writer.write(b"\r\n\r\n")
+        remote = writer.get_extra_info("sockname")
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(2) == b"\r\n"  # the connection is in use
+        lab.endpoint.send(notify("named"), Flow("tls", ("127.0.0.1", 5061), remote, 0, ("edge.example.com",)))
+        lab.endpoint.send(notify("anyone"), Flow("tls", ("127.0.0.1", 5061), remote))
+        async with asyncio.timeout(5):
+            assert b"anyone" in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
