@@ -39,6 +39,7 @@ from gitops_profile.transport import (
     Certificates,
     ListenAddress,
     ListenError,
+    Resolver,
     SIPEndpoint,
     StreamLimits,
     TransportRefused,
@@ -143,7 +144,7 @@ class Server:
         )
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
-            certificates=certificates, on_refused=self._connection_refused,
+            certificates=certificates, resolver=self._resolver(), on_refused=self._connection_refused,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
@@ -170,6 +171,15 @@ class Server:
             hint = "gitops-profile passwd makes a credentials file"
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
+
+    def _resolver(self) -> Resolver:
+        """For the IP versions that are listened on; loopback addresses only where there are no others."""
+        listeners = self._config.listen
+        versions = {6 if ":" in listener.host else 4 for listener in listeners}
+        return Resolver(
+            available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
+            allow_loopback=all(listener.is_loopback for listener in listeners),
+        )
 
     def _certificates(self) -> Certificates | None:
         """Raises CannotServe for a listener that needs a certificate where there is none."""
@@ -309,6 +319,8 @@ class Server:
                 tries += 1
             else:
                 tries = 0
+                # A commit that comes meanwhile waits no longer than if it had to load everything itself.
+                await self._reconciler.warm_up()
 
     async def _reconcile(self, revision: Revision) -> Verdict:
         outcome = await self._reconciler.reconcile(revision)
@@ -408,7 +420,8 @@ class Server:
             commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
-        self._tracker.nudge()
+        finally:
+            self._tracker.nudge()
         if commit is None:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):

@@ -26,7 +26,8 @@ class Target:
     """One answer to a look-up."""
 
     transport: str
-    host: str
+    """"udp", "tcp" or "tls"."""
+    address: str
     """An IP address."""
     port: int
 
@@ -53,12 +54,14 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     here = host.strip("[]") == flow.remote[0]
     if not here and not subscription.follows:
         return _secured([flow], subscription)
+    if not here and _is_nobodys(host, flow):
+        return _secured([flow], subscription)
     if here or _is_address(host):
         return _secured(_direct(hop, host.strip("[]"), flow, here=here), subscription)
     targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
     if targets is None:
         return None
-    return _secured([_flow(t.transport, flow, (t.host, t.port)) for t in targets], subscription)
+    return _secured([_flow(t.transport, flow, (t.address, t.port)) for t in targets], subscription)
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
@@ -100,6 +103,14 @@ def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
     if not subscription.dialog.secure:
         return flows
     return [flow for flow in flows if flow.secure]
+
+
+def _is_nobodys(host: str, flow: Flow) -> bool:
+    """Whether a numeric host is this machine, everybody or nobody: somebody authenticated is no reason to go there."""
+    if not _is_address(host):
+        return False
+    address = ip_address(host.strip("[]"))
+    return address.is_multicast or address.is_unspecified or (address.is_loopback and not flow.is_loopback)
 
 
 def _is_address(host: str) -> bool:
