@@ -44,6 +44,7 @@ from gitops_profile.transport import (
     StreamLimits,
     TransportRefused,
     bind_all,
+    possible_connections,
 )
 
 from . import gatekeeping, views
@@ -143,7 +144,7 @@ class Server:
             gatekeeping.build_gate(config, self._credentials, authenticator),
         )
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
+            self._notifier, self._store, self._sip_event, self._stream_limits(),
             certificates=certificates, resolver=self._resolver(), on_refused=self._connection_refused,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
@@ -171,6 +172,15 @@ class Server:
             hint = "gitops-profile passwd makes a credentials file"
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
+
+    def _stream_limits(self) -> StreamLimits:
+        limits = self._config.limits
+        return StreamLimits(
+            connections=possible_connections(StreamLimits().connections),
+            per_source=limits.subscriptions_per_source,  # a phone has one connection
+            trusted=tuple(self._config.trusted_proxies),
+            message_bytes=limits.message_bytes,
+        )
 
     def _resolver(self) -> Resolver:
         """For the IP versions that are listened on; loopback addresses only where there are no others."""

@@ -79,7 +79,6 @@ class Notifier:
         self.transport_failed = self._delivery.transport_failed
         self.committed = self._delivery.committed
         self.commit_failed = self._delivery.commit_failed
-        self.handle_deadline = self._delivery.handle_deadline
         self.next_deadline = self._delivery.next_deadline
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
@@ -126,6 +125,14 @@ class Notifier:
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
         self._delivery.end_all("rejected", lost, now=now)
 
+    def handle_deadline(self, *, now: float) -> None:
+        """Do what is due."""
+        self._delivery.handle_deadline(now=now)
+        for transaction in self._layer.take_slow():
+            # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
+            assert transaction.request is not None
+            self._layer.proceed(transaction, build_response(transaction.request, transaction.destination, 100))
+
     # -- messages ----------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, flow: Flow, *, now: float) -> None:
@@ -143,7 +150,7 @@ class Notifier:
         except SIPSyntaxError as error:
             self.refuse(error, flow)
             return
-        transaction = self._layer.receive_request(message, response_flow(message, flow))
+        transaction = self._layer.receive_request(message, response_flow(message, flow), now=now)
         if transaction is not None:
             self._receive_request(message, transaction, flow, now)
 
