@@ -38,6 +38,16 @@ def phone(
     vendor: Annotated[str | None, typer.Option("--vendor")] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
     version: Annotated[str | None, typer.Option("--version")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="name for digest; by default the user of the AoR", metavar="NAME")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="file whose first line is the password", metavar="FILE")
+    ] = None,
+    suppress: Annotated[
+        str | None,
+        typer.Option("--suppress", help="the etag one has, or *: no body while it is the same (RFC 5839)"),
+    ] = None,
     ca: Annotated[
         Path | None, typer.Option("--ca", help="PEM file of the CA that signed the server's certificate")
     ] = None,
@@ -54,6 +64,9 @@ def phone(
         vendor,
         model,
         version,
+        user,
+        _password(password_file),
+        suppress,
     )
     try:
         where = _server(server)
@@ -65,6 +78,15 @@ def phone(
         return
     if refused:
         raise typer.Exit(1)
+
+
+def _password(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text("utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        fail(f"--password-file {file}: {getattr(error, 'strerror', None) or 'its first line is no password'}")
 
 
 def _server(text: str) -> tuple[str, str, int]:
@@ -125,7 +147,7 @@ async def _watch(running: Phone, count: int | None, output: Format) -> bool:
             if running.subscriber.ended:
                 return True
             continue
-        notifies += received.kind != "accepted"
+        notifies += received.kind not in ("accepted", "challenged")
         finished = running.subscriber.ended and received.kind in ("document", "ended", "unchanged")
         if finished or (count is not None and notifies >= count):
             return False
@@ -147,7 +169,7 @@ def _print(received: Received, output: Format) -> None:
         )
         return
     stamp = now.strftime("%H:%M:%S.%f")[:-3]
-    if received.kind in ("accepted", "refused"):
+    if received.kind in ("accepted", "refused", "challenged"):
         say(f"{stamp} {received.kind}: {received.detail}")
         return
     size = f", {received.content_type}, {len(received.body)} bytes" if received.body else ", no document"

@@ -1,8 +1,9 @@
 """One ua-profile subscription from the phone's side, without I/O."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gitops_profile.digest import ALGORITHMS, Challenge, Credentials, a1, answer
 from gitops_profile.sip import host_port
 from gitops_profile.sip.syntax import Address, Request, Response, SIPSyntaxError, parse_message
 
@@ -25,6 +26,12 @@ class SubscriberSettings:
     vendor: str | None = None
     model: str | None = None
     version: str | None = None
+    username: str | None = None
+    """For digest; the user part of the AoR when None."""
+    password: str | None = field(default=None, repr=False)
+    """None when there is none: a challenge is then a refusal."""
+    suppress: str | None = None
+    """Suppress-If-Match of the first SUBSCRIBE (RFC 5839); later ones name what came last when this is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Received:
     """One thing that came from the server."""
 
     kind: str
-    """"accepted", "refused", "document", "unchanged" or "ended"."""
+    """"accepted", "refused", "challenged", "document", "unchanged" or "ended"."""
     detail: str
     content_type: str | None = None
     body: bytes = b""
@@ -56,6 +63,9 @@ class Subscriber:
         self._target = settings.aor
         self._cseq = 0
         self._etag: str | None = None
+        self._challenges: list[Challenge] = []
+        """What credentials are made for; kept, so that a refresh need not be challenged."""
+        self._nonce_count = 0
         self.ended = False
         self.granted = 0
         """Seconds that the server granted last."""
@@ -87,7 +97,43 @@ class Subscriber:
         ]
         if settings.accept:
             lines.append(f"Accept: {settings.accept}")
+        if settings.suppress:
+            lines.append(f"Suppress-If-Match: {self._etag or settings.suppress}")
+        credentials = self._credentials()
+        if credentials is not None:
+            lines.append(f"Authorization: {credentials}")
         return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
+
+    @property
+    def user(self) -> str:
+        """The name for digest."""
+        return self.settings.username or self.settings.aor.partition(":")[2].partition("@")[0]
+
+    def _credentials(self) -> Credentials | None:
+        """The answer to the challenge, for the next SUBSCRIBE."""
+        password = self.settings.password
+        if not self._challenges or password is None:
+            return None
+        self._nonce_count += 1
+        return answer(
+            self._challenges,
+            username=self.user,
+            lookup=lambda user, realm: {name: a1(name, user, realm, password) for name in ALGORITHMS},
+            method="SUBSCRIBE",
+            uri=self._target,
+            nc=self._nonce_count,
+            cnonce=self._new_token(),
+        )
+
+    def _is_challenged(self, response: Response) -> bool:
+        """Whether another SUBSCRIBE, with credentials, may succeed; notes the challenge."""
+        if response.status != 401 or self.settings.password is None:
+            return False
+        found = [Challenge.parse(value) for value in response.headers.all("www-authenticate")]
+        challenges = [challenge for challenge in found if challenge is not None]
+        again = bool(challenges) and (not self._challenges or challenges[0].stale)
+        self._challenges, self._nonce_count = challenges, 0
+        return again
 
     def receive(self, data: bytes) -> tuple[bytes | None, Received | None]:
         """A message from the server: what to answer, and what it says. Anything else is ignored."""
@@ -107,6 +153,8 @@ class Subscriber:
             return None
         if response.status < 200:
             return None
+        if self._is_challenged(response):
+            return Received("challenged", f"{response.status} {response.reason}".strip())
         if response.status >= 300:
             if self._to_tag is None or response.status == 481:
                 self.ended = True
@@ -117,7 +165,7 @@ class Subscriber:
             self._target = Address.parse(contact).uri
         expires = response.headers.get("expires") or "0"
         self.granted = int(expires) if expires.isdigit() else 0
-        return Received("accepted", f"{response.status} {response.reason}, expires in {self.granted} s")
+        return Received("accepted", f"{response.status} {response.reason}, expires in {self.granted} s".strip())
 
     def _request(self, request: Request) -> tuple[bytes, Received | None]:
         if request.method != "NOTIFY":
@@ -139,6 +187,6 @@ class Subscriber:
     @staticmethod
     def _answer(request: Request, status: int, reason: str) -> bytes:
         lines = [f"SIP/2.0 {status} {reason}", *(f"Via: {via}" for via in request.headers.all("via"))]
-        for name, field in (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")):
-            lines.append(f"{name}: {request.headers.get(field)}")
+        for name, header in (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")):
+            lines.append(f"{name}: {request.headers.get(header)}")
         return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
