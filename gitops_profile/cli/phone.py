@@ -2,13 +2,24 @@
 
 import asyncio
 import signal
+import ssl
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gitops_profile.phone import Phone, PhoneError, Received, SubscriberSettings, open_phone
+from gitops_profile.phone import (
+    SECURE,
+    TRANSPORTS,
+    Phone,
+    PhoneError,
+    Received,
+    SubscriberSettings,
+    open_phone,
+    server_context,
+)
 
 from .options import Output
 from .output import Format, emit_json, fail, say
@@ -17,7 +28,7 @@ from .output import Format, emit_json, fail, say
 def phone(
     aor: Annotated[str, typer.Argument(help="whose profile: sip:user@domain or user@domain")],
     server: Annotated[
-        str, typer.Option("--server", help="where the server is: [udp:|tcp:]ADDRESS:PORT")
+        str, typer.Option("--server", help="where the server is: [udp:|tcp:|tls:|ws:|wss:]ADDRESS:PORT")
     ] = "127.0.0.1:5060",
     expires: Annotated[int, typer.Option("--expires", help="seconds; 0 fetches the profile once")] = 3600,
     profile_type: Annotated[
@@ -27,6 +38,10 @@ def phone(
     vendor: Annotated[str | None, typer.Option("--vendor")] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
     version: Annotated[str | None, typer.Option("--version")] = None,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", help="PEM file of the CA that signed the server's certificate")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="take any certificate")] = False,
     count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs")] = None,
     output: Output = Format.TEXT,
 ) -> None:
@@ -41,7 +56,9 @@ def phone(
         version,
     )
     try:
-        refused = asyncio.run(_run(settings, _server(server), count, output))
+        where = _server(server)
+        context = server_context(ca, insecure=insecure) if where[0] in SECURE else None
+        refused = asyncio.run(_run(settings, where, context, count, output))
     except PhoneError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -52,7 +69,7 @@ def phone(
 
 def _server(text: str) -> tuple[str, str, int]:
     transport, rest = "udp", text
-    for name in ("udp", "tcp"):
+    for name in TRANSPORTS:
         if text.startswith(f"{name}:"):
             transport, rest = name, text.removeprefix(f"{name}:")
     host, _, port = rest.rpartition(":")
@@ -61,14 +78,20 @@ def _server(text: str) -> tuple[str, str, int]:
     return transport, host.strip("[]"), int(port)
 
 
-async def _run(settings: SubscriberSettings, server: tuple[str, str, int], count: int | None, output: Format) -> bool:
+async def _run(
+    settings: SubscriberSettings,
+    server: tuple[str, str, int],
+    context: ssl.SSLContext | None,
+    count: int | None,
+    output: Format,
+) -> bool:
     """Whether the server refused."""
     transport, host, port = server
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_phone(settings, (host, port), transport) as running:
+    async with open_phone(settings, (host, port), transport, context) as running:
         watching = loop.create_task(_watch(running, count, output))
         others = [loop.create_task(stop.wait()), loop.create_task(_keep_subscribed(running, settings.expires))]
         tasks: list[asyncio.Task[Any]] = [watching, *others]

@@ -27,7 +27,6 @@ from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
 from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, fail, say
-from .working_tree import load_folder
 
 log = typer.Typer(help="The event log: check it, or write it anew from git.", no_args_is_help=True)
 
@@ -219,7 +218,7 @@ def _load(settings: Config, repository: Repository, ref: str | None) -> Loaded:
     path = settings.repository.path
     try:
         if ref is None and repository.work_tree is not None:
-            return load_folder(repository.work_tree / path)
+            return asyncio.run(_loaded_folder(repository, repository.work_tree / path))
         commit_at = repository.rev_parse(ref or settings.repository.ref)
         if commit_at is None:
             fail(f"the revision {ref or settings.repository.ref!r} does not exist")
@@ -234,6 +233,14 @@ async def _loaded(location: Path, commit: str, path: str) -> Loaded:
     loading = LoaderProcess(location)
     try:
         return await loading.load(commit, None, path)
+    finally:
+        await loading.close()
+
+
+async def _loaded_folder(repository: Repository, folder: Path) -> Loaded:
+    loading = LoaderProcess(repository.git_dir)
+    try:
+        return await loading.load_folder(folder)
     finally:
         await loading.close()
 

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from gitops_profile.sip import host_port
 from gitops_profile.sip.syntax import Address, Request, Response, SIPSyntaxError, parse_message
 
+_CONTACT_TRANSPORT = {
+    "udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls", "ws": ";transport=ws", "wss": ";transport=ws",
+}  # fmt: skip
+"""RFC 7118 §5.2 has one word for both kinds of WebSocket."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriberSettings:
@@ -66,7 +71,7 @@ class Subscriber:
         for name in ("vendor", "model", "version"):
             value = getattr(settings, name)
             parameters += f';{name}="{value}"' if value else ""
-        suffix = ";transport=tcp" if self._transport == "tcp" else ""
+        suffix = _CONTACT_TRANSPORT[self._transport]
         lines = [
             f"SUBSCRIBE {self._target} SIP/2.0",
             f"Via: SIP/2.0/{self._transport.upper()} {local};branch=z9hG4bK{self._new_token()};rport",

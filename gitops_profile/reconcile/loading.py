@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -80,6 +81,9 @@ class LoaderProcess:
         self._silence_seconds = silence_seconds
         self._memory_bytes = memory_bytes
         self._process: Process | None = None
+        self._loaded: tuple[str, str] | None = None
+        self._holds: tuple[str, str] | None = None
+        """Commit and folder that the process has accepted, on which the next load can build."""
         self._about = ""
         """The commit of which the next two speak."""
         self._stalled: dict[str, str] = {}
@@ -91,19 +95,24 @@ class LoaderProcess:
 
         Raises LoadStalled, PathNotFound, SourceUnavailable.
         """
-        if path != path_text(path):
-            raise PathNotFound(f"the folder {path_text(path)} has a name that is no UTF-8; give it another one")
-        if commit != self._about:
-            self._about, self._stalled, self._deaths = commit, {}, Counter()
-        again = False
-        while True:
-            try:
-                return await self._load(commit, base, path, progress)
-            except _Died as death:
-                again = await self._bury(death.path, again)
-            except (SourceUnavailable, asyncio.CancelledError):
-                await self.close()
-                raise
+        self._begin(commit, path)
+        return await self._load(("load", commit, base, path), progress)
+
+    async def warm_up(self, commit: str, path: str) -> None:
+        """Make the next load on top of this commit, which is in force, one of its changes only.
+
+        It costs one load of everything, and nothing when the process is ready. Raises as `load` does.
+        """
+        if self._holds == (commit, path):
+            return
+        self._begin(commit, path)
+        if not (await self._load(("warm", commit, path), None)).problems:
+            await self.accept()
+
+    async def load_folder(self, folder: Path) -> Loaded:
+        """Load the profiles as they are on disk; raises LoadStalled, PathNotFound, SourceUnavailable."""
+        self._about, self._stalled, self._deaths = "", {}, Counter()
+        return await self._load(("folder", os.fsencode(folder)), None)
 
     async def accept(self) -> None:
         """The last load is in force: the next one may build on it. One that is not accepted leaves no trace."""
@@ -111,12 +120,14 @@ class LoaderProcess:
             return  # it ended since, and with it what it had loaded: the next load is a whole one
         try:
             await self._send("accept")
+            self._holds = self._loaded
         except _Died:
             await self.close()
 
     async def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
+        self._loaded = self._holds = None
         if process is None:
             return
         if process.returncode is None:
@@ -126,6 +137,12 @@ class LoaderProcess:
             process.stdin.close()
         # The transport is closed with its pipes; without this a later loop would find it open.
         process._transport.close()  # type: ignore[attr-defined]
+
+    def _begin(self, commit: str, path: str) -> None:
+        if path != path_text(path):
+            raise PathNotFound(f"the folder {path_text(path)} has a name that is no UTF-8; give it another one")
+        if commit != self._about:
+            self._about, self._stalled, self._deaths = commit, {}, Counter()
 
     async def _bury(self, path: str, again: bool) -> bool:
         """What follows from the end of the process: True for another try, at once.
@@ -164,8 +181,22 @@ class LoaderProcess:
         await self.close()
         return status
 
-    async def _load(self, commit: str, base: str | None, path: str, progress: Progress | None) -> Loaded:
-        await self._send("load", commit, base, path, list(self._stalled.items()))
+    async def _load(self, request: tuple[Any, ...], progress: Progress | None) -> Loaded:
+        """Ask until there is an answer that is not the end of the process."""
+        again = False
+        while True:
+            try:
+                await self._send(*request, list(self._stalled.items()))
+                loaded = await self._answer(progress)
+                self._loaded = (self._about, request[-1])
+                return loaded
+            except _Died as death:
+                again = await self._bury(death.path, again)
+            except (SourceUnavailable, asyncio.CancelledError):
+                await self.close()
+                raise
+
+    async def _answer(self, progress: Progress | None) -> Loaded:
         loaded = Loaded()
         current = ""
         while True:

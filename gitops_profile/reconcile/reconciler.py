@@ -95,6 +95,22 @@ class Reconciler:
             return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
         return outcome
 
+    async def warm_up(self) -> None:
+        """Have the loader ready for a change of what is in force, as after a restart; never raises, as above."""
+        base = self._base()
+        if base is None:
+            return
+        try:
+            await self._loading.warm_up(base, self._folder)
+        except (SourceUnavailable, PathNotFound, LoadStalled) as error:
+            logger.info("the next change takes as long as a load of everything: %s", error)
+
+    def _base(self) -> str | None:
+        """The commit in force, when it was loaded in the way in which the next one will be."""
+        applied = self._journal.table.applied
+        same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
+        return applied.revision.commit if applied is not None and same else None
+
     def _is_known(self, revision: Revision) -> bool:
         """Whether this very revision, read in this very way, was the last one applied or rejected (I2)."""
         known = self._journal.table.rejected or self._journal.table.applied
@@ -106,11 +122,8 @@ class Reconciler:
 
     async def _load(self, revision: Revision) -> Loaded:
         """What the revision holds; one that cannot be loaded for its author's fault is a load with a problem."""
-        applied = self._journal.table.applied
-        same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
-        base = applied.revision.commit if applied is not None and same else None
         try:
-            return await self._loading.load(revision.commit, base, self._folder, self._progress)
+            return await self._loading.load(revision.commit, self._base(), self._folder, self._progress)
         except LoadStalled as error:
             return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
         except PathNotFound as error:

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ import msgspec
 from gitops_profile.loader import Load, Loader, Problem, UnreadableProfile
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
+from .folder import Folder
 from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
 
 _READ_AT_ONCE = 400
@@ -39,35 +41,50 @@ class Worker:
         """One request."""
         match message:
             case ["load", commit, base, path, stalled]:
-                self._stalled = dict(stalled)
-                self._pending = None  # of a revision that was rejected
-                try:
-                    self._load(commit, base, path)
-                except PathNotFound as error:
-                    self._say("path-not-found", str(error))
-                except SourceUnavailable as error:
-                    self._say("unavailable", str(error))
+                self._answer(stalled, lambda: self._load(commit, base, path))
+            case ["warm", commit, path, stalled]:
+                self._answer(stalled, lambda: self._load(commit, None, path, tell=False))
+            case ["folder", folder, stalled]:
+                self._answer(stalled, lambda: self._load_folder(Path(os.fsdecode(folder))))
             case ["accept"] if self._pending is not None:
                 load, self._base = self._pending
                 load.accept()
                 self._pending = None
 
-    def _load(self, commit: str, base: str | None, path: str) -> None:
+    def _answer(self, stalled: list[tuple[str, str]], work: Callable[[], None]) -> None:
+        self._stalled = dict(stalled)
+        self._pending = None  # of a revision that was rejected
+        try:
+            work()
+        except PathNotFound as error:
+            self._say("path-not-found", path_text(str(error)))
+        except SourceUnavailable as error:
+            self._say("unavailable", path_text(str(error)))
+
+    def _load(self, commit: str, base: str | None, path: str, *, tell: bool = True) -> None:
         changes = self._changes(commit, base, path)
         if changes is not None:
             load = self._loader.change(changes.changed, changes.removed)
         else:
             load = self._loader.whole(self._repository.list_files(commit, path))
+        self._finish(load, self._repository.read_blobs, tell=tell)
+        self._pending = load, (commit, path)
+
+    def _load_folder(self, path: Path) -> None:
+        folder = Folder(path)
+        self._finish(self._loader.whole(folder.list_files()), folder.read_blobs)
+
+    def _finish(self, load: Load, read: Callable[[list[str]], list[tuple[str, bytes]]], *, tell: bool = True) -> None:
+        """Read what the load wants, and say what it found; without the documents when `tell` is False."""
         while wanted := load.wanted():
             for start in range(0, len(wanted), _READ_AT_ONCE):
                 self._say("progress", "", start, len(wanted))
-                load.supply(dict(self._repository.read_blobs(wanted[start : start + _READ_AT_ONCE])))
+                load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
         result = load.finish(self._progress)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        documents = list(result.documents.values())
+        documents = list(result.documents.values()) if tell else []
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
-        self._pending = load, (commit, path)
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         limit = result.settings.max_removals
         self._say("result", removed, problems, result.whole, limit)
@@ -107,7 +124,7 @@ def main() -> None:
     try:
         worker = Worker(Repository(location), out, file_seconds)
     except NotARepository as error:
-        out.write(pack("unavailable", str(error)))
+        out.write(pack("unavailable", path_text(str(error))))
         out.flush()
         return
     try:

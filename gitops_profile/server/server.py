@@ -309,6 +309,8 @@ class Server:
                 tries += 1
             else:
                 tries = 0
+                # A commit that comes meanwhile waits no longer than if it had to load everything itself.
+                await self._reconciler.warm_up()
 
     async def _reconcile(self, revision: Revision) -> Verdict:
         outcome = await self._reconciler.reconcile(revision)
@@ -408,7 +410,8 @@ class Server:
             commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
-        self._tracker.nudge()
+        finally:
+            self._tracker.nudge()
         if commit is None:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):

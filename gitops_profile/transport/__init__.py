@@ -3,6 +3,7 @@
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
 from .limits import Reason, StreamLimits, TransportRefused
+from .resolver import Resolver, Target, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
 __all__ = [
@@ -12,10 +13,13 @@ __all__ = [
     "ListenAddress",
     "ListenError",
     "Reason",
+    "Resolver",
     "SIPEndpoint",
     "StreamLimits",
     "SubscriptionWriter",
+    "Target",
     "TransportRefused",
+    "Unresolvable",
     "bind_all",
     "certificate_names",
     "certifies",

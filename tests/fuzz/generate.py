@@ -103,6 +103,22 @@ def mutated(r: Random, text: str) -> str:
     return text
 
 
+def response(r: Random) -> bytes:
+    """An answer, perhaps to one of our NOTIFYs: the harness counts its branches from t0."""
+    hop = f"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKt{r.randrange(4)};rport=5060"
+    lines = [
+        f"SIP/2.0 {r.choice(['200 OK', '100 ', '481', '503 x', '699 y', '401 Unauthorized', '302 Moved'])}",
+        f"{r.choice(['Via', 'v'])}: {r.choice([hop, hop, hop + ', ' + via(r), via(r), ','])}",
+        f"From: {address(r)}",
+        f"To: {address(r)}",
+        "Call-ID: call-1",
+        f"CSeq: {r.randrange(3)} {r.choice(['NOTIFY', 'NOTIFY', 'NOTIFY', 'SUBSCRIBE'])}",
+        f"{r.choice(['Retry-After', 'Contact', 'WWW-Authenticate'])}: {r.choice(['5', uri(r), authorization(r)])}",
+        "Content-Length: 0",
+    ]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n"
+
+
 def valid(r: Random) -> bytes:
     """A request whose every header is made by the grammar, or one of the torture messages."""
     if r.random() < 0.3:
@@ -111,6 +127,8 @@ def valid(r: Random) -> bytes:
     def mostly(plain: str, other: Callable[[Random], str]) -> str:
         return other(r) if r.randrange(5) == 0 else plain
 
+    if r.randrange(6) == 0:
+        return response(r)
     method, number, alice = r.choice(METHODS), r.randrange(4), "<sip:alice@example.com>"
     lines = [
         f"{method} {mostly('sip:alice@example.com', uri)} SIP/2.0",

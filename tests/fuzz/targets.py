@@ -143,7 +143,7 @@ def check_message(data: bytes) -> None:
         assert name == name.lower() and name.isascii() and not re.search(r"[\s:]", name)
         assert "\n" not in value and "\r" not in value
     if isinstance(message, Response):
-        message.matching()
+        assert message.matching() == _matching(message)
         return
     if _try(lambda request: request.check() or request, message) is None:
         return
@@ -155,6 +155,16 @@ def check_message(data: bytes) -> None:
     for name in ("method", "uri", "body", "vias", "via", "from_", "to", "call_id", "cseq"):
         assert getattr(again, name) == getattr(message, name), name
     assert again.headers.fields == message.headers.fields
+
+
+def _matching(response: Response) -> tuple[str, str, str] | None:
+    """What `Response.matching` says, by the long way."""
+    cseq = re.fullmatch(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", response.headers.get("cseq") or "")
+    vias = _try(response.headers.items, "via")
+    via = _try(Via.parse, vias[0]) if vias else None
+    if via is None or cseq is None:
+        return None
+    return via.branch or "", f"{via.host}:{via.sent_by[1]}", cseq[2]
 
 
 Reading = tuple[list[bytes], int, str]

@@ -40,6 +40,9 @@ class Lab:
         revision = self.repository.revision(commit or self.git.head())
         return await self._reconciler(self.journal, self.loading).reconcile(revision)
 
+    async def warm_up(self) -> None:
+        await self._reconciler(self.journal, self.loading).warm_up()
+
     async def loaded_anew(self, commit: str) -> PresentityTable:
         """The table after loading one commit alone."""
         journal, loading = Journal(MemoryEventLog(), PresentityTable(), 0, 0), LoaderProcess(self.git.folder)

@@ -158,6 +158,50 @@ async def test_a_file_that_is_reached_after_a_long_load_has_its_whole_time(lab: 
     assert used > 1, "these files took too little to show anything"
 
 
+async def test_after_a_restart_a_warm_loader_looks_at_the_change_only(lab: Lab) -> None:
+    lab.git.commit({f"{USERS}/u{n}.xml": f"<u>{n}</u>" for n in range(20)})
+    await lab.reconcile()
+    await lab.loading.close()
+    lab.loading = LoaderProcess(lab.git.folder)
+    assert (await lab.reconcile()).verdict is Verdict.UNCHANGED
+    await lab.warm_up()
+    pid = pid_of(lab.loading)
+    seen: list[int] = []
+    lab.progress = lambda done, total: seen.append(total)
+    await lab.warm_up()
+    lab.git.commit({ALICE: "<a/>"})
+    outcome = await lab.reconcile()
+    assert (outcome.verdict, outcome.added, max(seen)) == (Verdict.APPLIED, 1, 1) and pid_of(lab.loading) == pid
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+
+
+async def test_a_loader_that_a_file_ended_is_warm_again_before_the_next_commit(lab: Lab) -> None:
+    lab.loading = LoaderProcess(lab.git.folder, file_seconds=0.5)
+    lab.git.commit({f"{USERS}/u{n}.xml": f"<u>{n}</u>" for n in range(20)})
+    await lab.reconcile()
+    lab.git.commit({"profiles/templates/t.j2": ENDLESS, f"{USERS}/x.yaml": "template: t.j2\n"})
+    assert (await lab.reconcile()).verdict is Verdict.REJECTED
+    await lab.warm_up()
+    seen: list[int] = []
+    lab.progress = lambda done, total: seen.append(total)
+    lab.git.commit({"profiles/templates/t.j2": "x"})
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED and max(seen) == 2
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+
+
+async def test_a_base_that_cannot_be_loaded_any_more_only_makes_it_slower(lab: Lab) -> None:
+    await lab.warm_up()  # nothing is in force yet
+    first = lab.git.commit({ALICE: "<a/>"})
+    lab.git.commit({ALICE: "<a2/>"})
+    await lab.reconcile()
+    await lab.loading.close()
+    lab.git("reset", "-q", "--hard", first)
+    lab.git("reflog", "expire", "--expire=now", "--all")
+    lab.git("gc", "-q", "--prune=now")
+    await lab.warm_up()
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+
+
 async def test_too_many_files_that_never_end_end_the_load(lab: Lab) -> None:
     lab.loading = LoaderProcess(lab.git.folder, file_seconds=0.1)
     many = {f"{USERS}/x{n}.yaml": "template: t.j2\n" for n in range(9)}

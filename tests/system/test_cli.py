@@ -35,6 +35,17 @@ def test_check_says_where_the_problem_is(lab: Lab) -> None:
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
 
+def test_check_is_not_held_up_by_a_template_that_never_ends(lab: Lab) -> None:
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    lab.write(alice=1)
+    lab.git.write({"profiles/templates/t.j2": loop, "profiles/user/example.com/dora.yaml": "template: t.j2\n"})
+    done = lab.run("check")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1 and lines[-1] == "1 profiles, 1 problems", done
+    assert lines[0].startswith("user/example.com/dora.yaml: did not finish within 5 seconds"), lines
+    assert lab.run("check", "--ref", "HEAD").returncode == 0, "nothing of it is committed"
+
+
 @pytest.mark.peer
 def test_render_gives_the_bytes_of_the_notify(lab: Lab) -> None:
     lab.git.commit(

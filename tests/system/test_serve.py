@@ -1,5 +1,6 @@
 """Starting and stopping: one line that says what to do, or `ready`."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops_profile.http import AdminError
 from tests.repositories import Git
 
 from .lab import Lab, eventually
@@ -126,3 +128,34 @@ def test_a_bare_repository_that_is_pushed_to(lab: Lab) -> None:
     in_force(fourth)
     types = [line["type"] for line in lab.events()]
     assert types.count("RevisionApplied") == 4 and types.count("HistoryRewritten") == 1, types
+
+
+def test_a_repository_that_is_moved_away_is_served_on_and_followed_when_it_is_back(lab: Lab) -> None:
+    first = lab.write(alice=1)
+    lab.server.start()
+    away = lab.folder / "away"
+    lab.git.folder.rename(away)
+    with pytest.raises(AdminError, match="is gone"):
+        lab.ask("reconcile")
+    eventually("it says so", lambda: f"{lab.git.folder} is gone" in lab.server.stderr())
+    assert "does not exist" not in lab.server.stderr()
+    assert lab.ask("status")["applied"]["commit"] == first
+    assert [row["key"] for row in lab.ask("presentities")] == ["user/example.com/alice"]
+    away.rename(lab.git.folder)
+    second = lab.write(alice=2)
+    eventually("it is followed", lambda: lab.ask("reconcile")["commit"] == second)
+
+
+def test_a_loader_process_that_is_killed_harms_no_commit(lab: Lab) -> None:
+    """As the kernel does it when the memory runs out: between commits, and again and again during them."""
+    commit = lab.write(alice=0)
+    lab.server.start()
+    pid = lab.server.process.pid if lab.server.process else 0
+    for version in range(1, 6):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        loaders = [c for c in children if b"reconcile.worker" in Path(f"/proc/{c}/cmdline").read_bytes()]
+        assert loaders, children
+        os.kill(int(loaders[0]), signal.SIGKILL)
+        commit = lab.write(alice=version)
+        assert lab.ask("reconcile")["commit"] == commit
+    assert {event["type"] for event in lab.events()} == {"ProfileAdded", "ProfileChanged", "RevisionApplied"}

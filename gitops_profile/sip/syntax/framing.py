@@ -3,9 +3,8 @@
 import re
 
 from .errors import SIPSyntaxError
-from .message import MAX_MESSAGE, attach_head, length_of, split_head
+from .message import MAX_MESSAGE, attach_head, find_blank_line, length_of, split_head
 
-_END = re.compile(rb"\r?\n\r?\n")
 _LENGTH_LINE = re.compile(r"(?:content-length|l)[ \t]*:(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 _HALF_PINGS = (b"\r", b"\r\n", b"\r\n\r")
 MAX_HEAD = 32 * 1024
@@ -69,16 +68,16 @@ class MessageReader:
             return None
         if buffer.startswith(b"\r"):
             raise SIPSyntaxError("a message begins with a carriage return")
-        end = _END.search(buffer, max(0, self._scanned - 3))
+        end = find_blank_line(buffer, max(0, self._scanned - 3))
         if end is None:
             self._scanned = len(buffer)
-        if (end.end() if end else len(buffer)) > MAX_HEAD:
+        if (end[1] if end else len(buffer)) > MAX_HEAD:
             raise SIPSyntaxError("headers too long", status=513)
         if end is None:
             return None
-        total = end.end() + self._length(bytes(buffer[: end.start()]))
+        total = end[1] + self._length(bytes(buffer[: end[0]]))
         if len(buffer) < total:
-            self._needed, self._scanned = total, end.start()
+            self._needed, self._scanned = total, end[0]
             return None
         message = bytes(buffer[:total])
         del buffer[:total]

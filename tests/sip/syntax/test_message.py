@@ -1,10 +1,13 @@
 """Whole messages and their headers: real phones' bytes, folding, compact forms, and any bytes at all."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_profile.sip.syntax import Headers, Request, Response, SIPSyntaxError, parse_message
+from gitops_profile.sip.syntax.message import find_blank_line, split_head
 
 SNOM = b"""SUBSCRIBE sip:MAC%3a00135E874B49@intern.snom.de SIP/2.0
 Via: SIP/2.0/UDP 192.0.2.9:5060;rport
@@ -174,8 +177,54 @@ def test_response_says_what_it_answers() -> None:
     data = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=b, SIP/2.0/UDP x\r\nCSeq: 7 NOTIFY\r\n\r\n"
     response = parse_message(data)
     assert isinstance(response, Response) and response.matching() == ("b", "192.0.2.1:5060", "NOTIFY")
-    broken = parse_message(data.replace(b"7 NOTIFY", b"x NOTIFY"))
-    assert isinstance(broken, Response) and broken.matching() is None
+    for old, new in ((b"7 NOTIFY", b"x NOTIFY"), (b"SIP/2.0/UDP 192.0.2.1;branch=b", b""), (b"branch=b", b'x="')):
+        broken = parse_message(data.replace(old, new).replace(b", SIP/2.0/UDP x", b","))
+        assert isinstance(broken, Response) and broken.matching() is None
+
+
+@pytest.mark.parametrize(
+    ("via", "matching"),
+    [
+        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1;rport=5060;received=192.0.2.1", ("b1", "192.0.2.1:5060", "NOTIFY")),
+        (b"SIP/2.0/UDP [2001:db8::1]:5060;branch=b1", ("b1", "[2001:db8::1]:5060", "NOTIFY")),
+        (b"SIP/2.0/UDP 192.0.2.1:5060;rport;branch=b1", ("b1", "192.0.2.1:5060", "NOTIFY")),
+        (b"SIP/2.0/TLS Us.example.com;branch=b1", ("b1", "us.example.com:5061", "NOTIFY")),
+        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1, SIP/2.0/UDP x", ("b1", "192.0.2.1:5060", "NOTIFY")),
+        (b"SIP/2.0/UDP 192.0.2.1:65536;branch=b1", None),
+        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1;=x", None),
+        (b"SIP/2.0/UDP -x:5060;branch=b1", None),
+    ],
+)  # fmt: skip
+def test_a_via_of_ours_and_any_other_are_read_alike(via: bytes, matching: tuple[str, str, str] | None) -> None:
+    response = parse_message(b"SIP/2.0 200 OK\r\nVia: " + via + b"\r\nCSeq: 7 NOTIFY\r\n\r\n")
+    assert isinstance(response, Response) and response.matching() == matching
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n"]), max_size=12).map(b"".join), st.integers(0, 4))
+def test_the_blank_line_is_where_the_grammar_says(data: bytes, start: int) -> None:
+    match = re.compile(rb"\r?\n\r?\n").search(data, start)
+    assert find_blank_line(data, start) == (match and match.span())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"a",
+        b"a\r\nb",
+        b"a\nb",
+        b"a\r\nb\nc",
+        b"a\r\nb\r\n c",
+        b"a\r\n b",
+        b"a\r\nb\r\n\tc\r\n d",
+        b"a\r\n",
+        b"",
+        b"a\r\n\xa0b",
+    ],
+)
+def test_lines_are_the_same_by_the_short_way_and_the_long(head: bytes) -> None:
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    start, newline, rest = text.partition("\n")
+    assert split_head(head) == ([start, *re.sub(r"\n[ \t]+", " ", rest).split("\n")] if newline else [start])
 
 
 PIECES = st.sampled_from(
