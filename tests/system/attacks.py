@@ -25,6 +25,8 @@ RUN = os.urandom(4).hex()
 ECHOED = re.compile(rb"^(?:Via|From|To|Call-ID|CSeq):.*?\r\n", re.MULTILINE)
 STATUS = re.compile(rb"SIP/2\.0 (\d{3})")
 HUGE = 100 << 20
+MOST = 150
+"""Connections of one attack at once, where it is not about their number."""
 
 
 @dataclass
@@ -138,24 +140,36 @@ def drain(sock: socket.socket, outcome: Outcome, answer: str | None = None) -> N
         outcome.read(data)
         if answer is not None and data.startswith(b"NOTIFY "):
             head = data[: data.find(b"\r\n\r\n") + 2]
-            sock.send(b"SIP/2.0 %s x\r\n%sContent-Length: 0\r\n\r\n" % (answer.encode(), b"".join(ECHOED.findall(head))))
+            sock.send(
+                b"SIP/2.0 %s x\r\n%sContent-Length: 0\r\n\r\n" % (answer.encode(), b"".join(ECHOED.findall(head)))
+            )
 
 
-def until_closed(sock: socket.socket, outcome: Outcome) -> None:
-    """Read until the server ends the connection; it has five seconds."""
-    sock.settimeout(5)
-    got = b""
-    try:
-        while data := sock.recv(65535):
-            got += data
-        outcome.closed += 1
-    except ConnectionError:
-        outcome.closed += 1
-    except TimeoutError:
-        outcome.answers["open"] += 1
-    outcome.read(got)
-    if got[:1] == b"\x88":  # a Close frame and its code
-        outcome.answers[f"close-{int.from_bytes(got[2:4], 'big')}"] += 1
+def until_closed(held: list[socket.socket], outcome: Outcome, seconds: float = 4.0) -> None:
+    """Read until the server has ended every connection, or the time is up."""
+    end = time.monotonic() + seconds
+    got = dict.fromkeys(held, b"")
+    open_ = set(held)
+    while open_ and (left := end - time.monotonic()) > 0:
+        for sock in select.select(list(open_), [], [], left)[0]:
+            sock.settimeout(0.05)
+            try:
+                data = sock.recv(65535)
+            except TimeoutError:
+                continue  # TLS: a record that is not whole
+            except OSError:
+                data = b""
+            got[sock] += data
+            if not data:
+                open_.discard(sock)
+    outcome.closed += len(held) - len(open_)
+    if open_:
+        outcome.answers["open"] += len(open_)
+    for sock, data in got.items():
+        outcome.read(data)
+        if data[:1] == b"\x88":  # a Close frame and its code
+            outcome.answers[f"close-{int.from_bytes(data[2:4], 'big')}"] += 1
+        sock.close()
 
 
 # -- one message that is too much ---------------------------------------------------------------------------------
@@ -166,12 +180,13 @@ def huge_length(target: Target) -> Outcome:
     outcome = Outcome()
     if target.transport == "udp":
         return messages(target, lambda: request(target, target.user, length=HUGE) + b"x" * 1000)
-    for _ in target.ticks():
-        with target.stream() as sock:
-            head = request(target, target.user, length=HUGE) + b"x" * 1000
-            sock.sendall(target.framed(head, HUGE))
-            outcome.sent += 1
-            until_closed(sock, outcome)
+    held = []
+    for _ in target.ticks(limit=MOST):
+        sock = target.stream()
+        sock.sendall(target.framed(request(target, target.user, length=HUGE) + b"x" * 1000, HUGE))
+        held.append(sock)
+    outcome.sent = len(held)
+    until_closed(held, outcome)
     return outcome
 
 
@@ -199,14 +214,16 @@ def messages(target: Target, build: Callable[[], bytes]) -> Outcome:
             time.sleep(0.2)
             drain(sock, outcome)
         return outcome
-    for _ in target.ticks():
-        with target.stream() as sock:
-            outcome.sent += 1
-            try:
-                sock.sendall(target.framed(build()))
-            except ConnectionError:
-                outcome.answers["cut"] += 1  # it closed before it had everything
-            until_closed(sock, outcome)
+    held = []
+    for _ in target.ticks(limit=MOST):
+        sock = target.stream()
+        try:
+            sock.sendall(target.framed(build()))
+        except OSError:
+            outcome.answers["cut"] += 1  # it closed before it had everything
+        held.append(sock)
+    outcome.sent = len(held)
+    until_closed(held, outcome)
     return outcome
 
 
@@ -327,14 +344,8 @@ def no_handshake(target: Target) -> Outcome:
     started = time.monotonic()
     held = [plain.stream() for _ in range(100)]
     outcome.sent = len(held)
-    while held and time.monotonic() < started + target.seconds:
-        for sock in select.select(held, [], [], 0.5)[0]:
-            until_closed(sock, outcome)
-            sock.close()
-            held.remove(sock)
-            outcome.seconds = time.monotonic() - started
-    for sock in held:
-        sock.close()
+    until_closed(held, outcome, target.seconds)
+    outcome.seconds = time.monotonic() - started
     return outcome
 
 
@@ -348,29 +359,20 @@ def connects(target: Target) -> Outcome:
             outcome.sent += 1
         except OSError:
             outcome.closed += 1
-    for sock in held:
-        sock.settimeout(0.2 if outcome.closed == 0 else 0.001)
-        try:
-            if not sock.recv(1):
-                outcome.closed += 1
-        except TimeoutError:
-            outcome.answers["open"] += 1
-        except ConnectionError:
-            outcome.closed += 1
-        sock.close()
+    until_closed(held, outcome, seconds=0.5)
     return outcome
 
 
 def unread(target: Target, connections: int = 8) -> Outcome:
     """Peers that ask, with requests whose answers are as long as they are, and read nothing."""
     outcome = Outcome()
-    vias = "".join(f"Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{'x' * 280}\r\n" for _ in range(90))
+    vias = f"Via: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{'x' * 30_000}\r\n"
     held = [target.stream(receive_buffer=4096) for _ in range(connections)]
     for sock in held:
         sock.settimeout(0.01)
     end = time.monotonic() + target.seconds
     message = target.framed(request(target, target.user, vias, method="OPTIONS"))
-    at = {sock: 0 for sock in held}
+    at = dict.fromkeys(held, 0)
     while held and time.monotonic() < end:
         for sock in held[:]:
             try:
