@@ -11,7 +11,7 @@ from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, Subscr
 
 from . import stun
 from .address import SECURE, ListenAddress, ListenError
-from .clock import Clock
+from .clock import LOOK_EVERY, Clock
 from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
 from .tls import Certificates
@@ -74,6 +74,7 @@ class SIPEndpoint:
             "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
         }  # fmt: skip
         self._timer: asyncio.TimerHandle | None = None
+        self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._closed = False
         self._broken = False
 
@@ -140,6 +141,8 @@ class SIPEndpoint:
         if self._closed:
             return
         self._closed = True
+        self._looking.cancel()
+        self._clock.check()
         if self._timer is not None:
             self._timer.cancel()
         for transport in self._udp.values():
@@ -197,8 +200,11 @@ class SIPEndpoint:
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._due)
 
+    def _look_at_clock(self) -> None:
+        self._clock.check()
+        self._looking = self._loop.call_later(2 * LOOK_EVERY, self._look_at_clock)
+
     def _due(self) -> None:
         self._timer = None
-        self._clock.check()
         self.notifier.handle_deadline(now=self.now())
         self.pump()

@@ -41,7 +41,7 @@ def test_a_subscription_remembers_no_more_than_some_kilobytes(flow: object, fiel
     lab = Lab()
     phone = Phone(lab, flow=flow)  # type: ignore[arg-type]
     value = {"From": f"<sip:alice@example.com;x={'y' * 17_000}>;tag=phone"}.get(field, "y" * 17_000)
-    assert statuses(phone.subscribe(**{field: value})) == [513]
+    assert statuses(phone.subscribe(600, 200, **{field: value})) == [513]
     assert len(lab.notifier) == 0
     assert [event.status for event in lab.happened if isinstance(event, MessageRefused)] == [513]
 
