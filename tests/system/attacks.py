@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 BRANCHES = count(1)
@@ -59,6 +59,8 @@ class Target:
     seconds: float
     rate: int
     user: str
+    source: str | None = None
+    """The address to come from."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -78,6 +80,8 @@ class Target:
 
     def datagrams(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if self.source is not None:
+            sock.bind((self.source, 0))
         sock.connect(self.address)
         sock.setblocking(False)
         return sock
@@ -88,6 +92,8 @@ class Target:
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(5)
+        if self.source is not None:
+            sock.bind((self.source, 0))
         sock.connect(self.address)
         if self.transport == "tls":
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -339,7 +345,7 @@ def slow_loris(target: Target, connections: int = 250) -> Outcome:
 
 def no_handshake(target: Target) -> Outcome:
     """Connections to a port that wants a handshake, and not a byte of it."""
-    plain = Target(target.host, target.port, "tcp", target.seconds, target.rate, target.user)
+    plain = replace(target, transport="tcp")
     outcome = Outcome()
     started = time.monotonic()
     held = [plain.stream() for _ in range(100)]
@@ -422,8 +428,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rate", type=int, default=200, help="messages or connections a second")
     parser.add_argument("--user", default="alice")
+    parser.add_argument("--source")
     given = parser.parse_args()
-    target = Target(given.host, given.port, given.transport, given.seconds, given.rate, given.user)
+    target = Target(given.host, given.port, given.transport, given.seconds, given.rate, given.user, given.source)
     outcome = ATTACKS[given.attack](target)
     facts = {
         "sent": outcome.sent, "closed": outcome.closed, "answers": dict(outcome.answers),
