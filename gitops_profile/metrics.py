@@ -27,6 +27,9 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.clock_jumps = Counter(
+            "gitops_profile_clock_jumps", "Times that the wall clock was set while the server ran", registry=registry
+        )
         self.notifies = Counter(
             "gitops_profile_notifies", "NOTIFYs that came to an end, by final status", ["status"], registry=registry
         )

@@ -152,6 +152,7 @@ class Server:
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, self._stream_limits(),
             certificates=self._tls, resolver=self._resolver(), on_refused=self._connection_refused,
+            on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
@@ -393,6 +394,10 @@ class Server:
 
     def _connection_refused(self, refused: TransportRefused) -> None:
         self._metrics.connections_refused.labels(refused.reason).inc()
+
+    def _clock_jumped(self, seconds: float) -> None:
+        self._metrics.clock_jumps.inc()
+        self._store.clock_jumped(seconds)
 
     def _expose(self) -> bytes:
         self._metrics.subscriptions.set(len(self._notifier))

@@ -28,6 +28,7 @@ from .subscribe import (
     audience_of,
     check_body,
     check_extensions,
+    check_size,
     check_uri,
     condition_of,
     domain_of,
@@ -222,6 +223,7 @@ class Notifier:
         try:
             check_uri(request, flow)
             check_extensions(request)
+            check_size(request)
             if request.to.tag is not None:
                 self._resubscribe(request, transaction, flow, now)
                 return
