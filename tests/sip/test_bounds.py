@@ -14,13 +14,15 @@ def test_of_too_many_answered_requests_the_oldest_is_forgotten(monkeypatch: pyte
     monkeypatch.setattr(layer, "MAX_COMPLETED", 10)
     transactions = TransactionLayer([], Timers())
     for number in range(25):
-        transaction = transactions.receive_request(request(branch=f"z9hG4bK{number}", call_id=str(number)), UDP)
+        transaction = transactions.receive_request(
+            request(branch=f"z9hG4bK{number}", call_id=str(number)), UDP, now=0.0
+        )
         assert transaction is not None
         transactions.is_merged(transaction)
         transactions.respond(transaction, b"SIP/2.0 403 No", now=0.0)
     assert len(transactions) == 10
-    assert transactions.receive_request(request(branch="z9hG4bK24", call_id="24"), UDP) is None  # repeated: kept
-    assert transactions.receive_request(request(branch="z9hG4bK14", call_id="14"), UDP) is not None  # new again
+    assert transactions.receive_request(request(branch="z9hG4bK24", call_id="24"), UDP, now=0.0) is None
+    assert transactions.receive_request(request(branch="z9hG4bK14", call_id="14"), UDP, now=0.0) is not None
     transactions.handle_deadline(now=32.0)
     assert len(transactions) == 1
 
@@ -29,7 +31,7 @@ def test_the_answers_that_are_kept_are_bounded_in_bytes_too(monkeypatch: pytest.
     monkeypatch.setattr(layer, "MAX_COMPLETED_BYTES", 100_000)
     transactions = TransactionLayer([], Timers())
     for number in range(10):
-        transaction = transactions.receive_request(request(branch=f"z9hG4bK{number}"), UDP)
+        transaction = transactions.receive_request(request(branch=f"z9hG4bK{number}"), UDP, now=0.0)
         assert transaction is not None
         transactions.respond(transaction, b"x" * 30_000, now=0.0)
     assert len(transactions) == 3
