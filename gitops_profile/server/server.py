@@ -191,13 +191,13 @@ class Server:
             allow_loopback=all(listener.is_loopback for listener in listeners),
         )
 
-    def _certificates(self) -> Certificates | None:
+    def _certificates(self) -> Certificates:
         """Raises CannotServe for a listener that needs a certificate where there is none."""
         tls = self._config.tls
         secure = next((listener for listener in self._config.listen if listener.transport in SECURE), None)
         if tls.certificate is None and secure is not None:
             raise CannotServe(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
-        return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
+        return Certificates(tls.certificate, tls.key, tls.client_ca)
 
     async def _check_ref(self) -> None:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""

@@ -259,3 +259,16 @@ async def test_a_connection_of_another_name_is_not_used(certificates: Certificat
         async with asyncio.timeout(5):
             assert b"anyone" in await reader.readuntil(b"\r\n\r\n")
         writer.close()
+
+
+async def test_names_mean_nothing_without_tls(lab: Lab) -> None:
+    """An open TCP connection is used whatever name led to its peer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        await reader.readexactly(2)
+    remote = writer.get_extra_info("sockname")
+    lab.endpoint.send(notify("named"), Flow("tcp", ("127.0.0.1", lab.port), remote, 0, ("edge.example.com",)))
+    async with asyncio.timeout(5):
+        assert b"named" in await reader.readuntil(b"\r\n\r\n")
+    writer.close()
