@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config
-from gitops_profile.digest import RUN_BYTES, DigestAuthenticator
+from gitops_profile.config import Config, HostPort
+from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminError, AdminServer, OperationsServer
+from gitops_profile.http import AdminError, AdminServer, ContentFetched, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
@@ -48,6 +48,7 @@ from gitops_profile.transport import (
 )
 
 from . import gatekeeping, views
+from .content import build_content
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
-        certificates = self._certificates()
+        self._tls = self._certificates()
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -134,18 +135,24 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         secret = await self._read_secrets()
         authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
+        throttle = Throttle()
+        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
+        self._content = build_content(
+            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
+            on_guess=self._sip_event, on_fetch=self._content_fetched,
+        )  # fmt: skip
         self._package = UAProfile(
-            self._journal.table, takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config)
+            self._journal.table,
+            url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
+            takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
-        self._notifier = Notifier(
-            self._package,
-            self._settings(_key(secret, "instance").hex()[:12]),
-            lambda: secrets.token_hex(8),
-            gatekeeping.build_gate(config, self._credentials, authenticator),
-        )
+        instance = _key(secret, "instance").hex()[:12]
+        self._notifier = Notifier(self._package, self._settings(instance), lambda: secrets.token_hex(8), gate)
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, self._stream_limits(),
-            certificates=certificates, resolver=self._resolver(), on_refused=self._connection_refused,
+            certificates=self._tls, resolver=self._resolver(), on_refused=self._connection_refused,
+            on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
@@ -274,13 +281,15 @@ class Server:
         listen = self._config.http.listen
         if listen is None:
             return
-        server = OperationsServer(self._health, self._expose)
+        routes = self._content.routes() if self._content is not None else ()
+        server = OperationsServer(self._health, self._expose, routes)
+        context = self._tls.server if self._config.http.tls and self._tls is not None else None
         try:
-            port = await server.start(listen.host, listen.port)
+            port = await server.start(listen.host, listen.port, context)
         except OSError as error:
             raise ListenError(f"cannot listen on http {listen}: {error.strerror or error}") from error
         self._stack.push_async_callback(server.close)
-        self.http = f"http://{listen.host}:{port}/"
+        self.http = f"{'http' if context is None else 'https'}://{HostPort(listen.host, port)}/"
 
     async def _listen(self) -> None:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
@@ -380,8 +389,15 @@ class Server:
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
 
+    def _content_fetched(self, fetched: ContentFetched) -> None:
+        self._metrics.content_fetches.labels(str(fetched.status)).inc()
+
     def _connection_refused(self, refused: TransportRefused) -> None:
         self._metrics.connections_refused.labels(refused.reason).inc()
+
+    def _clock_jumped(self, seconds: float) -> None:
+        self._metrics.clock_jumps.inc()
+        self._store.clock_jumped(seconds)
 
     def _expose(self) -> bytes:
         self._metrics.subscriptions.set(len(self._notifier))

@@ -51,13 +51,13 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     if "ob" in hop.parameters or flow.transport in ("ws", "wss"):  # a browser has no other way in (RFC 7118 §5)
         return _secured([flow], subscription)
     host = (hop.parameters.get("maddr") if subscription.follows else None) or hop.host
-    here = host.strip("[]") == flow.remote[0]
+    here = is_same_host(host, flow.remote[0])
     if not here and not subscription.follows:
         return _secured([flow], subscription)
     if not here and _is_nobodys(host, flow):
         return _secured([flow], subscription)
     if here or _is_address(host):
-        return _secured(_direct(hop, host.strip("[]"), flow, here=here), subscription)
+        return _secured(_direct(hop, flow.remote[0] if here else host.strip("[]"), flow, here=here), subscription)
     targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
     if targets is None:
         return None
@@ -111,6 +111,13 @@ def _is_nobodys(host: str, flow: Flow) -> bool:
         return False
     address = ip_address(host.strip("[]"))
     return address.is_multicast or address.is_unspecified or (address.is_loopback and not flow.is_loopback)
+
+
+def is_same_host(host: str, address: str) -> bool:
+    """Whether a host, as it stands in a URI or a Via, is this IP address; IPv6 has many spellings (RFC 5952)."""
+    if host == address:
+        return True
+    return ":" in host and _is_address(host) and ip_address(host.strip("[]")) == ip_address(address)
 
 
 def _is_address(host: str) -> bool:

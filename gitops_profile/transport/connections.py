@@ -13,6 +13,7 @@ from .accept import Acceptor
 from .limits import Admission
 from .stream import StreamConnection
 from .tls import CertificateError
+from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class StreamTransport:
     ) -> None:
         """`client_context` is for the TLS connections that we open; without it none is opened."""
         self.admission = admission
+        self.turns = Turns(on_burst)
         self._on_message = on_message
         self._on_burst = on_burst
         self._on_failed = on_failed
@@ -153,11 +155,9 @@ class StreamTransport:
     def received(self, message: bytes, flow: Flow) -> None:
         """One whole message."""
         self._on_message(message, flow)
-        self._on_burst()
 
     def unframed(self, error: SIPSyntaxError, flow: Flow) -> None:
         """A stream that cannot be cut into messages any more: what came before is handled, the rest refused."""
         for message in error.messages:
             self._on_message(message, flow)
         self._on_unframed(error, flow)
-        self._on_burst()

@@ -23,8 +23,7 @@ RESPONSE = re.compile(rb"[\r\n]*SIP/", re.IGNORECASE)
 FOREVER = 200_000.0
 """Seconds after which no subscription can be left: more than the longest that is granted."""
 STAMP = RevisionStamp("a" * 40, "A", "C", "2026-01-01T00:00:00Z", "m")
-SETTINGS = NotifierSettings(datagram_bytes=60_000)
-"""To be the default, which sends what is long by TCP, once what `tests/torture/test_reported.py` says is mended."""
+SETTINGS = NotifierSettings()
 Dialogue = list[tuple[bytes, bool, int]]
 
 
