@@ -33,13 +33,13 @@ def resolver(config: Config) -> Resolver:
     )
 
 
-def certificates(config: Config) -> Certificates | None:
-    """Raises ListenError for a listener that needs a certificate where there is none."""
+def certificates(config: Config) -> Certificates:
+    """Ours, and what is believed of others'; raises ListenError for a listener that has no certificate."""
     tls = config.tls
     secure = next((listener for listener in config.listen if listener.transport in SECURE), None)
     if tls.certificate is None and secure is not None:
         raise ListenError(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
-    return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
+    return Certificates(tls.certificate, tls.key, tls.client_ca)
 
 
 def notifier_settings(config: Config, instance: str) -> NotifierSettings:

@@ -231,7 +231,7 @@ class Server:
             return
         routes = self._content.routes() if self._content is not None else ()
         server = OperationsServer(self._health, self._expose, routes)
-        context = self._tls.server if self._config.http.tls and self._tls is not None else None
+        context = self._tls.server if self._config.http.tls else None
         try:
             port = await server.start(listen.host, listen.port, context)
         except OSError as error:
