@@ -26,12 +26,19 @@ class Phone:
         if answer is not None:
             self._send(answer)
         if received is not None:
-            if received.kind in ("accepted", "refused"):
+            if received.kind in ("accepted", "challenged", "refused"):
                 self._answered.set()
-            self._received.put_nowait(received)
+            if received.kind != "challenged":
+                self._received.put_nowait(received)
 
     async def subscribe(self, expires: int | None = None) -> None:
-        """Send a SUBSCRIBE and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
+        """Send a SUBSCRIBE, and another one when it is challenged; raises PhoneError when nobody answers."""
+        await self._send_subscribe(expires)
+        if self.subscriber.challenged:
+            await self._send_subscribe(expires)
+
+    async def _send_subscribe(self, expires: int | None) -> None:
+        """Send one and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
         data = self.subscriber.subscribe(expires)
         self._answered.clear()
         interval, left = 0.5, 32.0

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config
-from gitops_profile.digest import RUN_BYTES, DigestAuthenticator
+from gitops_profile.config import Config, HostPort
+from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminError, AdminServer, OperationsServer
+from gitops_profile.http import AdminError, AdminServer, ContentFetched, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
@@ -39,13 +39,16 @@ from gitops_profile.transport import (
     Certificates,
     ListenAddress,
     ListenError,
+    Resolver,
     SIPEndpoint,
     StreamLimits,
     TransportRefused,
     bind_all,
+    possible_connections,
 )
 
 from . import gatekeeping, views
+from .content import build_content
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -117,7 +120,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
-        certificates = self._certificates()
+        self._tls = self._certificates()
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -132,18 +135,24 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         secret = await self._read_secrets()
         authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
+        throttle = Throttle()
+        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
+        self._content = build_content(
+            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
+            on_guess=self._sip_event, on_fetch=self._content_fetched,
+        )  # fmt: skip
         self._package = UAProfile(
-            self._journal.table, takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config)
+            self._journal.table,
+            url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
+            takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
-        self._notifier = Notifier(
-            self._package,
-            self._settings(_key(secret, "instance").hex()[:12]),
-            lambda: secrets.token_hex(8),
-            gatekeeping.build_gate(config, self._credentials, authenticator),
-        )
+        instance = _key(secret, "instance").hex()[:12]
+        self._notifier = Notifier(self._package, self._settings(instance), lambda: secrets.token_hex(8), gate)
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, StreamLimits(message_bytes=config.limits.message_bytes),
-            certificates=certificates, on_refused=self._connection_refused, on_clock_jump=self._clock_jumped,
+            self._notifier, self._store, self._sip_event, self._stream_limits(),
+            certificates=self._tls, resolver=self._resolver(), on_refused=self._connection_refused,
+            on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._loading = LoaderProcess(location)
@@ -170,6 +179,24 @@ class Server:
             hint = "gitops-profile passwd makes a credentials file"
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
+
+    def _stream_limits(self) -> StreamLimits:
+        limits = self._config.limits
+        return StreamLimits(
+            connections=possible_connections(StreamLimits().connections),
+            per_source=limits.subscriptions_per_source,  # a phone has one connection
+            trusted=tuple(self._config.trusted_proxies),
+            message_bytes=limits.message_bytes,
+        )
+
+    def _resolver(self) -> Resolver:
+        """For the IP versions that are listened on; loopback addresses only where there are no others."""
+        listeners = self._config.listen
+        versions = {6 if ":" in listener.host else 4 for listener in listeners}
+        return Resolver(
+            available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
+            allow_loopback=all(listener.is_loopback for listener in listeners),
+        )
 
     def _certificates(self) -> Certificates | None:
         """Raises CannotServe for a listener that needs a certificate where there is none."""
@@ -254,13 +281,15 @@ class Server:
         listen = self._config.http.listen
         if listen is None:
             return
-        server = OperationsServer(self._health, self._expose)
+        routes = self._content.routes() if self._content is not None else ()
+        server = OperationsServer(self._health, self._expose, routes)
+        context = self._tls.server if self._config.http.tls and self._tls is not None else None
         try:
-            port = await server.start(listen.host, listen.port)
+            port = await server.start(listen.host, listen.port, context)
         except OSError as error:
             raise ListenError(f"cannot listen on http {listen}: {error.strerror or error}") from error
         self._stack.push_async_callback(server.close)
-        self.http = f"http://{listen.host}:{port}/"
+        self.http = f"{'http' if context is None else 'https'}://{HostPort(listen.host, port)}/"
 
     async def _listen(self) -> None:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
@@ -359,6 +388,9 @@ class Server:
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
+
+    def _content_fetched(self, fetched: ContentFetched) -> None:
+        self._metrics.content_fetches.labels(str(fetched.status)).inc()
 
     def _connection_refused(self, refused: TransportRefused) -> None:
         self._metrics.connections_refused.labels(refused.reason).inc()

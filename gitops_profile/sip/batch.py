@@ -34,8 +34,16 @@ class NotifyItem:
     withheld: str | None
     others: list[Flow]
     """Where to send it if this flow fails (RFC 3263 §4.3)."""
-    challenged: bool = False
-    """Whether it answers a challenge already."""
+    credentials: tuple[str, str] | None = None
+    """The header field that answers a challenge, if it does."""
+
+    def fails_over(self, status: int, *, is_lost: bool) -> bool:
+        """Whether the next flow is to be tried (RFC 3263 §4.3): nobody answered, or a host that is not the next one's.
+
+        A phone that says 503 itself would say it once more.
+        """
+        elsewhere = status == 503 and bool(self.others) and self.others[0].remote[0] != self.flow.remote[0]
+        return bool(self.others) and (is_lost or elsewhere)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +62,10 @@ class Batch:
     def empty(self) -> bool:
         """Whether there is nothing to store and nothing to send."""
         return not (self.items or self.deletes or self._changed)
+
+    def holds(self, branch: str) -> bool:
+        """Whether the NOTIFY with this branch is in it."""
+        return any(isinstance(item, NotifyItem) and item.branch == branch for item in self.items)
 
     def save(self, subscription: Subscription) -> None:
         """The subscription's row is to be written as it is when the batch is sealed."""

@@ -14,20 +14,21 @@ from .batch import Batch, NotifyItem, ReplyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
 from .lookups import Lookups
-from .notify import MAX_DATAGRAM, build_notify
+from .outgoing import compose
 from .pacing import Pacing
 from .registry import Registry
 from .reply import build_response
-from .routing import Hop, Target, flows_to, over_tcp
+from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscription import (
     ENDING_ANSWERS,
+    NO_DOCUMENT,
+    REJECTED,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
     SubscriptionState,
-    etag_of,
 )
 from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent, SubscriptionStarted
 from .syntax import Response
@@ -101,15 +102,18 @@ class Delivery:
                     self._pacing.append(subscription)
         self.drain(now)
 
-    def supersede(self, subscription: Subscription) -> None:
+    def supersede(self, subscription: Subscription) -> str | None:
         """Give an unanswered NOTIFY up: the phone has sent a SUBSCRIBE since, and is owed a newer one at once.
 
-        It may have moved meanwhile, so that the old NOTIFY can never be answered (RFC 6665 §4.2.1.2).
+        It may have moved meanwhile, so that the old NOTIFY can never be answered (RFC 6665 §4.2.1.2). Returns the etag
+        of what may still reach the phone, or None.
         """
-        if subscription.in_flight is not None:
-            self._layer.drop_client(subscription.in_flight)
-            self._pacing.free_slot(subscription.in_flight)
-            subscription.in_flight = None
+        if subscription.in_flight is None:
+            return None
+        transaction = self._layer.drop_client(subscription.in_flight)
+        self._pacing.free_slot(subscription.in_flight)
+        subscription.in_flight = None
+        return transaction.owner.etag if transaction is not None else None
 
     def consider(self, subscription: Subscription, now: float) -> None:
         """The one decision for every NOTIFY: is this subscriber owed one, and may it go now?"""
@@ -120,12 +124,19 @@ class Delivery:
         elif subscription.queued:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
-            if not subscription.has(self.state(subscription)):
+            state = self.state(subscription)
+            if not subscription.has(state) or self._ends(subscription, state):
                 subscription.queued = True
                 self._pacing.append(subscription)
 
+    def _ends(self, subscription: Subscription, state: EventState | None) -> bool:
+        """Whether the subscription is to end because its document is gone (RFC 6665 §4.1.3, `noresource`)."""
+        return state is None and self._settings.end_removed and subscription.acknowledged_etag != NO_DOCUMENT
+
     def state(self, subscription: Subscription) -> EventState | None:
-        """What the subscriber is to have now."""
+        """What the subscriber is to have now: nothing when it may no more (RFC 6080 §9)."""
+        if subscription.final_reason == REJECTED:
+            return None
         return self._package.state(subscription.resource, subscription.audience)
 
     def drain(self, now: float) -> None:
@@ -138,10 +149,11 @@ class Delivery:
                 if subscription.state is SubscriptionState.TERMINATED:
                     continue
                 state = self.state(subscription)
-                if subscription.has(state):
-                    continue
-                if state is None and self._settings.end_removed:
+                if self._ends(subscription, state):
                     self.terminate(subscription, "noresource")
+                    subscription.owed = True
+                elif subscription.has(state):
+                    continue
             branch = self._emit(subscription, now)
             if branch is not None:
                 self._pacing.take_slot(branch)
@@ -173,11 +185,11 @@ class Delivery:
         if not flows:
             self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
             if subscription.state is SubscriptionState.ACTIVE:
-                self._failed(subscription, TRANSPORT_FAILED, 0, now)
+                self._failed(subscription, 0, now)
+                self.save(subscription)
+            self._fetched(subscription)
             return None
         subscription.dialog.local_cseq += 1
-        if not subscription.stored:
-            self.admission.count(subscription.source, fetch=True)
         return self._attempt(subscription, flows, now, credentials)
 
     def _attempt(
@@ -187,55 +199,17 @@ class Delivery:
 
         What the phone has is unknown from here until it answers.
         """
-        state = self.state(subscription)
-        bodiless = subscription.is_suppressed(state)
-        if not bodiless:
-            subscription.suppress = None  # it stops being true when the entity changes (RFC 5839 §5.2)
         branch = "z9hG4bK" + self._new_token()
-
-        def build(state: EventState | None, flow: Flow) -> bytes:
-            return build_notify(
-                subscription, state, branch, flow, now=now, instance=self._settings.instance,
-                bodiless=bodiless, credentials=credentials,
-            )  # fmt: skip
-
-        data, state, flow, others = self._fit(build, state, flows, now)
-        if not subscription.has(state):
+        state = self.state(subscription)
+        item = compose(
+            subscription, state, flows, branch, self._settings, self.lookups, now=now, credentials=credentials
+        )
+        if not subscription.has_etag(item.etag):
             subscription.acknowledged_etag = None
         subscription.in_flight = branch
-        withheld = state.withheld if state is not None else None
-        self.batch.items.append(
-            NotifyItem(
-                branch, data, flow, subscription, etag_of(state), withheld, others, challenged=credentials is not None
-            )
-        )
+        self.batch.items.append(item)
         self.save(subscription)
         return branch
-
-    def _fit(
-        self, build: Callable[[EventState | None, Flow], bytes], state: EventState | None, flows: list[Flow], now: float
-    ) -> tuple[bytes, EventState | None, Flow, list[Flow]]:
-        """The bytes that can go, in which presentation, on which flow, and the flows that are left.
-
-        RFC 3261 §18.1.1: above 1300 bytes a request leaves UDP. As a pointer when the phone can follow one, for many
-        phones listen on UDP only; by TCP to the same place; back on UDP where it certainly is not cut into fragments.
-        """
-        flow, *others = flows
-        data = build(state, flow)
-        limit = self._settings.datagram_bytes
-        if flow.reliable or len(data) <= limit or state is None:
-            return data, state, flow, others
-        if state.link is not None:
-            pointed = build(state.link, flow)
-            if len(pointed) <= limit:
-                return pointed, state.link, flow, others
-        tcp = over_tcp(flow)
-        if self.lookups.may_listen(tcp.remote, now):
-            return build(state, tcp), state, tcp, flows
-        if len(data) <= (MAX_DATAGRAM if flow.is_loopback or self._settings.fragment else limit):
-            return data, state, flow, others
-        short = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
-        return build(short, flow), short, flow, others
 
     # -- how it went -----------------------------------------------------------------------------------------------
 
@@ -248,11 +222,12 @@ class Delivery:
         wanted = _SECONDS.match(response.headers.get("retry-after") or "")
         retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
         subscription = item.subscription
-        if response.status in (401, 407) and not item.challenged and subscription.in_flight == item.branch:
+        if response.status in (401, 407) and item.credentials is None and subscription.in_flight == item.branch:
             target, _ = subscription.dialog.request_target()
             credentials = self._access.answer(response, subscription.identity, target)
             if credentials is not None:
                 self._release(item)
+                subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
                 return
         self._answered(item, response.status, retry_after, now - transaction.started, now)
@@ -260,22 +235,24 @@ class Delivery:
 
     def _release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
-        subscription = item.subscription
         self._pacing.free_slot(item.branch)
-        subscription.in_flight = None
-        if not subscription.stored:
-            self.admission.uncount(subscription.source, fetch=True)
+        item.subscription.in_flight = None
 
-    def _answered(self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float) -> None:
-        """The end of a NOTIFY transaction (RFC 6665 §4.2.2)."""
+    def _answered(
+        self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float, *, is_lost: bool = False
+    ) -> None:
+        """The end of a NOTIFY transaction (RFC 6665 §4.2.2); `is_lost`: its transport failed, or nobody answered."""
         subscription = item.subscription
         if subscription.in_flight != item.branch:
             self._pacing.free_slot(item.branch)
             return
-        if item.others and status in (TIMED_OUT, TRANSPORT_FAILED):
+        if item.fails_over(status, is_lost=is_lost):
             # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
+            if item.flow.transport == "tcp":
+                self.lookups.does_not_listen(item.flow.remote, now)
             self._pacing.free_slot(item.branch)
-            self._attempt(subscription, item.others, now)
+            subscription.owed = False  # what it is owed meanwhile goes with it
+            self._attempt(subscription, item.others, now, item.credentials)
             return
         self._release(item)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))
@@ -283,6 +260,7 @@ class Delivery:
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
                 self._emit(subscription, now)  # the terminating one had to wait for this one
+            self._fetched(subscription)
             return
         if 200 <= status < 300:
             subscription.acknowledged_etag = item.etag
@@ -294,15 +272,15 @@ class Delivery:
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
             return
         else:
-            self._failed(subscription, status, retry_after, now)
+            self._failed(subscription, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
         self.save(subscription)
         self.consider(subscription, now)
 
-    def _failed(self, subscription: Subscription, status: int, retry_after: int, now: float) -> None:
+    def _failed(self, subscription: Subscription, retry_after: int, now: float, *, is_gone: bool = False) -> None:
         """Any other failure leaves the subscription as it is; the NOTIFY is tried again later (RFC 6665 §4.2.2)."""
         subscription.delivery = "faulted"
         subscription.failures += 1
-        if status == TRANSPORT_FAILED and subscription.flow.reliable and not retry_after:
+        if is_gone:
             # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.
             subscription.retry_at = subscription.expires_at
             return
@@ -314,12 +292,11 @@ class Delivery:
         """`data` could not be sent (RFC 3261 §18.4). A failed response is the peer's to ask for again."""
         if not data.startswith(b"NOTIFY "):
             return
-        start = data.find(b";branch=") + len(b";branch=")
+        start = data.find(b";branch=", data.find(b"\r\nVia: ")) + len(b";branch=")
         transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
         if transaction is not None:
-            if flow.transport == "tcp":
-                self.lookups.does_not_listen(flow.remote, now)
-            self._answered(transaction.owner, TRANSPORT_FAILED, 0, now - transaction.started, now)
+            seconds = now - transaction.started
+            self._answered(transaction.owner, TRANSPORT_FAILED, 0, seconds, now, is_lost=True)
             self.drain(now)
 
     def looked_up(self, hop: Hop, targets: list[Target], *, now: float) -> None:
@@ -353,9 +330,11 @@ class Delivery:
                 data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
-                    self.registry.forget(subscription)
-                elif item.before is not None:
-                    self._undo(subscription, item.before)
+                    self._refused(subscription, batch)
+                elif item.before is not None and self._may_take_back(item):
+                    if subscription.take_back(item.before):
+                        self.registry.keep(subscription)
+                    self.arm(subscription, subscription.expires_at)
                     batch.deletes.discard(subscription.id)
             elif subscription.in_flight == item.branch:
                 self._release(item)
@@ -365,25 +344,32 @@ class Delivery:
         batch.items.clear()
         heapq.heappush(self._heap, (now + self._settings.store_retry, next(self._number), batch))
 
+    def _refused(self, subscription: Subscription, batch: Batch) -> None:
+        """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
+        if subscription.in_flight is not None and not batch.holds(subscription.in_flight):
+            self.batch.delete(subscription.id)  # a look-up was answered meanwhile: a later batch has the row as well
+        self.supersede(subscription)
+        subscription.owed = False
+        self.registry.forget(subscription)
+        self._fetched(subscription)
+
+    @staticmethod
+    def _may_take_back(item: ReplyItem) -> bool:
+        """Whether the request that was refused is still the last word: no newer one came, and no operator ended it."""
+        subscription = item.subscription
+        return subscription.final_reason in (None, "timeout") and item.request.cseq == subscription.dialog.remote_cseq
+
+    def _fetched(self, subscription: Subscription) -> None:
+        """A fetch is over."""
+        if not subscription.stored:
+            self.admission.uncount(subscription.source, fetch=True)
+
     def _is_unproven(self, item: NotifyItem) -> bool:
         subscription = item.subscription
         if not subscription.stored:
             return True
         known = subscription.proven or subscription.identity is not None
         return not known and self.admission.may_be_forged(item.flow)
-
-    def _undo(self, subscription: Subscription, before: StoredSubscription) -> None:
-        """Take back what a refused refresh or unsubscription changed; its CSeq stays used."""
-        old = Subscription.from_stored(before)
-        subscription.dialog.remote_target, subscription.flow = old.dialog.remote_target, old.flow
-        subscription.audience, subscription.expires_at = old.audience, old.expires_at
-        subscription.suppress, subscription.follows = old.suppress, old.follows
-        if subscription.state is SubscriptionState.TERMINATED:
-            subscription.state, subscription.final_reason = SubscriptionState.ACTIVE, None
-            self.registry.keep(subscription)
-        subscription.owed = False
-        subscription.alarm_at = float("inf")
-        self.arm(subscription, subscription.expires_at)
 
     def _again(self, batch: Batch, now: float) -> None:
         for id_ in batch.deletes:
@@ -402,7 +388,7 @@ class Delivery:
             # A silent phone gives its place up after T1, or the silent ones would hold up all others for 32 s.
             self._pacing.free_slot(transaction.branch)
         for transaction in timed_out:
-            self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now)
+            self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
         while self._heap and self._heap[0][0] <= now:
             _, _, due = heapq.heappop(self._heap)
             if isinstance(due, Batch):

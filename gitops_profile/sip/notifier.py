@@ -18,6 +18,7 @@ from .flow import Flow
 from .notify import contact_uri
 from .refusal import Refused
 from .reply import build_response, response_flow
+from .routing import is_same_host
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
@@ -36,6 +37,7 @@ from .subscribe import (
     resource_of,
 )
 from .subscription import (
+    REJECTED,
     Subscription,
     SubscriptionState,
     etag_of,
@@ -80,7 +82,6 @@ class Notifier:
         self.transport_failed = self._delivery.transport_failed
         self.committed = self._delivery.committed
         self.commit_failed = self._delivery.commit_failed
-        self.handle_deadline = self._delivery.handle_deadline
         self.next_deadline = self._delivery.next_deadline
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
@@ -125,7 +126,15 @@ class Notifier:
         """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
         access = self._access
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
-        self._delivery.end_all("rejected", lost, now=now)
+        self._delivery.end_all(REJECTED, lost, now=now)
+
+    def handle_deadline(self, *, now: float) -> None:
+        """Do what is due."""
+        self._delivery.handle_deadline(now=now)
+        for transaction in self._layer.take_slow():
+            # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
+            assert transaction.request is not None
+            self._layer.proceed(transaction, build_response(transaction.request, transaction.destination, 100))
 
     # -- messages ----------------------------------------------------------------------------------------------
 
@@ -144,7 +153,7 @@ class Notifier:
         except SIPSyntaxError as error:
             self.refuse(error, flow)
             return
-        transaction = self._layer.receive_request(message, response_flow(message, flow))
+        transaction = self._layer.receive_request(message, response_flow(message, flow), now=now)
         if transaction is not None:
             self._receive_request(message, transaction, flow, now)
 
@@ -223,6 +232,7 @@ class Notifier:
             raise Refused(400, error.reason) from error
         if expires == 0:
             subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
+            self._delivery.admission.count(subscription.source, fetch=True)
             self._delivery.terminate(subscription, "timeout")
         else:
             self._delivery.registry.keep(subscription)
@@ -248,7 +258,7 @@ class Notifier:
         admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)
-        dialog = Dialog.from_request(request, contact, self._new_token())
+        dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
@@ -262,7 +272,7 @@ class Notifier:
 
         Whoever is behind one says in his Via another address than the packet has (RFC 3581).
         """
-        return self._access.trusts(flow) or (identity is not None and request.via.host.strip("[]") == flow.remote[0])
+        return self._access.trusts(flow) or (identity is not None and is_same_host(request.via.host, flow.remote[0]))
 
     def _in_dialog(self, request: Request) -> Subscription:
         """The subscription of a request with a To tag, whose CSeq is used up; raises Refused (RFC 3261 §12.2.2)."""
@@ -287,6 +297,8 @@ class Notifier:
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
+        if subscription.dialog.secure and not flow.secure:
+            raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
         expires = self._settings.durations.grant(request)
         audience, target = self._refreshed(request, flow, subscription, identity)
         before = subscription.to_stored()
@@ -299,6 +311,9 @@ class Notifier:
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
         state = self._delivery.state(subscription)
+        crossing = self._delivery.supersede(subscription)
+        if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
+            subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
         unchanged = subscription.is_suppressed(state)
         if unchanged:
             subscription.acknowledged_etag = etag_of(state)  # the phone says that it has it
@@ -309,7 +324,6 @@ class Notifier:
             self._delivery.arm(subscription, subscription.expires_at)
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
-        self._delivery.supersede(subscription)
         self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
         if not unchanged:
             subscription.owed = True

@@ -26,7 +26,8 @@ class Target:
     """One answer to a look-up."""
 
     transport: str
-    host: str
+    """"udp", "tcp" or "tls"."""
+    address: str
     """An IP address."""
     port: int
 
@@ -50,15 +51,17 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     if "ob" in hop.parameters or flow.transport in ("ws", "wss"):  # a browser has no other way in (RFC 7118 §5)
         return _secured([flow], subscription)
     host = (hop.parameters.get("maddr") if subscription.follows else None) or hop.host
-    here = host.strip("[]") == flow.remote[0]
+    here = is_same_host(host, flow.remote[0])
     if not here and not subscription.follows:
         return _secured([flow], subscription)
+    if not here and _is_nobodys(host, flow):
+        return _secured([flow], subscription)
     if here or _is_address(host):
-        return _secured(_direct(hop, host.strip("[]"), flow, here=here), subscription)
+        return _secured(_direct(hop, flow.remote[0] if here else host.strip("[]"), flow, here=here), subscription)
     targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
     if targets is None:
         return None
-    return _secured([_flow(t.transport, flow, (t.host, t.port)) for t in targets], subscription)
+    return _secured([_flow(t.transport, flow, (t.address, t.port)) for t in targets], subscription)
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
@@ -100,6 +103,21 @@ def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
     if not subscription.dialog.secure:
         return flows
     return [flow for flow in flows if flow.secure]
+
+
+def _is_nobodys(host: str, flow: Flow) -> bool:
+    """Whether a numeric host is this machine, everybody or nobody: somebody authenticated is no reason to go there."""
+    if not _is_address(host):
+        return False
+    address = ip_address(host.strip("[]"))
+    return address.is_multicast or address.is_unspecified or (address.is_loopback and not flow.is_loopback)
+
+
+def is_same_host(host: str, address: str) -> bool:
+    """Whether a host, as it stands in a URI or a Via, is this IP address; IPv6 has many spellings (RFC 5952)."""
+    if host == address:
+        return True
+    return ":" in host and _is_address(host) and ip_address(host.strip("[]")) == ip_address(address)
 
 
 def _is_address(host: str) -> bool:

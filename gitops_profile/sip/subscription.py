@@ -10,6 +10,8 @@ from .stored import StoredSubscription
 
 NO_DOCUMENT = "none"
 """The entity-tag of "there is no document (any more)"."""
+REJECTED = "rejected"
+"""Why a subscription ends whose subscriber may not have it any more (RFC 6665 §4.1.3)."""
 TRANSPORT_FAILED = 503
 """What a failed transport counts as (RFC 3261 §8.1.3.1)."""
 TIMED_OUT = 408
@@ -111,13 +113,29 @@ class Subscription:
 
         With `Suppress-If-Match: *` it wants to know of no content at all (RFC 5839 §5.2).
         """
-        return self.acknowledged_etag == etag_of(state) or self.suppress == "*"
+        return self.has_etag(etag_of(state))
+
+    def has_etag(self, etag: str) -> bool:
+        """The same, of a state whose `etag_of` is known."""
+        return self.acknowledged_etag == etag or self.suppress == "*"
 
     def is_suppressed(self, state: EventState | None) -> bool:
         """Whether the Suppress-If-Match in force is true for this state (RFC 5839 §5.2)."""
         if self.suppress is None:
             return False
         return state.matches(self.suppress) if state is not None else self.suppress in ("*", NO_DOCUMENT)
+
+    def take_back(self, before: StoredSubscription) -> bool:
+        """Undo what a refused refresh or unsubscription changed, but for its CSeq; whether it was ended by it."""
+        old = Subscription.from_stored(before)
+        self.dialog.remote_target, self.flow = old.dialog.remote_target, old.flow
+        self.audience, self.expires_at = old.audience, old.expires_at
+        self.suppress, self.follows = old.suppress, old.follows
+        was_ended = self.state is SubscriptionState.TERMINATED
+        self.state, self.final_reason = SubscriptionState.ACTIVE, None
+        self.owed = False
+        self.alarm_at = float("inf")
+        return was_ended
 
     def to_stored(self) -> StoredSubscription:
         """The row that outlives the process."""

@@ -2,8 +2,8 @@
 
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
-from .limits import Reason, StreamLimits, TransportRefused
-from .resolver import Resolver, Target, Unresolvable
+from .limits import Reason, StreamLimits, TransportRefused, possible_connections
+from .resolver import Resolver, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
 __all__ = [
@@ -17,10 +17,10 @@ __all__ = [
     "SIPEndpoint",
     "StreamLimits",
     "SubscriptionWriter",
-    "Target",
     "TransportRefused",
     "Unresolvable",
     "bind_all",
     "certificate_names",
     "certifies",
+    "possible_connections",
 ]

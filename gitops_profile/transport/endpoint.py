@@ -14,6 +14,8 @@ from .address import SECURE, ListenAddress, ListenError
 from .clock import LOOK_EVERY, Clock
 from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
+from .naming import Naming
+from .resolver import Resolver
 from .tls import Certificates
 from .udp import UDPTransport
 from .websocket import WebSocketTransport
@@ -45,6 +47,7 @@ class SIPEndpoint:
         *,
         certificates: Certificates | None = None,
         websocket_origins: Collection[str] | None = None,
+        resolver: Resolver | None = None,
         on_refused: Callable[[TransportRefused], None] = lambda refused: None,
         on_clock_jump: Callable[[float], None] | None = None,
     ) -> None:
@@ -73,6 +76,7 @@ class SIPEndpoint:
         self._connected: dict[str, StreamTransport | WebSocketTransport] = {
             "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
         }  # fmt: skip
+        self._naming = Naming(resolver or Resolver(), notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
         self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._closed = False
@@ -134,6 +138,7 @@ class SIPEndpoint:
             self._on_event(event)
         for data, flow in self.notifier.messages_to_send():
             self.send(data, flow)
+        self._naming.ask()
         self._arm()
 
     async def close(self) -> None:
@@ -147,7 +152,7 @@ class SIPEndpoint:
             self._timer.cancel()
         for transport in self._udp.values():
             transport.close()
-        await asyncio.gather(self._streams.close(), self._websockets.close())
+        await asyncio.gather(self._streams.close(), self._websockets.close(), self._naming.close())
 
     def _submit(self, batch: Batch) -> None:
         if not (batch.rows or batch.deletes):

@@ -1,7 +1,9 @@
 """Bounds of connections, one book for TCP, TLS and WebSocket together (invariant I9)."""
 
 import asyncio
+import ipaddress
 import logging
+import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +17,38 @@ QUIET = 60.0
 """Seconds between two WARNINGs about refused connections: a flood of peers must not become a flood of lines."""
 
 
+RESERVED_FILES = 256
+"""Open files that are never a connection's: the log, the database, git, the listeners."""
+
+
+def possible_connections(wanted: int) -> int:
+    """How many connections the process may hold, at most `wanted`; raises its own limit of open files to the system's.
+
+    Peers must not be able to take the file descriptors that the log and the database need.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + RESERVED_FILES
+    allowed = enough if hard == resource.RLIM_INFINITY else min(hard, enough)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    possible = wanted if soft == resource.RLIM_INFINITY else min(wanted, max(1, soft - RESERVED_FILES))
+    if possible < wanted:
+        logger.warning(
+            "the limit of open files allows %d connections instead of %d: raise it, such as with LimitNOFILE=%d",
+            possible, wanted, enough,
+        )  # fmt: skip
+    return possible
+
+
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
     """Bounds of connections; times in seconds."""
 
     connections: int = 10_000
     per_source: int = 200
+    trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """Networks of edge proxies: whoever is behind them is not counted as one source."""
     message_bytes: int = 4 << 20
     unread_bytes: int = 8 << 20
     """What a peer may leave unread before it is cut off."""
@@ -107,13 +135,17 @@ class Admission:
         if len(self._hosts) >= self.limits.connections:
             self.refuse(host, Reason.TOO_MANY)
             return None
-        if self._per_source[host] >= self.limits.per_source:
+        if self._per_source[host] >= self.limits.per_source and not self._is_trusted(host):
             self.refuse(host, Reason.TOO_MANY_OF_SOURCE)
             return None
         number = next(self._numbers)
         self._hosts[number] = host
         self._per_source[host] += 1
         return number
+
+    def _is_trusted(self, host: str) -> bool:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        return any(address in network for network in self.limits.trusted)
 
     def release(self, number: int) -> None:
         """The connection is gone; a second time does nothing."""

@@ -21,6 +21,8 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.NAPTR import NAPTR
 from dns.rdtypes.IN.SRV import SRV
 
+from gitops_profile.sip import Target
+
 from .hosts import HostsFile
 
 TIMEOUT = 3.0
@@ -44,17 +46,6 @@ _NOTHING_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.NameToo
 
 class Unresolvable(Exception):
     """A URI leads nowhere; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One place to try."""
-
-    transport: str
-    """"udp", "tcp" or "tls"."""
-    address: str
-    """An IP address."""
-    port: int
 
 
 @dataclass(frozen=True, slots=True)

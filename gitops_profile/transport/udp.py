@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import struct
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -59,7 +60,8 @@ class UDPTransport:
                 break
             except PermissionError:
                 continue  # only root may exceed the system's limit; the plain option is capped to it
-        self._socket.setsockopt(*_RECVERR[self._socket.family], 1)
+        if sys.platform == "linux":
+            self._socket.setsockopt(*_RECVERR[self._socket.family], 1)
         self._loop.add_reader(self._socket, self._readable)
 
     @property
@@ -113,6 +115,8 @@ class UDPTransport:
 
     def _read_errors(self) -> int:
         """Take what ICMP said about earlier datagrams; how many there were."""
+        if sys.platform != "linux":
+            return 0
         for number in range(BURST):
             try:
                 data, controls, _, remote = self._socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE)

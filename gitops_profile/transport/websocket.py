@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http import HttpProcessingError, WebSocketError
 
 from gitops_profile.sip import Flow
 
@@ -149,6 +150,14 @@ class _Handshake(web.RequestHandler):
         self.source = (transport.get_extra_info("peername") or ("unknown",))[0]
         self._start(self.admission.limits.handshake)
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What peers do wrong is counted, and is no news; that they are gone is neither; what we do wrong is."""
+        error = kw.get("exc_info")
+        if isinstance(error, HttpProcessingError):
+            self.note(Reason.HANDSHAKE)
+        elif not isinstance(error, ConnectionError):
+            super().log_exception(*args, **kw)
+
     def established(self) -> None:
         """The handshake is done: from now on a frame has its time."""
         self._watched, self._reason = True, Reason.SLOW
@@ -265,6 +274,14 @@ class _Connection:
         else:
             await self._frames.send_str(text)
 
+    async def _pong(self, data: bytes) -> bool:
+        """Whether there is still somebody to answer."""
+        try:
+            await self._frames.pong(data)
+        except ConnectionError:
+            return False
+        return True
+
     async def read(self) -> bytes | None:
         """The next message; None when the connection is over."""
         while True:
@@ -280,12 +297,14 @@ class _Connection:
                 case WSMsgType.BINARY:
                     return bytes(message.data)
                 case WSMsgType.PING:
-                    await self._frames.pong(message.data)
+                    if not await self._pong(message.data):
+                        return None
                 case WSMsgType.PONG:
                     continue
                 case WSMsgType.ERROR:
-                    too_large = getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG
-                    self._protocol.note(Reason.TOO_LARGE if too_large else Reason.UNFRAMED)
+                    if isinstance(message.data, WebSocketError):  # else the connection broke
+                        too_large = message.data.code == WSCloseCode.MESSAGE_TOO_BIG
+                        self._protocol.note(Reason.TOO_LARGE if too_large else Reason.UNFRAMED)
                     return None
                 case _:
                     return None

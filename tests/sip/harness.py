@@ -5,6 +5,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from gitops_profile.sip import (
+    AccessControl,
     Audience,
     Batch,
     EventState,
@@ -60,10 +61,40 @@ class FakePackage:
         return EventState(etag, head + body, len(body), link=link)
 
 
+@dataclass
+class FakeAccess:
+    """Who asks is who `X-Identity` says; credentials for whoever has an identity."""
+
+    proxies: set[str] = field(default_factory=set)
+    forbidden: set[tuple[str | None, str]] = field(default_factory=set)
+    answered: int = 0
+
+    def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
+        return request.headers.get("x-identity")
+
+    def permits(self, identity: str | None, resource: str) -> bool:
+        return (identity, resource) not in self.forbidden
+
+    def trusts(self, flow: Flow) -> bool:
+        return flow.remote[0] in self.proxies
+
+    def answer(self, response: Response, identity: str | None, uri: str) -> tuple[str, str] | None:
+        if identity is None:
+            return None
+        self.answered += 1
+        return "Authorization" if response.status == 401 else "Proxy-Authorization", f'Digest n="{self.answered}"'
+
+
 class Lab:
     """A notifier whose shell is this test."""
 
-    def __init__(self, settings: NotifierSettings | None = None, package: FakePackage | None = None) -> None:
+    def __init__(
+        self,
+        settings: NotifierSettings | None = None,
+        package: FakePackage | None = None,
+        access: AccessControl | None = None,
+    ) -> None:
+        self.access = access
         self.package = package or FakePackage()
         self.settings = settings or NotifierSettings()
         self.rows: dict[str, StoredSubscription] = {}
@@ -77,7 +108,7 @@ class Lab:
         self.notifier = self._new_notifier()
 
     def _new_notifier(self) -> Notifier:
-        return Notifier(self.package, self.settings, lambda: f"t{next(self._tokens)}")
+        return Notifier(self.package, self.settings, lambda: f"t{next(self._tokens)}", self.access)
 
     def restart(self) -> None:
         """Lose everything but the rows."""
@@ -122,7 +153,10 @@ class Lab:
         while True:
             batch = self.notifier.take_batch()
             self.happened += self.notifier.events()
-            self.sent += [(self.now, data, flow) for data, flow in self.notifier.messages_to_send()]
+            for data, flow in self.notifier.messages_to_send():
+                assert not data.startswith(b"SIP/2.0 1") or data.startswith(b"SIP/2.0 100 ")  # RFC 4320 §4.1
+                assert not data.startswith(b"SIP/2.0 202 ")  # RFC 6665 §8.3.1
+                self.sent.append((self.now, data, flow))
             if batch is None:
                 return
             if self.holding is not None:
@@ -139,6 +173,17 @@ class Lab:
         for id_ in batch.deletes:
             self.rows.pop(id_, None)
         self.notifier.committed(batch, now=self.now)
+
+    def since(self, start: int) -> list[bytes]:
+        """What was sent after the first `start` messages."""
+        return [data for _, data, _ in self.sent[start:]]
+
+    def retry(self, batch: Batch, *, works: bool) -> None:
+        """End a batch that was held: durable, or refused by the store."""
+        self.store_works = works
+        self.finish(batch)
+        self.store_works = True
+        self.pump()
 
 
 def parsed(data: bytes) -> Request | Response:

@@ -233,14 +233,21 @@ class Lab:
         self._phones.append(phone)
         return phone
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """A command of the command line; no traceback, ever."""
+    def run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """A command of the command line, with `given` on its standard input; no traceback, ever."""
         done = subprocess.run(
             [sys.executable, "-m", "gitops_profile", *arguments], cwd=self.git.folder, env=ENVIRONMENT,
-            capture_output=True, check=False, timeout=60,
+            capture_output=True, check=False, timeout=60, input=given,
         )  # fmt: skip
         assert b"Traceback" not in done.stderr, done.stderr.decode()
         return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command that goes on running; whoever starts it waits for its end."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "gitops_profile", *arguments], cwd=self.git.folder, env=ENVIRONMENT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
     def ask(self, name: str) -> Any:
         """What the running server says on its admin socket: quick enough for polling."""

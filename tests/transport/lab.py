@@ -4,12 +4,13 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
-from gitops_profile.sip import Notifier, NotifierSettings, StoredSubscription, SubscriptionEvent
+from gitops_profile.sip import AccessControl, Notifier, NotifierSettings, StoredSubscription, SubscriptionEvent
 from gitops_profile.transport import (
     Certificates,
     ListenAddress,
     ListenError,
     Reason,
+    Resolver,
     SIPEndpoint,
     StreamLimits,
     TransportRefused,
@@ -34,6 +35,8 @@ class Lab:
         listen: Sequence[str] = BOTH,
         certificates: Certificates | None = None,
         origins: Sequence[str] | None = None,
+        access: AccessControl | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.package = FakePackage()
         self.happened: list[SubscriptionEvent] = []
@@ -43,7 +46,7 @@ class Lab:
         self._ports: dict[tuple[str, str], int] = {}
         self._listen = listen
         tokens = iter(range(1_000_000))
-        self.notifier = Notifier(self.package, NotifierSettings(), lambda: f"x{next(tokens)}")
+        self.notifier = Notifier(self.package, NotifierSettings(), lambda: f"x{next(tokens)}", access)
         self.endpoint = SIPEndpoint(
             self.notifier,
             Store(),
@@ -51,6 +54,7 @@ class Lab:
             limits,
             certificates=certificates,
             websocket_origins=origins,
+            resolver=resolver,
             on_refused=self.refused.append,
         )
         self.port = 0

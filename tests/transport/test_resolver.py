@@ -14,8 +14,9 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from gitops_profile.sip import Target
 from gitops_profile.transport.hosts import HostsFile
-from gitops_profile.transport.resolver import MAX_TARGETS, Resolver, Target, Unresolvable
+from gitops_profile.transport.resolver import MAX_TARGETS, Resolver, Unresolvable
 
 ZONE = """
 full 60 NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.full

@@ -32,6 +32,10 @@ class TransactionLayer:
         self._merges: dict[TransactionKey, ServerTransaction] = {}
         # Timer J is the same for all, so the order of starting is the order of ending.
         self._ending: deque[tuple[float, ServerTransaction]] = deque()
+        self._trying: deque[tuple[float, ServerTransaction]] = deque()
+        """In the order of their coming; by far most are answered when they are looked at."""
+        self._slow_after = timers.trying
+        self._slow: list[ServerTransaction] = []
         self._ending_bytes = 0
         self._clients: dict[str, ClientTransaction] = {}
         self._heap: list[tuple[float, int, ClientTransaction | ServerTransaction]] = []
@@ -47,7 +51,7 @@ class TransactionLayer:
 
     # -- server side -----------------------------------------------------------------------------------------
 
-    def receive_request(self, request: Request, destination: Flow) -> ServerTransaction | None:
+    def receive_request(self, request: Request, destination: Flow, *, now: float) -> ServerTransaction | None:
         """A new transaction, or None when this is a repetition (answered again if it was answered) or an ACK.
 
         `destination` is where its responses go.
@@ -57,7 +61,7 @@ class TransactionLayer:
         if known is not None:
             if request.method == "ACK":
                 self._confirm(known)
-            elif known.state is ServerState.COMPLETED:
+            elif known.response and known.state is not ServerState.CONFIRMED:
                 self._outbox.append((known.response, known.destination))
             return None
         if request.method == "ACK":
@@ -65,8 +69,9 @@ class TransactionLayer:
         merge_key = None
         if request.to.tag is None:
             merge_key = (request.from_.tag or "", request.call_id, str(request.cseq), request.method)
-        transaction = ServerTransaction(key, merge_key, destination)
+        transaction = ServerTransaction(key, merge_key, destination, request)
         self._servers[key] = transaction
+        self._trying.append((now + self._slow_after, transaction))
         return transaction
 
     def is_merged(self, transaction: ServerTransaction) -> bool:
@@ -85,6 +90,7 @@ class TransactionLayer:
         if transaction.state is not ServerState.TRYING:
             return
         transaction.state = ServerState.COMPLETED
+        transaction.request = None
         transaction.response = response
         self._outbox.append((response, transaction.destination))
         if transaction.destination.reliable and not transaction.is_invite:
@@ -97,6 +103,11 @@ class TransactionLayer:
         if transaction.is_invite and not transaction.destination.reliable:
             transaction.interval = self._timers.t1
             self._push(now + transaction.interval, transaction)
+
+    def proceed(self, transaction: ServerTransaction, response: bytes) -> None:
+        """Send a provisional response, and again for each repetition (§17.2.2, Proceeding)."""
+        transaction.response = response
+        self._outbox.append((response, transaction.destination))
 
     def abandon(self, transaction: ServerTransaction) -> None:
         """Forget a transaction that will get no response."""
@@ -154,11 +165,22 @@ class TransactionLayer:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
-        times = [queue[0][0] for queue in (self._heap, self._ending) if queue]
+        while self._trying and self._trying[0][1].state is not ServerState.TRYING:
+            self._trying.popleft()
+        times = [queue[0][0] for queue in (self._heap, self._ending, self._trying) if queue]
         return min(times) if times else None
+
+    def take_slow(self) -> list[ServerTransaction]:
+        """The requests that have waited for their answer too long since the last call; each once."""
+        slow, self._slow = self._slow, []
+        return slow
 
     def handle_deadline(self, *, now: float) -> tuple[list[ClientTransaction], list[ClientTransaction]]:
         """Retransmit and end what is due; the client transactions that timed out, and those sent a second time."""
+        while self._trying and self._trying[0][0] <= now:
+            _, waiting = self._trying.popleft()
+            if waiting.state is ServerState.TRYING and not waiting.is_invite:
+                self._slow.append(waiting)
         while self._ending and self._ending[0][0] <= now:
             self._end_oldest()
         timed_out: list[ClientTransaction] = []
