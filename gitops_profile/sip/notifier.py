@@ -255,6 +255,8 @@ class Notifier:
             raise Refused(406)
         expires = self._settings.durations.grant(request)
         registry, admission = self._delivery.registry, self._delivery.admission
+        if expires == 0:
+            self._delivery.make_room_for_fetch(now)
         admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)

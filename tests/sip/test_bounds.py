@@ -3,10 +3,10 @@
 import pytest
 
 from gitops_profile.sip import NotifierSettings
-from gitops_profile.sip.subscription_events import MessageRefused
+from gitops_profile.sip.subscription_events import MessageRefused, NotifyAnswered
 from gitops_profile.sip.transaction import Timers, TransactionLayer, layer
 
-from .harness import TCP, UDP, Lab, Phone, statuses
+from .harness import TCP, UDP, Lab, Phone, parsed, statuses
 from .test_transactions import request
 
 
@@ -73,3 +73,31 @@ def test_subscriptions_of_one_source_are_bounded_and_told_when_to_come_back() ->
     assert len(lab.notifier) == 3
     phones[0].subscribe(expires=0)
     assert statuses(Phone(lab, call_id="6").subscribe()) == [200, "NOTIFY"]
+
+
+def test_at_the_bound_of_fetches_a_silent_one_makes_room() -> None:
+    lab = Lab(NotifierSettings(max_fetches=2))
+    silent = [Phone(lab, call_id=str(number)) for number in range(2)]
+    for phone in silent:
+        assert statuses(phone.subscribe(0, answer=None)) == [200, "NOTIFY"]
+    assert statuses(Phone(lab, call_id="soon").subscribe(0)) == [503]  # they may still answer
+    lab.run_until(lab.now + 1)
+    for number in range(5):
+        assert statuses(Phone(lab, call_id=f"later {number}".replace(" ", "-")).subscribe(0)) == [200, "NOTIFY"]
+    before = len(lab.sent)
+    assert [event.status for event in lab.happened if isinstance(event, NotifyAnswered)].count(408) == 1
+    lab.run_until(lab.now + 40)
+    assert {parsed(data).headers.get("call-id") for _, data, _ in lab.sent[before:]} == {"1"}  # the other is given up
+    assert lab.receive(Phone.answer(silent[0].notifies[0])) == []  # and its late answer disturbs nobody
+    assert [event.status for event in lab.happened if isinstance(event, NotifyAnswered)].count(408) == 2
+
+
+def test_silent_fetches_leave_nothing_behind() -> None:
+    lab = Lab(NotifierSettings(max_fetches=3))
+    for number in range(12):
+        Phone(lab, call_id=str(number)).subscribe(0, answer=None)
+        lab.run_until(lab.now + 0.7)
+    lab.run_until(lab.now + 60)
+    for number in range(3):
+        assert statuses(Phone(lab, call_id=f"new-{number}").subscribe(0, answer=None)) == [200, "NOTIFY"]
+    assert statuses(Phone(lab, call_id="over").subscribe(0, answer=None)) == [503]

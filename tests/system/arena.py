@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTEN = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tls:127.0.0.1:0", "ws:127.0.0.1:0")
 _ECHOED = re.compile(rb"^(?:Via|From|To|Call-ID|CSeq):.*?\r\n", re.MULTILINE)
 _EXPIRES = re.compile(rb"^Subscription-State: *active;.*?expires=(\d+)", re.MULTILINE)
+NOTHING: Mapping[str, str] = {}
 PAUSE = 0.003
 """Seconds between two fetches: a phone, not an attack."""
 
@@ -144,10 +145,10 @@ class Arena:
         folder: Path,
         listen: Sequence[str] = LISTEN,
         settings: str = "",
-        environment: dict[str, str] | None = None,
+        environment: Mapping[str, str] = NOTHING,
     ) -> None:
         self.lab = Lab(folder / "lab")
-        self.lab.server.environment = environment or {}
+        self.lab.server.environment = dict(environment)
         issued = Authority(folder / "authority").issue("server", "IP:127.0.0.1")
         self._config = folder / "settings.yaml"
         self._config.write_text(f"tls: {{certificate: {issued.certificate}, key: {issued.key}}}\n{settings}")

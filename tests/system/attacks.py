@@ -289,7 +289,7 @@ def stray_answers(target: Target) -> Outcome:
 # -- NOTIFYs --------------------------------------------------------------------------------------------------------
 
 
-def answers(target: Target, status: str | None, expires: int = 3600, then: float = 0.0) -> Outcome:
+def answers(target: Target, status: str | None, expires: int = 3600, then: float = 0.5) -> Outcome:
     """Subscriptions whose NOTIFYs get this answer, or none; `then` is how much longer it goes on answering."""
     outcome = Outcome()
     with target.datagrams() as sock:
@@ -311,7 +311,7 @@ def slow_loris(target: Target, connections: int = 250) -> Outcome:
     """Connections that send a message a byte at a time, for as long as the server lets them."""
     outcome = Outcome()
     held: list[socket.socket] = []
-    data = target.framed(request(target, target.user))
+    data = target.framed(request(target, target.user, f"X-Long: {'x' * 2000}\r\n"))
     started = time.monotonic()
     for _ in range(connections):
         try:
@@ -411,7 +411,7 @@ ATTACKS: dict[str, Callable[[Target], Outcome]] = {
     "answers_408": lambda target: answers(target, "408"),
     "answers_503": lambda target: answers(target, "503"),
     "answers_never": lambda target: answers(target, None),
-    "fetches_never": lambda target: answers(target, None, expires=0),
+    "fetches_never": lambda target: answers(target, None, expires=0, then=8.5),  # longer than 0.5 + 1 + 2 + 4
     "slow_loris": slow_loris,
     "no_handshake": no_handshake,
     "connects": connects,
