@@ -12,21 +12,22 @@ EXPIRATION = "Fri, 31 Dec 2049 23:59:59 GMT"
 the same for all, so that equal content is an equal entity."""
 
 
-def external_body(shown: Presentation, url: str, event_parameters: str) -> EventState:
-    """The event state that points to `url`, where it is.
+def external_body(shown: Presentation, tag: str, url: str, event_parameters: str) -> EventState:
+    """The event state that points to `url`, where the version `tag` of it is.
 
     `Content-ID` names the version, so that a device that has it skips the fetch (RFC 4483 §5.6, RFC 6080 §6.5); `hash`
-    is SHA-1, as RFC 4483 §5.12 has it: it finds a damaged copy, it proves nothing.
+    is SHA-1, as RFC 4483 §5.12 has it: it finds a damaged copy, it proves nothing, and of something sensitive it would
+    tell too much.
     """
-    digest = hashlib.sha1(shown.body, usedforsecurity=False).hexdigest()
+    digest = "" if shown.sensitive else f"; hash={hashlib.sha1(shown.body, usedforsecurity=False).hexdigest()}"
     body = (
         f"Content-Type: {shown.content_type}\r\n"
-        f"Content-ID: <{shown.etag}@{urlsplit(url).hostname}>\r\n"
+        f"Content-ID: <{tag}@{urlsplit(url).hostname}>\r\n"
         f"Content-Disposition: render\r\n\r\n"
     ).encode()
     head = (
         f'Content-Type: {EXTERNAL_BODY}; access-type="URL"; expiration="{EXPIRATION}"; URL="{url}"; '
-        f"size={len(shown.body)}; hash={digest}\r\n"
+        f"size={len(shown.body)}{digest}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
-    return EventState(shown.etag, head + body, len(body), event_parameters, entity_tag=f"{shown.etag}.url")
+    return EventState(tag, head + body, len(body), event_parameters, entity_tag=f"{tag}.url")

@@ -28,6 +28,8 @@ MAX_AUDIENCES = 64
 URLOf = Callable[[ProfileKey, Presentation], str | None]
 """Where what a phone gets of a profile can be fetched; None when it cannot be."""
 
+TagOf = Callable[[Presentation], str]
+
 
 class UAProfile:
     """`Event: ua-profile` over the presentity table."""
@@ -39,11 +41,15 @@ class UAProfile:
         table: PresentityTable,
         *,
         url_of: URLOf = lambda key, shown: None,
+        tag_of: TagOf = lambda shown: shown.etag,
         takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
     ) -> None:
-        """`takes_unknown_devices(domain)`: whether a device without a profile is accepted there."""
+        """`tag_of(shown)` is the entity-tag that phones see, which may tell nothing of what is sensitive.
+
+        `takes_unknown_devices(domain)`: whether a device without a profile is accepted there."""
         self._table = table
         self._url_of = url_of
+        self._tag_of = tag_of
         self._takes_unknown_devices = takes_unknown_devices
         self._rendered: dict[ProfileKey, _Rendered] = {}
         self._indirect: set[str] = set()
@@ -129,7 +135,7 @@ class UAProfile:
             return None
         rendered = self._rendered.get(document.key)
         if rendered is None or rendered.document is not document:
-            rendered = self._rendered[document.key] = _Rendered(document, self._url_of)
+            rendered = self._rendered[document.key] = _Rendered(document, self._url_of, self._tag_of)
         return rendered.for_audience(audience)
 
     def _document(self, resource: str) -> ProfileDocument | None:
@@ -151,13 +157,14 @@ class UAProfile:
 class _Rendered:
     """One version of a document, as each audience may see it; what they share is made once."""
 
-    __slots__ = ("_presented", "_states", "_url_of", "document")
+    __slots__ = ("_presented", "_states", "_tag_of", "_url_of", "document")
 
-    def __init__(self, document: ProfileDocument, url_of: URLOf) -> None:
+    def __init__(self, document: ProfileDocument, url_of: URLOf, tag_of: TagOf) -> None:
         self.document = document
         self._url_of = url_of
+        self._tag_of = tag_of
         self._presented: dict[str, _Presented] = {}
-        """By etag: the document, and each variant that somebody has."""
+        """By tag: the document, and each variant that somebody has."""
         self._states: dict[Audience, EventState] = {}
 
     def for_audience(self, audience: Audience) -> EventState:
@@ -166,9 +173,11 @@ class _Rendered:
             if len(self._states) >= MAX_AUDIENCES:
                 self._states.clear()
             shown = _shown(self.document, audience)
-            presented = self._presented.get(shown.etag)
+            tag = self._tag_of(shown)
+            presented = self._presented.get(tag)
             if presented is None:
-                presented = self._presented[shown.etag] = _Presented(shown, self._url_of(self.document.key, shown))
+                url = self._url_of(self.document.key, shown)
+                presented = self._presented[tag] = _Presented(shown, tag, url)
             state = self._states[audience] = presented.to(audience)
         return state
 
@@ -176,10 +185,11 @@ class _Rendered:
 class _Presented:
     """What one kind of phone gets, inline and as a pointer."""
 
-    __slots__ = ("_inline", "_link", "_shown", "_url")
+    __slots__ = ("_inline", "_link", "_shown", "_tag", "_url")
 
-    def __init__(self, shown: Presentation, url: str | None) -> None:
+    def __init__(self, shown: Presentation, tag: str, url: str | None) -> None:
         self._shown = shown
+        self._tag = tag
         self._url = url
         self._inline: EventState | None = None
         self._link: EventState | None = None
@@ -188,7 +198,7 @@ class _Presented:
         """Inline when it may be and is wanted, else as a pointer, else nothing (RFC 6080 §5.2, §6.5)."""
         shown = self._shown
         if not shown.body:
-            return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown))
+            return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown))
         wanted = audience.accept is None or accepted(audience.accept, shown.content_type)
         link = self._pointer() if self._may_point(audience) else None
         if wanted and (not shown.sensitive or audience.protected):
@@ -199,7 +209,7 @@ class _Presented:
             reason = f"the subscriber does not accept {shown.content_type}"
         else:
             reason = "sensitive: it travels over TLS to who has shown who he is, or as an https link he can follow"
-        return EventState(shown.etag, NO_CONTENT, 0, _effective_by(shown), reason, f"{shown.etag}.withheld")
+        return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown), reason, f"{self._tag}.withheld")
 
     def _may_point(self, audience: Audience) -> bool:
         if self._url is None or not listed(audience.accept, EXTERNAL_BODY):
@@ -213,14 +223,14 @@ class _Presented:
     def _pointer(self) -> EventState:
         if self._link is None:
             assert self._url is not None
-            self._link = external_body(self._shown, self._url, _effective_by(self._shown))
+            self._link = external_body(self._shown, self._tag, self._url, _effective_by(self._shown))
         return self._link
 
     def _whole(self, link: EventState | None) -> EventState:
         shown = self._shown
         if self._inline is None:
             head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
-            self._inline = EventState(shown.etag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
+            self._inline = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
         return self._inline if link is None else replace(self._inline, link=link)
 
 

@@ -38,17 +38,20 @@ class ProfileContent:
         links: ContentLinks,
         access: ContentAccess,
         on_fetch: Callable[[ContentFetched], None] = lambda fetched: None,
+        tag_of: Callable[[Presentation], str] = lambda shown: shown.etag,
     ) -> None:
+        """`tag_of(shown)` is the version in URLs and ETags, which may tell nothing of what is sensitive."""
         self._table = table
         self._links = links
         self._access = access
         self._on_fetch = on_fetch
+        self._tag_of = tag_of
 
     def url_of(self, key: ProfileKey, shown: Presentation) -> str | None:
         """Where `shown` can be fetched for as long as it is in force; None when it would never be served."""
         if shown.sensitive and not self._access.may_serve(key.domain):
             return None
-        return self._links.url(key, shown.etag)
+        return self._links.url(key, self._tag_of(shown))
 
     def routes(self) -> list[web.RouteDef]:
         """For the listener; HEAD comes with GET."""
@@ -63,7 +66,7 @@ class ProfileContent:
         else:
             try:
                 shown, user = self._shown(request, *named)
-                response = _document(request, shown)
+                response = _document(request, shown, named[1])
             except FetchRefused as refused:
                 response = _refusal(refused)
         key, etag = named or (None, None)
@@ -80,7 +83,7 @@ class ProfileContent:
             key = None  # the URL is ours, from a version that knew other names
         document = self._table.get(key) if key is not None else None
         shown_now: tuple[Presentation, ...] = (document, *document.variants) if document is not None else ()
-        found = [shown for shown in shown_now if shown.etag == etag]
+        found = [shown for shown in shown_now if self._tag_of(shown) == etag]
         if key is None or not found:
             raise FetchRefused(410, "This version is not in force any more: the NOTIFY about the change has its link.")
         # One etag is one content: when a variant says that it is sensitive, it is.
@@ -88,9 +91,9 @@ class ProfileContent:
         return found[0], user
 
 
-def _document(request: web.Request, shown: Presentation) -> web.Response:
-    headers = {**_HEADERS, "ETag": f'"{shown.etag}"'}
-    if _holds(request.headers.getall("If-None-Match", ()), shown.etag):
+def _document(request: web.Request, shown: Presentation, tag: str) -> web.Response:
+    headers = {**_HEADERS, "ETag": f'"{tag}"'}
+    if _holds(request.headers.getall("If-None-Match", ()), tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=shown.body, headers=headers | {"Content-Type": shown.content_type})
 

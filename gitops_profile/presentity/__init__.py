@@ -1,7 +1,7 @@
 """Who is provisioned, with what: keys, documents, presentity events and the table folded from them (pure)."""
 
 from .document import Presentation, ProfileDocument
-from .etag import entity_tag
+from .etag import concealed_tag, entity_tag
 from .events import (
     HistoryRewritten,
     PresentityEvent,
@@ -43,6 +43,7 @@ __all__ = [
     "Variant",
     "canonical_device",
     "canonical_domain",
+    "concealed_tag",
     "decode_event",
     "encode_event",
     "entity_tag",

@@ -1,6 +1,7 @@
 """The entity-tag of a profile document: one tag per presentation (RFC 5839 §6.1)."""
 
 import hashlib
+import hmac
 
 
 def entity_tag(content_type: str, body: bytes, effective_by: int | None = None) -> str:
@@ -14,3 +15,11 @@ def entity_tag(content_type: str, body: bytes, effective_by: int | None = None) 
         digest.update(part)
     digest.update(body)
     return digest.hexdigest()[:32]
+
+
+def concealed_tag(etag: str, key: bytes) -> str:
+    """An entity-tag that tells nothing of its content: a plain hash of a short secret can be guessed from outside.
+
+    For sensitive documents wherever the tag goes without the document. It changes exactly when `etag` does.
+    """
+    return hmac.digest(key, etag.encode(), "sha256").hex()[:32]

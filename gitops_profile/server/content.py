@@ -6,7 +6,7 @@ from gitops_profile.access import DIGEST, Gate
 from gitops_profile.config import Config
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import ContentAccess, ContentFetched, ContentLinks, Guess, ProfileContent, Realm
-from gitops_profile.presentity import PresentityTable
+from gitops_profile.presentity import Presentation, PresentityTable
 from gitops_profile.sip import AuthenticationFailed
 
 from . import gatekeeping
@@ -25,6 +25,7 @@ def build_content(
     clock: Callable[[], float],
     on_guess: Callable[[AuthenticationFailed], None],
     on_fetch: Callable[[ContentFetched], None],
+    tag_of: Callable[[Presentation], str],
 ) -> ProfileContent | None:
     """What is served at `http.public_url`; None when no document is told as a link.
 
@@ -55,4 +56,4 @@ def build_content(
         on_guess=guessed,
         clock=clock,
     )
-    return ProfileContent(table, ContentLinks(config.http.public_url, secret), access, on_fetch)
+    return ProfileContent(table, ContentLinks(config.http.public_url, secret), access, on_fetch, tag_of)

@@ -17,7 +17,7 @@ from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminError, AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import ProfileKey, UnknownEvent
+from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, Verdict, replay
 from gitops_profile.sip import (
     Notifier,
@@ -51,6 +51,11 @@ _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnav
 def _key(secret: bytes, purpose: str) -> bytes:
     """A key of its own for each purpose."""
     return hmac.digest(secret, purpose.encode(), "sha256")
+
+
+def _tag_of(key: bytes, shown: Presentation) -> str:
+    """The entity-tag that phones see."""
+    return concealed_tag(shown.etag, key) if shown.sensitive else shown.etag
 
 
 class CannotServe(Exception):
@@ -131,15 +136,17 @@ class Server:
         config = self._config
         authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
         throttle = Throttle()
+        tag_of = partial(_tag_of, _key(secret, "tags"))
         gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
         self._content = build_content(
             config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
-            on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched,
+            on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
         )  # fmt: skip
         self._package = UAProfile(
             self._journal.table,
             url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
+            tag_of=tag_of,
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
         instance = _key(secret, "instance").hex()[:12]

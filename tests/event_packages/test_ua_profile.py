@@ -19,6 +19,7 @@ from gitops_profile.presentity import (
     ProfileKey,
     RevisionApplied,
     RevisionStamp,
+    concealed_tag,
 )
 from gitops_profile.sip import NO_CONTENT, Audience, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request
@@ -144,6 +145,23 @@ def test_a_sensitive_document_travels_protected_or_as_an_https_link_or_not_at_al
     assert (state.withheld is None) == (inline or pointed)
     if not inline and not pointed:
         assert state.sip_etag.endswith(".withheld") and state.content == NO_CONTENT
+
+
+def test_what_is_told_of_a_sensitive_document_without_it_gives_no_hash_of_it_away() -> None:
+    profiles = UAProfile(
+        table(),
+        url_of=lambda key, shown: HTTPS,
+        tag_of=lambda shown: concealed_tag(shown.etag, b"k" * 32) if shown.sensitive else shown.etag,
+    )
+    document = ProfileDocument(SECRET, "text/xml", b"s3cret", "p", sensitive=True)
+    for audience in (PLAIN, Audience("message/external-body", identified=True)):
+        state = profiles.state(str(SECRET), audience)
+        assert state is not None
+        told = state.content + state.etag.encode() + state.sip_etag.encode()
+        for known in (document.etag, hashlib.sha1(b"s3cret").hexdigest(), hashlib.md5(b"s3cret").hexdigest()):
+            assert known.encode() not in told
+    open_one = profiles.state(str(ALICE), Audience("message/external-body"))
+    assert open_one is not None and b"hash=" in open_one.content
 
 
 def test_an_open_document_is_pointed_to_only_for_who_asks_for_links_and_can_follow_them() -> None:

@@ -20,7 +20,9 @@ POINTER = Pointer("http://127.0.0.1:1/", len(BODY), hashlib.sha1(BODY).hexdigest
 
 def test_what_our_notify_says_is_read() -> None:
     shown = ProfileDocument(ProfileKey.user("example.com", "alice"), "text/xml", BODY, "alice.xml")
-    head, _, body = external_body(shown, "https://prov.example.com/a;b=1,c", "").content.partition(b"\r\n\r\n")
+    head, _, body = external_body(shown, shown.etag, "https://prov.example.com/a;b=1,c", "").content.partition(
+        b"\r\n\r\n"
+    )
     content_type = head.decode().partition(": ")[2].partition("\r\n")[0]
     assert Pointer.read(content_type, body) == replace(POINTER, url="https://prov.example.com/a;b=1,c")
 
