@@ -1,6 +1,7 @@
 """How things look in a terminal, and how a command ends."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 class Format(StrEnum):
@@ -17,6 +19,8 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
 
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 PROBLEM = 1
 """Exit status: a problem was found."""
@@ -38,7 +42,17 @@ def say(text: str = "") -> None:
 
 def emit_json(data: Any) -> None:
     """JSON for programs."""
-    say(json.dumps(data, indent=2, ensure_ascii=False))
+    say(printable(json.dumps(data, indent=2, ensure_ascii=False)))
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey or could not show: phones choose their own names.
+
+    Bytes that were no UTF-8, and control characters other than a line's end, become escapes.
+    """
+    if _UNPRINTABLE.search(text) is None:
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -47,7 +61,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("-" if cell is None else printable(str(cell))) for cell in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=10_000, no_color=True)

@@ -2,13 +2,29 @@
 
 import asyncio
 import signal
+import ssl
 import sys
+import unicodedata
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import typer
 
-from gitops_profile.phone import Phone, PhoneError, Received, SubscriberSettings, open_phone
+from gitops_profile.phone import (
+    SECURE,
+    TRANSPORTS,
+    Password,
+    Phone,
+    PhoneError,
+    Pointer,
+    Received,
+    SubscriberSettings,
+    follow,
+    open_phone,
+    server_context,
+)
 
 from .options import Output
 from .output import Format, emit_json, fail, say
@@ -17,7 +33,7 @@ from .output import Format, emit_json, fail, say
 def phone(
     aor: Annotated[str, typer.Argument(help="whose profile: sip:user@domain or user@domain")],
     server: Annotated[
-        str, typer.Option("--server", help="where the server is: [udp:|tcp:]ADDRESS:PORT")
+        str, typer.Option("--server", help="where the server is: [udp:|tcp:|tls:|ws:|wss:]ADDRESS:PORT")
     ] = "127.0.0.1:5060",
     expires: Annotated[int, typer.Option("--expires", help="seconds; 0 fetches the profile once")] = 3600,
     profile_type: Annotated[
@@ -27,21 +43,40 @@ def phone(
     vendor: Annotated[str | None, typer.Option("--vendor")] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
     version: Annotated[str | None, typer.Option("--version")] = None,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", help="PEM file of the CA that signed the server's certificate")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="take any certificate")] = False,
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="file with the password, for a server that asks for it")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="name for digest; by default the user of the AoR", metavar="NAME")
+    ] = None,
+    suppress: Annotated[
+        str | None, typer.Option("--suppress", help="the etag one has, or *: no body while it is the same (RFC 5839)")
+    ] = None,
     count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs")] = None,
     output: Output = Format.TEXT,
 ) -> None:
     """Subscribe to a profile and print each NOTIFY as it comes. Ctrl-C unsubscribes."""
+    uri = aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}"
     settings = SubscriberSettings(
-        aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}",
+        uri,
         expires,
         profile_type,
         accept,
         vendor,
         model,
         version,
+        _password(password_file, user, uri) if password_file is not None else None,
+        suppress,
     )
     try:
-        refused = asyncio.run(_run(settings, _server(server), count, output))
+        where = _server(server)
+        # Also for a pointer, which may be an https one whatever SIP goes over.
+        context = server_context(ca, insecure=insecure) if where[0] in SECURE or ca or insecure else None
+        refused = asyncio.run(_run(settings, where, context, count, output))
     except PhoneError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -50,9 +85,21 @@ def phone(
         raise typer.Exit(1)
 
 
+def _password(file: Path, user: str | None, aor: str) -> Password:
+    """The first line of a file, for the user of the AoR unless another is named."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--password-file {file}: {getattr(error, 'strerror', None) or 'it is not in UTF-8'}")
+    if not lines:
+        fail(f"--password-file {file}: it is empty")
+    name = user or unquote(aor.partition(":")[2].rpartition("@")[0])
+    return Password(name, unicodedata.normalize("NFC", lines[0]))  # RFC 7616 §4
+
+
 def _server(text: str) -> tuple[str, str, int]:
     transport, rest = "udp", text
-    for name in ("udp", "tcp"):
+    for name in TRANSPORTS:
         if text.startswith(f"{name}:"):
             transport, rest = name, text.removeprefix(f"{name}:")
     host, _, port = rest.rpartition(":")
@@ -61,15 +108,21 @@ def _server(text: str) -> tuple[str, str, int]:
     return transport, host.strip("[]"), int(port)
 
 
-async def _run(settings: SubscriberSettings, server: tuple[str, str, int], count: int | None, output: Format) -> bool:
+async def _run(
+    settings: SubscriberSettings,
+    server: tuple[str, str, int],
+    context: ssl.SSLContext | None,
+    count: int | None,
+    output: Format,
+) -> bool:
     """Whether the server refused."""
     transport, host, port = server
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_phone(settings, (host, port), transport) as running:
-        watching = loop.create_task(_watch(running, count, output))
+    async with open_phone(settings, (host, port), transport, context) as running:
+        watching = loop.create_task(_watch(running, count, output, context))
         others = [loop.create_task(stop.wait()), loop.create_task(_keep_subscribed(running, settings.expires))]
         tasks: list[asyncio.Task[Any]] = [watching, *others]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -93,11 +146,14 @@ async def _keep_subscribed(running: Phone, expires: int) -> None:
     await asyncio.Event().wait()  # until the watcher has seen enough
 
 
-async def _watch(running: Phone, count: int | None, output: Format) -> bool:
+async def _watch(running: Phone, count: int | None, output: Format, context: ssl.SSLContext | None) -> bool:
     notifies = 0
     while True:
         received = await running.next()
         _print(received, output)
+        pointer = Pointer.read(received.content_type, received.body) if received.kind == "document" else None
+        if pointer is not None:
+            _print(await _by_link(pointer, received, running.subscriber.settings, context), output)
         if received.kind == "refused":
             if running.subscriber.ended:
                 return True
@@ -106,6 +162,18 @@ async def _watch(running: Phone, count: int | None, output: Format) -> bool:
         finished = running.subscriber.ended and received.kind in ("document", "ended", "unchanged")
         if finished or (count is not None and notifies >= count):
             return False
+
+
+async def _by_link(
+    pointer: Pointer, received: Received, settings: SubscriberSettings, context: ssl.SSLContext | None
+) -> Received:
+    """The document that a NOTIFY points to, or why it did not come."""
+    try:
+        fetched = await follow(pointer, context, settings.password)
+    except PhoneError as error:
+        return Received("by link", str(error), etag=received.etag, cseq=received.cseq)
+    said = "; ".join(fetched.differences) or "as the NOTIFY says"
+    return Received("by link", said, fetched.content_type, fetched.body, received.etag, received.cseq)
 
 
 def _print(received: Received, output: Format) -> None:
@@ -128,7 +196,8 @@ def _print(received: Received, output: Format) -> None:
         say(f"{stamp} {received.kind}: {received.detail}")
         return
     size = f", {received.content_type}, {len(received.body)} bytes" if received.body else ", no document"
-    say(f"{stamp} NOTIFY {received.cseq}: {received.detail}{size}")
-    if received.body and received.kind == "document":
+    what = "by link" if received.kind == "by link" else f"NOTIFY {received.cseq}"
+    say(f"{stamp} {what}: {received.detail}{size}")
+    if received.body and received.kind in ("document", "by link"):
         sys.stdout.write(received.body.decode("utf-8", "backslashreplace").rstrip("\n") + "\n")
         sys.stdout.flush()

@@ -1,18 +1,13 @@
-"""The subscriber on a real socket, UDP or TCP."""
+"""The subscriber on a real line."""
 
 import asyncio
 import secrets
-import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from gitops_profile.sip.syntax import MessageReader
-
+from .line import PhoneError, open_line
 from .subscriber import Received, Subscriber, SubscriberSettings
-
-
-class PhoneError(Exception):
-    """The server cannot be reached, or does not answer; the message says what to do."""
 
 
 class Phone:
@@ -31,12 +26,19 @@ class Phone:
         if answer is not None:
             self._send(answer)
         if received is not None:
-            if received.kind in ("accepted", "refused"):
+            if received.kind in ("accepted", "challenged", "refused"):
                 self._answered.set()
-            self._received.put_nowait(received)
+            if received.kind != "challenged":
+                self._received.put_nowait(received)
 
     async def subscribe(self, expires: int | None = None) -> None:
-        """Send a SUBSCRIBE and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
+        """Send a SUBSCRIBE, and another one when it is challenged; raises PhoneError when nobody answers."""
+        await self._send_subscribe(expires)
+        if self.subscriber.challenged:
+            await self._send_subscribe(expires)
+
+    async def _send_subscribe(self, expires: int | None) -> None:
+        """Send one and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
         data = self.subscriber.subscribe(expires)
         self._answered.clear()
         interval, left = 0.5, 32.0
@@ -71,59 +73,23 @@ class Phone:
 
 @asynccontextmanager
 async def open_phone(
-    settings: SubscriberSettings, server: tuple[str, int], transport: str = "udp"
+    settings: SubscriberSettings,
+    server: tuple[str, int],
+    transport: str = "udp",
+    context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Phone]:
-    """A phone with its socket, closed at the end; raises PhoneError."""
-    loop = asyncio.get_running_loop()
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    sock = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, kind)
-    sock.setblocking(False)
-    try:
-        async with asyncio.timeout(5):
-            await loop.sock_connect(sock, server)
-    except OSError as error:
-        sock.close()
-        raise PhoneError(f"cannot reach {server[0]}:{server[1]} over {transport}: {error}") from error
-    host, port = sock.getsockname()[:2]
-    subscriber = Subscriber(settings, transport, (host, port), lambda: secrets.token_hex(6))
-    tasks: set[asyncio.Task[None]] = set()
+    """A phone with its line, closed at the end; `context` is for TLS (`server_context`). Raises PhoneError."""
+    async with open_line(transport, server, context) as line:
+        subscriber = Subscriber(settings, transport, line.local, lambda: secrets.token_hex(6))
+        phone = Phone(subscriber, line.send, transport != "udp")
 
-    def send(data: bytes) -> None:
-        task = loop.create_task(_send(loop, sock, data))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        async def read() -> None:
+            async for message in line.messages():
+                phone.feed(message)
 
-    phone = Phone(subscriber, send, transport == "tcp")
-    reader = loop.create_task(_read(loop, sock, phone, transport))
-    try:
-        yield phone
-    finally:
-        await asyncio.gather(*tasks, return_exceptions=True)
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
-        sock.close()
-
-
-async def _send(loop: asyncio.AbstractEventLoop, sock: socket.socket, data: bytes) -> None:
-    try:
-        await loop.sock_sendall(sock, data)
-    except ConnectionError:
-        return  # nobody listens there (ICMP): the SUBSCRIBE is repeated, and `subscribe` says so in the end
-
-
-async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket, phone: Phone, transport: str) -> None:
-    reader = MessageReader(16 << 20)
-    while True:
+        reading = asyncio.get_running_loop().create_task(read())
         try:
-            data = await loop.sock_recv(sock, 1 << 17)
-        except ConnectionRefusedError:
-            continue  # an ICMP answer to an earlier datagram
-        except ConnectionError:
-            return
-        if transport == "udp":
-            phone.feed(data)
-            continue
-        if not data:
-            return
-        for message in reader.feed(data)[0]:
-            phone.feed(message)
+            yield phone
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from gitops_profile.sip import host_port
 from gitops_profile.sip.syntax import Address, Request, Response, SIPSyntaxError, parse_message
 
+from .credentials import Password
+
+_CONTACT_TRANSPORT = {
+    "udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls", "ws": ";transport=ws", "wss": ";transport=ws",
+}  # fmt: skip
+"""RFC 7118 §5.2 has one word for both kinds of WebSocket."""
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriberSettings:
@@ -20,6 +27,10 @@ class SubscriberSettings:
     vendor: str | None = None
     model: str | None = None
     version: str | None = None
+    password: Password | None = None
+    """For a server that asks who it is."""
+    suppress: str | None = None
+    """Suppress-If-Match of the first SUBSCRIBE (RFC 5839); later ones name what came last when this is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Received:
     """One thing that came from the server."""
 
     kind: str
-    """"accepted", "refused", "document", "unchanged" or "ended"."""
+    """"accepted", "challenged", "refused", "document", "unchanged" or "ended"."""
     detail: str
     content_type: str | None = None
     body: bytes = b""
@@ -51,6 +62,10 @@ class Subscriber:
         self._target = settings.aor
         self._cseq = 0
         self._etag: str | None = None
+        self._challenges: list[str] = []
+        self._nonce_count = 0
+        self.challenged = False
+        """Whether the last SUBSCRIBE was refused with a challenge that the next one answers."""
         self.ended = False
         self.granted = 0
         """Seconds that the server granted last."""
@@ -66,7 +81,7 @@ class Subscriber:
         for name in ("vendor", "model", "version"):
             value = getattr(settings, name)
             parameters += f';{name}="{value}"' if value else ""
-        suffix = ";transport=tcp" if self._transport == "tcp" else ""
+        suffix = _CONTACT_TRANSPORT[self._transport]
         lines = [
             f"SUBSCRIBE {self._target} SIP/2.0",
             f"Via: SIP/2.0/{self._transport.upper()} {local};branch=z9hG4bK{self._new_token()};rport",
@@ -82,6 +97,14 @@ class Subscriber:
         ]
         if settings.accept:
             lines.append(f"Accept: {settings.accept}")
+        if settings.suppress:
+            lines.append(f"Suppress-If-Match: {self._etag or settings.suppress}")
+        if self._challenges and settings.password:
+            self._nonce_count += 1
+            given = settings.password.answer(
+                self._challenges, method="SUBSCRIBE", uri=self._target, nc=self._nonce_count, cnonce=self._new_token()
+            )
+            lines += [f"Authorization: {given}"] if given else []
         return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
 
     def receive(self, data: bytes) -> tuple[bytes | None, Received | None]:
@@ -102,6 +125,11 @@ class Subscriber:
             return None
         if response.status < 200:
             return None
+        answered, self.challenged = self.challenged, False
+        if response.status == 401 and self.settings.password is not None and not answered:
+            self._challenges, self._nonce_count = response.headers.all("www-authenticate"), 0
+            self.challenged = True
+            return Received("challenged", f"{response.status} {response.reason}".strip())
         if response.status >= 300:
             if self._to_tag is None or response.status == 481:
                 self.ended = True

@@ -28,6 +28,7 @@ from .subscribe import (
     audience_of,
     check_body,
     check_extensions,
+    check_size,
     check_uri,
     condition_of,
     domain_of,
@@ -81,7 +82,6 @@ class Notifier:
         self.transport_failed = self._delivery.transport_failed
         self.committed = self._delivery.committed
         self.commit_failed = self._delivery.commit_failed
-        self.handle_deadline = self._delivery.handle_deadline
         self.next_deadline = self._delivery.next_deadline
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
@@ -128,6 +128,14 @@ class Notifier:
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
         self._delivery.end_all(REJECTED, lost, now=now)
 
+    def handle_deadline(self, *, now: float) -> None:
+        """Do what is due."""
+        self._delivery.handle_deadline(now=now)
+        for transaction in self._layer.take_slow():
+            # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
+            assert transaction.request is not None
+            self._layer.proceed(transaction, build_response(transaction.request, transaction.destination, 100))
+
     # -- messages ----------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, flow: Flow, *, now: float) -> None:
@@ -145,7 +153,7 @@ class Notifier:
         except SIPSyntaxError as error:
             self.refuse(error, flow)
             return
-        transaction = self._layer.receive_request(message, response_flow(message, flow))
+        transaction = self._layer.receive_request(message, response_flow(message, flow), now=now)
         if transaction is not None:
             self._receive_request(message, transaction, flow, now)
 
@@ -215,6 +223,7 @@ class Notifier:
         try:
             check_uri(request, flow)
             check_extensions(request)
+            check_size(request)
             if request.to.tag is not None:
                 self._resubscribe(request, transaction, flow, now)
                 return
@@ -246,6 +255,8 @@ class Notifier:
             raise Refused(406)
         expires = self._settings.durations.grant(request)
         registry, admission = self._delivery.registry, self._delivery.admission
+        if expires == 0:
+            self._delivery.make_room_for_fetch(now)
         admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)

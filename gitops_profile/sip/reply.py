@@ -7,7 +7,8 @@ from .flow import Flow
 from .syntax import Request, SIPSyntaxError, Via, received_via
 
 REASONS = {
-    200: "OK", 204: "No Notification", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    100: "Trying", 200: "OK", 204: "No Notification", 400: "Bad Request", 401: "Unauthorized",
+    403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 406: "Not Acceptable", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
     420: "Bad Extension", 423: "Interval Too Brief", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
@@ -31,7 +32,9 @@ def build_response(
             lines.append(f"{_NAMES[name]}: {value}")
     to = request.headers.get("to")
     if to is not None:
-        lines.append(f"To: {to}" if _has_tag(request, to) else f"To: {to};tag={to_tag or derived_tag(request)}")
+        lines.append(
+            f"To: {to}" if status == 100 or _has_tag(request, to) else f"To: {to};tag={to_tag or derived_tag(request)}"
+        )
     lines += [f"{name}: {value}" for name, value in fields]
     lines.append("Content-Length: 0\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")

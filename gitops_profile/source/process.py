@@ -23,14 +23,17 @@ class _Tail(threading.Thread):
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(name="git-stderr", daemon=True)
-        self._stream = stream
+        # Its own descriptor: GitPython closes the stream whenever it lets go of the process.
+        self._descriptor = os.dup(stream.fileno())
         self._said = b""
         self.start()
 
     def run(self) -> None:
-        descriptor = self._stream.fileno()
-        while data := os.read(descriptor, 1 << 16):
-            self._said = (self._said + data)[-self.BYTES :]
+        try:
+            while data := os.read(self._descriptor, 1 << 16):
+                self._said = (self._said + data)[-self.BYTES :]
+        finally:
+            os.close(self._descriptor)
 
     def last_line(self) -> str:
         """Once the process has ended."""
@@ -96,9 +99,7 @@ class GitProcess:
         self._process = None
         if process.poll() is None:
             process.kill()
-        if self._errors is not None:
-            self._errors.join(_Tail.PATIENCE)  # before its stream is closed
-            self._errors = None
+        self._errors = None
         for stream in (process.stdin, process.stdout, process.stderr):
             try:
                 stream.close()

@@ -2,7 +2,7 @@
 
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
-from .limits import Reason, StreamLimits, TransportRefused
+from .limits import Reason, StreamLimits, TransportRefused, possible_connections
 from .resolver import Resolver, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
@@ -22,4 +22,5 @@ __all__ = [
     "bind_all",
     "certificate_names",
     "certifies",
+    "possible_connections",
 ]

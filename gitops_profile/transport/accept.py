@@ -43,6 +43,7 @@ class Acceptor:
 
     async def close(self) -> None:
         """Accept no more, and drop what is in its handshake."""
+        await asyncio.sleep(0)  # a task that never began would not close what it was given
         tasks = [*self._accepting, *self._opening]
         for task in tasks:
             task.cancel()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, Subscr
 
 from . import stun
 from .address import SECURE, ListenAddress, ListenError
+from .clock import LOOK_EVERY, Clock
 from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
 from .naming import Naming
@@ -49,16 +49,19 @@ class SIPEndpoint:
         websocket_origins: Collection[str] | None = None,
         resolver: Resolver | None = None,
         on_refused: Callable[[TransportRefused], None] = lambda refused: None,
+        on_clock_jump: Callable[[float], None] | None = None,
     ) -> None:
         """`certificates` are needed by TLS listeners, and by TLS connections that we open.
 
-        `websocket_origins` are the web sites whose pages may connect; None lets all of them.
+        `websocket_origins` are the web sites whose pages may connect; None lets all of them. `on_clock_jump` is told
+        how many seconds the wall clock was set; nothing here follows it.
         """
         self.notifier = notifier
         self._store = store
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
-        self._offset = time.time() - self._loop.time()
+        self._clock = Clock(self._loop.time, on_clock_jump)
+        self.now = self._clock.now
         self._udp: dict[tuple[str, int], UDPTransport] = {}
         self._wild: list[UDPTransport] = []
         self._certificates = certificates
@@ -75,21 +78,18 @@ class SIPEndpoint:
         }  # fmt: skip
         self._naming = Naming(resolver or Resolver(), notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
+        self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._closed = False
         self._broken = False
 
-    def now(self) -> float:
-        """Unix seconds that never go back: the wall clock at the start, then the monotonic one."""
-        return self._offset + self._loop.time()
-
     async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
-        """Serve sockets that `bind_all` made. Raises ListenError for a TLS listener without a certificate."""
+        """Serve sockets that `bind_all` made. Raises ListenError or CertificateError for TLS without a certificate."""
         for address, sock in bound:
             connected = self._connected.get(address.transport)
             if connected is not None:
                 connected.listen(sock, self._context(address))
                 continue
-            transport = UDPTransport(sock, self.receive, self.pump)
+            transport = UDPTransport(sock, self.receive, self.pump, self._send_failed)
             self._udp[transport.bound] = transport
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
@@ -99,6 +99,7 @@ class SIPEndpoint:
             return None
         if self._certificates is None:
             raise ListenError(f"cannot listen on {address}: tls.certificate is not set")
+        self._certificates.server()
         return self._certificates.server
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -145,6 +146,8 @@ class SIPEndpoint:
         if self._closed:
             return
         self._closed = True
+        self._looking.cancel()
+        self._clock.check()
         if self._timer is not None:
             self._timer.cancel()
         for transport in self._udp.values():
@@ -181,10 +184,7 @@ class SIPEndpoint:
         if transport is None:
             logger.debug("no socket for %s any more", flow)
             return
-        try:
-            transport.send(data, flow)
-        except OSError as error:
-            logger.debug("udp send to %s failed: %s", flow.remote[0], error)
+        transport.send(data, flow)
 
     def _udp_like(self, flow: Flow) -> UDPTransport | None:
         """The socket of a flow whose listener is bound to every address, or was moved since the last start."""
@@ -198,12 +198,16 @@ class SIPEndpoint:
         deadline = self.notifier.next_deadline()
         if deadline is None:
             return
-        at = deadline - self._offset
+        at = deadline - self._clock.offset
         if self._timer is not None and not self._timer.cancelled():
             if self._timer.when() <= at and self._timer.when() > self._loop.time():
                 return  # it comes early enough, and looks again then
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._due)
+
+    def _look_at_clock(self) -> None:
+        self._clock.check()
+        self._looking = self._loop.call_later(2 * LOOK_EVERY, self._look_at_clock)
 
     def _due(self) -> None:
         self._timer = None

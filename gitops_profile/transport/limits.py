@@ -1,17 +1,44 @@
 """Bounds of connections, one book for TCP, TLS and WebSocket together (invariant I9)."""
 
 import asyncio
+import ipaddress
 import logging
+import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
 QUIET = 60.0
 """Seconds between two WARNINGs about refused connections: a flood of peers must not become a flood of lines."""
+
+
+RESERVED_FILES = 256
+"""Open files that are never a connection's: the log, the database, git, the listeners."""
+
+
+def possible_connections(wanted: int) -> int:
+    """How many connections the process may hold, at most `wanted`; raises its own limit of open files to the system's.
+
+    Peers must not be able to take the file descriptors that the log and the database need.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + RESERVED_FILES
+    allowed = enough if hard == resource.RLIM_INFINITY else min(hard, enough)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    possible = wanted if soft == resource.RLIM_INFINITY else min(wanted, max(1, soft - RESERVED_FILES))
+    if possible < wanted:
+        logger.warning(
+            "the limit of open files allows %d connections instead of %d: raise it, such as with LimitNOFILE=%d",
+            possible, wanted, enough,
+        )  # fmt: skip
+    return possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +47,13 @@ class StreamLimits:
 
     connections: int = 10_000
     per_source: int = 200
+    trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """Networks of edge proxies: whoever is behind them is not counted as one source."""
     message_bytes: int = 4 << 20
     unread_bytes: int = 8 << 20
     """What a peer may leave unread before it is cut off."""
+    unread_together: int = 64 << 20
+    """What all peers may; beyond it, whoever leaves most is cut off."""
     idle: float = 3600.0
     """Longer than any keep-alive interval (RFC 5626 §4.4.1), and than 64 × T1 (RFC 3261 §18)."""
     partial: float = 20.0
@@ -67,6 +98,22 @@ class TransportRefused:
     reason: Reason
 
 
+MUCH_UNREAD = 256 << 10
+"""Bytes below which nobody is asked how much he has left unread: a few NOTIFYs of a large document."""
+
+
+class Unread(Protocol):
+    """A connection whose peer may not be reading."""
+
+    number: int
+
+    def unread(self) -> int:
+        """Bytes that wait for the peer."""
+
+    def cut(self, reason: Reason) -> None:
+        """End it at once."""
+
+
 class Admission:
     """Who has a connection. A number is given to each, over all transports, and taken back once."""
 
@@ -76,6 +123,8 @@ class Admission:
         self._hosts: dict[int, str] = {}
         self._per_source: Counter[str] = Counter()
         self._numbers = count(1)
+        self._unread: dict[int, Unread] = {}
+        """Connections that had much unread when they were last looked at."""
         self._warn_at = 0.0
 
     def __len__(self) -> int:
@@ -86,7 +135,7 @@ class Admission:
         if len(self._hosts) >= self.limits.connections:
             self.refuse(host, Reason.TOO_MANY)
             return None
-        if self._per_source[host] >= self.limits.per_source:
+        if self._per_source[host] >= self.limits.per_source and not self._is_trusted(host):
             self.refuse(host, Reason.TOO_MANY_OF_SOURCE)
             return None
         number = next(self._numbers)
@@ -94,14 +143,34 @@ class Admission:
         self._per_source[host] += 1
         return number
 
+    def _is_trusted(self, host: str) -> bool:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        return any(address in network for network in self.limits.trusted)
+
     def release(self, number: int) -> None:
         """The connection is gone; a second time does nothing."""
         host = self._hosts.pop(number, None)
         if host is None:
             return
+        self._unread.pop(number, None)
         self._per_source[host] -= 1
         if not self._per_source[host]:
             del self._per_source[host]
+
+    def bound_unread(self, connection: Unread) -> None:
+        """Look at what `connection` has unread, before more is written to it; cuts it or another at a bound."""
+        size = connection.unread()
+        if size <= MUCH_UNREAD:
+            return
+        if size > self.limits.unread_bytes:
+            connection.cut(Reason.UNREAD)
+            return
+        self._unread[connection.number] = connection
+        sizes = {number: other.unread() for number, other in self._unread.items()}
+        for number in [number for number, left in sizes.items() if left <= MUCH_UNREAD]:
+            del self._unread[number]
+        if sum(sizes.values()) > self.limits.unread_together:
+            self._unread[max(sizes, key=lambda number: sizes[number])].cut(Reason.UNREAD)
 
     def refuse(self, source: str, reason: Reason) -> None:
         """Tell whoever counts, and at most once a minute the log."""

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import struct
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -20,6 +22,17 @@ MAX_QUEUED = 20_000
 """Datagrams that wait for a full socket; more are dropped, which is what UDP retransmission is for."""
 
 
+_RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""IP_RECVERR and IPV6_RECVERR of Linux's headers, which the socket module does not name."""
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+"""`struct sock_extended_err`: errno, origin, type, code, padding, info, data."""
+_ICMP, _ICMP6 = 2, 3
+_UNREACHABLE = {(_ICMP, 3), (_ICMP, 12), (_ICMP6, 1), (_ICMP6, 4)}
+"""Origin and type of what RFC 3261 §18.4 counts as a failure: destination unreachable and parameter problem."""
+_FRAGMENTATION_NEEDED = (_ICMP, 3, 4)
+"""Which is for the kernel: it sends smaller pieces the next time."""
+
+
 class UDPTransport:
     """A bound UDP socket."""
 
@@ -28,11 +41,17 @@ class UDPTransport:
         sock: socket.socket,
         on_message: Callable[[bytes, Flow], None],
         on_burst: Callable[[], None],
+        on_failed: Callable[[bytes, Flow], None],
     ) -> None:
+        """`on_failed` is told what could not be sent or delivered (RFC 3261 §18.4), never while `send` runs.
+
+        What came back with an ICMP message may have lost its end.
+        """
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._on_message = on_message
         self._on_burst = on_burst
+        self._on_failed = on_failed
         self._local = LocalAddress(self._socket)
         self._queue: deque[tuple[bytes, tuple[str, int]]] = deque()
         for option in (getattr(socket, "SO_RCVBUFFORCE", socket.SO_RCVBUF), socket.SO_RCVBUF):
@@ -41,6 +60,8 @@ class UDPTransport:
                 break
             except PermissionError:
                 continue  # only root may exceed the system's limit; the plain option is capped to it
+        if sys.platform == "linux":
+            self._socket.setsockopt(*_RECVERR[self._socket.family], 1)
         self._loop.add_reader(self._socket, self._readable)
 
     @property
@@ -50,13 +71,8 @@ class UDPTransport:
         return host, port
 
     def send(self, data: bytes, flow: Flow) -> None:
-        """Send one datagram, or queue it while the socket is full. Raises OSError when it can never be sent."""
-        if self._queue:
-            self._enqueue(data, flow.remote)
-            return
-        try:
-            self._socket.sendto(data, flow.remote)
-        except (BlockingIOError, InterruptedError):
+        """Send one datagram, or queue it while the socket is full."""
+        if self._queue or not self._sent(data, flow.remote):
             self._enqueue(data, flow.remote)
 
     def close(self) -> None:
@@ -66,17 +82,56 @@ class UDPTransport:
         self._socket.close()
 
     def _readable(self) -> None:
-        for _ in range(BURST):
+        for number in range(BURST):
             try:
                 data, source = self._socket.recvfrom(65535)
             except (BlockingIOError, InterruptedError):
+                if not number:
+                    self._read_errors()  # for that, too, the loop says that there is something to read
                 break
-            except OSError as error:
-                logger.debug("udp receive failed: %s", error)
+            except OSError:
+                self._read_errors()
                 break
             host, port = source[:2]
             if port:  # a forged source port 0 cannot be answered
                 self._on_message(data, Flow("udp", self._local.towards(host), (host, port)))
+        self._on_burst()
+
+    def _sent(self, data: bytes, remote: tuple[str, int]) -> bool:
+        """Whether it needs no further try; False while the socket is full."""
+        for left in (True, False):
+            try:
+                self._socket.sendto(data, remote)
+            except (BlockingIOError, InterruptedError):
+                return False
+            except OSError as error:
+                # It may be about a datagram that was sent before, and then this one has not been looked at yet.
+                if left and self._read_errors():
+                    continue
+                logger.debug("udp send to %s failed: %s", remote[0], error)
+                self._loop.call_soon(self._failed, data, remote)
+            break
+        return True
+
+    def _read_errors(self) -> int:
+        """Take what ICMP said about earlier datagrams; how many there were."""
+        if sys.platform != "linux":
+            return 0
+        for number in range(BURST):
+            try:
+                data, controls, _, remote = self._socket.recvmsg(2048, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return number
+            for _, _, content in controls:
+                if len(content) < _EXTENDED_ERROR.size:
+                    continue
+                _, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(content)
+                if (origin, kind) in _UNREACHABLE and (origin, kind, code) != _FRAGMENTATION_NEEDED:
+                    self._loop.call_soon(self._failed, data, remote[:2])
+        return BURST
+
+    def _failed(self, data: bytes, remote: tuple[str, int]) -> None:
+        self._on_failed(data, Flow("udp", self._local.towards(remote[0]), remote))
         self._on_burst()
 
     def _enqueue(self, data: bytes, remote: tuple[str, int]) -> None:
@@ -88,12 +143,7 @@ class UDPTransport:
 
     def _writable(self) -> None:
         while self._queue:
-            data, remote = self._queue[0]
-            try:
-                self._socket.sendto(data, remote)
-            except (BlockingIOError, InterruptedError):
+            if not self._sent(*self._queue[0]):
                 return
-            except OSError as error:
-                logger.debug("udp send to %s failed: %s", remote[0], error)
             self._queue.popleft()
         self._loop.remove_writer(self._socket)

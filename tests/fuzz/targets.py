@@ -24,14 +24,11 @@ from gitops_profile.sip.syntax import (
     split_commas,
     unescape,
 )
-from tests.sip.harness import TCP, UDP, Lab, Phone, parsed
 
 from . import generate
+from .dialogues import check_notifier, check_ua_profile, dialogue
 
 STATUSES = {400, 416, 489, 505, 513}
-RESPONSE = re.compile(rb"[\r\n]*SIP/", re.IGNORECASE)
-FOREVER = 200_000.0
-"""Seconds after which no subscription can be left: more than the longest that is granted."""
 
 
 @dataclass(frozen=True)
@@ -198,57 +195,6 @@ def check_stream(data: bytes) -> None:
             assert message.endswith(parsed_message.body)
 
 
-# -- the notifier ----------------------------------------------------------------------------------------------------
-
-
-def dialogue(r: Random) -> list[tuple[bytes, bool, int]]:
-    """Messages, whether each comes over a stream, and what happens after it."""
-    good = Phone(Lab(), call_id=f"call-{r.randrange(3)}").build(r.choice([600, 0, None]), To="<sip:alice@example.com>")
-    tagged = good.replace(b"alice@example.com>\r\nCall", b"alice@example.com>;tag=t0\r\nCall").replace(
-        b"CSeq: 1", b"CSeq: 5"
-    )
-    messages = [good, tagged, *(generate.message(r) for _ in range(r.randrange(1, 4)))]
-    return [(r.choice(messages), r.random() < 0.4, r.randrange(6)) for _ in range(r.randrange(1, 6))]
-
-
-def _answered(notify: Request, status: int) -> bytes:
-    copied = (f"{name}: {notify.headers.get(name)}\r\n" for name in ("via", "from", "to", "call-id", "cseq"))
-    return f"SIP/2.0 {status} X\r\n{''.join(copied)}\r\n".encode("utf-8", "surrogateescape")
-
-
-def _well_formed(data: bytes) -> Request | Response | None:
-    """The message that was sent; None for one that repeats more headers than we ourselves would read."""
-    return parsed(data) if data.count(b"\r\n") <= 200 else None
-
-
-def check_notifier(dialogue: list[tuple[bytes, bool, int]]) -> None:
-    """It never raises, never answers a response, says only what is well formed, and keeps no half subscription."""
-    lab = Lab()
-    for data, stream, then in dialogue:
-        sent = lab.receive(data, TCP if stream else UDP)
-        if RESPONSE.match(data):
-            assert not [message for message in sent if message.startswith(b"SIP/")]
-        requests = [message for message in map(_well_formed, sent) if isinstance(message, Request)]
-        assert all(request.method == "NOTIFY" for request in requests)
-        assert {subscription.id for subscription in lab.notifier.subscriptions()} == set(lab.rows)
-        match then:
-            case 0 | 1:
-                for request in requests:
-                    lab.receive(_answered(request, 200 if then else 481), UDP)
-            case 2:
-                lab.change("alice", bytes(data[:20]))
-            case 3:
-                lab.run_until(lab.now + 40)
-            case 4:
-                lab.restart()
-            case _:
-                pass
-    lab.run_until(lab.now + FOREVER)
-    assert len(lab.notifier) == 0 and not lab.rows and lab.notifier.next_deadline() is None
-    for _, message, _ in lab.sent:
-        _well_formed(message)
-
-
 # -- cost ------------------------------------------------------------------------------------------------------------
 
 
@@ -309,5 +255,6 @@ TARGETS = [
     Target("message", generate.message, check_message),
     Target("stream", generate.stream, check_stream),
     Target("notifier", dialogue, check_notifier),
+    Target("ua-profile", dialogue, check_ua_profile),
     Target("cost", generate.long_value, check_cost),
 ]

@@ -10,9 +10,10 @@ from gitops_profile.sip.syntax import Request, SIPSyntaxError
 from tests.sip.harness import Lab, Phone, parsed
 
 from . import generate, targets
+from .dialogues import check_notifier
 from .targets import TARGETS, Target
 
-EXAMPLES = {"cost": 4, "notifier": 100, "stream": 100}
+EXAMPLES = {"cost": 4, "notifier": 100, "ua-profile": 100, "stream": 100}
 QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck))
 RANDOM = st.randoms(use_true_random=False)
 
@@ -32,7 +33,7 @@ def test_target(target: Target) -> None:
 def test_bytes_without_any_grammar(data: bytes) -> None:
     targets.check_message(data)
     targets.check_stream(data)
-    targets.check_notifier([(data, False, 3), (data, True, 3)])
+    check_notifier([(data, False, 3), (data, True, 3)])
 
 
 @settings(QUICK, max_examples=300)

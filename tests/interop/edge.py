@@ -15,7 +15,7 @@ MODULES = ("tls.so", "websocket.so")
 
 
 class Edge:
-    """A running Kamailio. `server` is the ADDRESS:PORT of the server's TCP listener."""
+    """A running Kamailio; `server` is ADDRESS:PORT of the TCP listener, `asserted` what it says every phone is."""
 
     def __init__(self, folder: Path, server: str, certificates: Path, asserted: str | None = None) -> None:
         folder.mkdir()
@@ -25,7 +25,7 @@ class Edge:
         defined = {
             "OUTSIDE": outside, "SECURE": secure, "INSIDE": inside, "SERVER": f'"sip:{server};transport=tcp"',
             "CERTIFICATE": f'"{certificates / "cafile.pem"}"', "KEY": f'"{certificates / "key.pem"}"',
-            **({"ASSERTED": asserted} if asserted else {}),
+            **({"ASSERTED": f'"P-Asserted-Identity: <{asserted}>\\r\\n"'} if asserted else {}),
         }  # fmt: skip
         command = [
             "kamailio", "-f", str(CONFIGURATION), "-DD", "-E", "-w", str(folder), "-Y", str(folder),

@@ -25,13 +25,19 @@ class Call:
     transport: str
     server: str
     """ADDRESS:PORT of what it sends to, the server or its edge proxy."""
-    user: str
-    """Of example.com; the same name in digest authentication."""
+    aor: str
+    """As whom, and to whose profile."""
     password: str = ""
     """Empty: it has none, and gives up when challenged."""
-    expires: int = 600
     certificates: Path = Path()
     """Folder with `cafile.pem`, whom to trust."""
+    expires: int = 600
+    """Seconds it asks for."""
+
+    @property
+    def user(self) -> str:
+        """The name in digest authentication."""
+        return self.aor.partition("@")[0]
 
 
 class Phone(Protocol):

@@ -14,11 +14,11 @@ _REQUEST = """  <send retrans="500"><![CDATA[
 SUBSCRIBE {uri} SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
 Max-Forwards: 70
-From: <sip:[service]@example.com>;tag=[call_number]sipp[pid]
-To: <sip:[service]@example.com>{tag}
+From: <sip:{aor}>;tag=[call_number]sipp[pid]
+To: <sip:{aor}>{tag}
 Call-ID: [call_id]
 CSeq: {cseq} SUBSCRIBE
-Contact: <sip:[service]@[local_ip]:[local_port];transport=[transport]>
+Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
 {more}Event: ua-profile;profile-type=user
 Accept: text/xml
 Expires: {expires}
@@ -62,14 +62,14 @@ def _subscribe(number: int, call: Call, expires: int) -> str:
     """The SUBSCRIBE and its 200, perhaps after a 401. The route set comes with the first 200."""
     cseq = 2 * number - 1
     first = number == 1
-    uri = "sip:[service]@example.com" if first or call.password else "[next_url]"  # what sipp's digest is of: -auth_uri
+    uri = f"sip:{call.aor}" if first or call.password else "[next_url]"  # what sipp's digest is of: -auth_uri
     tag, routes = ("", "") if first else ("[peer_tag_param]", "[routes]\n")
     ok = '  <recv response="200" rrs="true"{more}></recv>\n' if first else '  <recv response="200"{more}></recv>\n'
-    request = _REQUEST.format(uri=uri, tag=tag, cseq=cseq, more=routes, expires=expires)
+    request = _REQUEST.format(aor=call.aor, uri=uri, tag=tag, cseq=cseq, more=routes, expires=expires)
     if not call.password:
         return request + ok.format(more="")
     answer = f"[authentication username={call.user} password={call.password}]\n"
-    again = _REQUEST.format(uri=uri, tag=tag, cseq=cseq + 1, more=routes + answer, expires=expires)
+    again = _REQUEST.format(aor=call.aor, uri=uri, tag=tag, cseq=cseq + 1, more=routes + answer, expires=expires)
     challenged, done = f"challenged{number}", f"done{number}"
     straight = ok.format(more=f' next="{done}"')
     return (

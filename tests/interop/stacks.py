@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from .phone import Call, DrivenPhone, Phone, Program, SippPhone
@@ -14,7 +15,6 @@ from .scenario import sipp_scenario
 
 DRIVERS = Path(__file__).parent / "drivers"
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
-AUTHS = ("none", "MD5", "SHA-256")
 
 
 class Stack(Protocol):
@@ -25,7 +25,7 @@ class Stack(Protocol):
 
     @property
     def lacks(self) -> Mapping[str, str]:
-        """Transports and ways to authenticate that it has not, and `edge-TRANSPORT`, with the reason."""
+        """Transports and ways to authenticate that it has not, and `edge-` for behind Kamailio, with the reason."""
 
     def missing(self) -> str | None:
         """Why it cannot run on this machine."""
@@ -43,7 +43,7 @@ def _arguments(call: Call) -> list[str]:
     """What every driver is told."""
     user = call.user if call.password else ""
     return [
-        f"transport={call.transport}", f"server={call.server}", f"aor={call.user}@example.com", f"user={user}",
+        f"transport={call.transport}", f"server={call.server}", f"aor={call.aor}", f"user={user}",
         f"password={call.password}", f"expires={call.expires}", f"certificates={call.certificates}",
         f"ca={call.certificates / 'cafile.pem'}",
     ]  # fmt: skip
@@ -60,6 +60,7 @@ class SippStack:
             "ws": "sipp has no WebSocket",
             "wss": "sipp has no WebSocket",
             "SHA-256": "sipp answers MD5 only",
+            "edge-MD5": "sipp's digest is of one URI for all requests, and behind a proxy they have two",
         }
     )
 
@@ -70,9 +71,9 @@ class SippStack:
         scenario, trace = folder.with_suffix(".xml"), folder / "messages.log"
         scenario.write_text(sipp_scenario(call))
         command = [
-            "sipp", call.server, "-sf", str(scenario), "-s", call.user, "-m", "1", "-nostdin", "-i", "127.0.0.1",
+            "sipp", call.server, "-sf", str(scenario), "-m", "1", "-nostdin", "-i", "127.0.0.1",
             "-t", "u1" if call.transport == "udp" else "t1", "-recv_timeout", "20000", "-trace_msg",
-            "-message_file", str(trace), "-auth_uri", f"{call.user}@example.com",
+            "-message_file", str(trace), "-auth_uri", call.aor,
         ]  # fmt: skip
         return SippPhone(Program(folder, command), trace)
 
@@ -83,7 +84,7 @@ class CStack:
 
     name: str
     package: str
-    """Of pkg-config."""
+    """Of pkg-config; one or more."""
     lacks: Mapping[str, str]
     flags: tuple[str, ...] = ()
     refreshes_itself: bool = False
@@ -93,25 +94,28 @@ class CStack:
     def missing(self) -> str | None:
         if missing := _not_found("cc", "pkg-config"):
             return missing
-        found = subprocess.run(["pkg-config", "--exists", self.package], check=False)
+        found = subprocess.run(["pkg-config", "--exists", *self.package.split()], check=False)
         return None if found.returncode == 0 else f"the headers of {self.package} are not installed"
 
     def start(self, folder: Path, call: Call) -> Phone:
-        program = _compiled(self.name, self.package, self.flags)
-        call = Call(call.transport, call.server, call.user, call.password, self.expires, call.certificates)
-        environment = {"INTEROP_TRACE": "1"}
-        return DrivenPhone(
-            Program(folder, [str(program), *_arguments(call)], environment), refreshes_itself=self.refreshes_itself
-        )
+        with _COMPILING:
+            program = _compile(self.name, self.package, self.flags)
+        command = [str(program), *_arguments(replace(call, expires=self.expires))]
+        return DrivenPhone(Program(folder, command, {"INTEROP_TRACE": "1"}), refreshes_itself=self.refreshes_itself)
+
+
+_COMPILING = Lock()
 
 
 @cache
-def _compiled(name: str, package: str, flags: tuple[str, ...]) -> Path:
-    """The driver's program. Several processes may do this at once."""
+def _compile(name: str, package: str, flags: tuple[str, ...]) -> Path:
+    """The driver's program, made by this process once."""
     source, program = DRIVERS / f"{name}.c", DRIVERS / "build" / name
     program.parent.mkdir(exist_ok=True)
-    found = subprocess.run(["pkg-config", "--cflags", "--libs", package], check=True, capture_output=True, text=True)
-    fresh = program.with_suffix(f".{os.getpid()}")
+    found = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", *package.split()], check=True, capture_output=True, text=True
+    )
+    fresh = program.with_suffix(f".{os.getpid()}")  # another process may be at it, too
     command = ["cc", "-std=gnu11", "-Wall", "-O1", *flags, str(source), "-o", str(fresh), *found.stdout.split()]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return fresh.replace(program)
@@ -156,12 +160,21 @@ STACKS: tuple[Stack, ...] = (
         "libre",
         {
             "SHA-256": "libre 1.1 answers MD5 only",
+            "wss": "libre 1.1 takes the transport=ws of a Contact for plain WebSocket, over WSS too: it cannot refresh",
             "edge-wss": "libre 1.1 takes the transport=ws that Kamailio record-routes for plain WebSocket",
         },
         ("-DHAVE_STDBOOL_H=1", "-DHAVE_INTTYPES_H=1"),
         refreshes_itself=True,
-        expires=4,
+        expires=8,
+    ),
+    CStack(
+        "bellesip",
+        "belle-sip bctoolbox",
+        dict.fromkeys(("ws", "wss"), "belle-sip 5.1 has no WebSocket"),
     ),
     NodeStack("jssip", _BROWSER),
-    NodeStack("sipjs", _BROWSER),
+    NodeStack(
+        "sipjs",
+        {**_BROWSER, "MD5": "SIP.js 0.21 forgets the CSeq of its answer to a challenge in a dialog: the next is 500"},
+    ),
 )

@@ -555,3 +555,24 @@ def test_a_stream_that_is_gone_is_opened_again_to_the_contact() -> None:
     phone.subscribe()
     lab.change("alice", b"<b/>")
     assert lab.sent[-1][2] == Flow("tcp", TCP.local, ("192.0.2.9", 6060), TCP.connection)
+
+
+@pytest.mark.parametrize("flow", [UDP, TCP])
+def test_a_slow_store_gets_the_phone_a_100_after_three_and_a_half_seconds_and_no_earlier(flow: Flow) -> None:
+    """RFC 4320 §4.1."""
+    lab = Lab()
+    lab.holding = []
+    phone = Phone(lab, flow=flow)
+    data = phone.build(600)
+    start = lab.now
+    assert lab.receive(data, flow) == []
+    lab.run_until(start + 3.4)
+    assert lab.sent == [] and lab.receive(data, flow) == []
+    lab.run_until(start + 3.6)
+    (trying,) = [parsed(sent) for _, sent, _ in lab.sent]
+    assert isinstance(trying, Response) and trying.status == 100 and ";tag=" not in (trying.headers.get("to") or "")
+    assert lab.receive(data, flow) == [lab.sent[0][1]]
+    batch, lab.holding = lab.holding[0], None
+    lab.finish(batch)
+    lab.pump()
+    assert statuses([parsed(sent) for _, sent, _ in lab.sent[2:]]) == [200, "NOTIFY"]

@@ -123,22 +123,22 @@ def test_a_transport_error_ends_it() -> None:
 
 def test_trying_absorbs_and_completed_repeats_until_timer_j() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request(), UDP)
+    transaction = bench.layer.receive_request(request(), UDP, now=bench.now)
     assert transaction is not None and transaction.state is ServerState.TRYING
-    assert bench.layer.receive_request(request(), UDP) is None and not bench.outbox
+    assert bench.layer.receive_request(request(), UDP, now=bench.now) is None and not bench.outbox
     bench.layer.respond(transaction, b"R", now=0.0)
     bench.layer.respond(transaction, b"another", now=0.0)  # §17.2.2: a second final response is dropped
     bench.run(31.9)
-    assert bench.layer.receive_request(request(), UDP) is None
+    assert bench.layer.receive_request(request(), UDP, now=bench.now) is None
     assert [data for data, _ in bench.outbox] == [b"R", b"R"]
     bench.run(32)
     assert len(bench.layer) == 0
-    assert bench.layer.receive_request(request(), UDP) is not None
+    assert bench.layer.receive_request(request(), UDP, now=bench.now) is not None
 
 
 def test_over_a_stream_timer_j_is_zero() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request(), TCP)
+    transaction = bench.layer.receive_request(request(), TCP, now=bench.now)
     assert transaction is not None
     bench.layer.respond(transaction, b"R", now=0.0)
     assert len(bench.layer) == 0 and bench.layer.next_deadline() is None
@@ -146,7 +146,7 @@ def test_over_a_stream_timer_j_is_zero() -> None:
 
 def test_timer_g_repeats_a_refused_invite_until_timer_h() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request("INVITE"), UDP)
+    transaction = bench.layer.receive_request(request("INVITE"), UDP, now=bench.now)
     assert transaction is not None and transaction.is_invite
     bench.layer.respond(transaction, b"R", now=0.0)
     bench.run(100)
@@ -156,21 +156,23 @@ def test_timer_g_repeats_a_refused_invite_until_timer_h() -> None:
 
 def test_an_ack_stops_timer_g_and_is_absorbed() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request("INVITE"), UDP)
+    transaction = bench.layer.receive_request(request("INVITE"), UDP, now=bench.now)
     assert transaction is not None
     bench.layer.respond(transaction, b"R", now=0.0)
     bench.run(0.6)
     for _ in range(2):  # Timer I absorbs the second
-        assert bench.layer.receive_request(request("ACK", to="<sip:a@b>;tag=t"), UDP) is None
+        assert bench.layer.receive_request(request("ACK", to="<sip:a@b>;tag=t"), UDP, now=bench.now) is None
     assert transaction.state is ServerState.CONFIRMED
-    assert bench.layer.receive_request(request("INVITE"), UDP) is None  # nor is a late INVITE answered again
+    assert (
+        bench.layer.receive_request(request("INVITE"), UDP, now=bench.now) is None
+    )  # nor is a late INVITE answered again
     bench.run(100)
     assert bench.times == [0.0, 0.5] and len(bench.layer) == 0
 
 
 def test_over_a_stream_a_refused_invite_is_not_repeated() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request("INVITE"), TCP)
+    transaction = bench.layer.receive_request(request("INVITE"), TCP, now=bench.now)
     assert transaction is not None
     bench.layer.respond(transaction, b"R", now=0.0)
     bench.run(100)
@@ -179,26 +181,26 @@ def test_over_a_stream_a_refused_invite_is_not_repeated() -> None:
 
 def test_an_ack_of_an_rfc_2543_phone_is_matched_by_its_headers() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request("INVITE", branch=None), UDP)
+    transaction = bench.layer.receive_request(request("INVITE", branch=None), UDP, now=bench.now)
     assert transaction is not None
     bench.layer.respond(transaction, b"R", now=0.0)
-    assert bench.layer.receive_request(request("ACK", branch=None, to="<sip:a@b>;tag=ours"), UDP) is None
+    assert bench.layer.receive_request(request("ACK", branch=None, to="<sip:a@b>;tag=ours"), UDP, now=bench.now) is None
     assert transaction.state is ServerState.CONFIRMED
 
 
 def test_an_ack_for_nothing_is_dropped() -> None:
     bench = Bench()
-    assert bench.layer.receive_request(request("ACK"), UDP) is None
+    assert bench.layer.receive_request(request("ACK"), UDP, now=bench.now) is None
     assert len(bench.layer) == 0 and not bench.outbox
 
 
 def test_an_abandoned_transaction_is_forgotten() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request(), UDP)
+    transaction = bench.layer.receive_request(request(), UDP, now=bench.now)
     assert transaction is not None and not bench.layer.is_merged(transaction)
     bench.layer.abandon(transaction)
     assert len(bench.layer) == 0
-    again = bench.layer.receive_request(request(), UDP)
+    again = bench.layer.receive_request(request(), UDP, now=bench.now)
     assert again is not None and not bench.layer.is_merged(again)
 
 
@@ -229,7 +231,7 @@ def test_without_a_usable_branch_the_rfc_2543_elements_are_the_key(branch: str |
 
 def test_what_a_phone_calls_its_call_does_not_make_it_an_invite() -> None:
     bench = Bench()
-    transaction = bench.layer.receive_request(request(branch=None, call_id="INVITE", tag="INVITE"), UDP)
+    transaction = bench.layer.receive_request(request(branch=None, call_id="INVITE", tag="INVITE"), UDP, now=bench.now)
     assert transaction is not None and not transaction.is_invite
     bench.layer.respond(transaction, b"R", now=0.0)
     bench.run(100)
@@ -238,22 +240,22 @@ def test_what_a_phone_calls_its_call_does_not_make_it_an_invite() -> None:
 
 def test_the_same_request_by_another_path_is_merged_until_the_first_is_forgotten() -> None:
     bench = Bench()
-    first = bench.layer.receive_request(request(), UDP)
-    second = bench.layer.receive_request(request(branch="z9hG4bKb"), UDP)
+    first = bench.layer.receive_request(request(), UDP, now=bench.now)
+    second = bench.layer.receive_request(request(branch="z9hG4bKb"), UDP, now=bench.now)
     assert first is not None and second is not None
     assert not bench.layer.is_merged(first) and bench.layer.is_merged(second)
-    in_dialog = bench.layer.receive_request(request(branch="z9hG4bKc", to="<sip:a@b>;tag=t"), UDP)
+    in_dialog = bench.layer.receive_request(request(branch="z9hG4bKc", to="<sip:a@b>;tag=t"), UDP, now=bench.now)
     assert in_dialog is not None and not bench.layer.is_merged(in_dialog)
     bench.layer.respond(first, b"R", now=0.0)
     bench.layer.respond(second, b"482", now=0.0)
     bench.run(32)
-    third = bench.layer.receive_request(request(branch="z9hG4bKd"), UDP)
+    third = bench.layer.receive_request(request(branch="z9hG4bKd"), UDP, now=bench.now)
     assert third is not None and not bench.layer.is_merged(third)
 
 
 def test_cancel_names_a_transaction_that_is_here() -> None:
     bench = Bench()
-    assert bench.layer.receive_request(request(), UDP) is not None
+    assert bench.layer.receive_request(request(), UDP, now=bench.now) is not None
     assert bench.layer.cancels(request("CANCEL"))
     assert not bench.layer.cancels(request("CANCEL", branch="z9hG4bKb"))
     assert not bench.layer.cancels(request("CANCEL", branch=None))

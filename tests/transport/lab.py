@@ -43,6 +43,7 @@ class Lab:
         self.refused: list[TransportRefused] = []
         self.ports: dict[str, int] = {}
         """By transport; the first listener of each."""
+        self._ports: dict[tuple[str, str], int] = {}
         self._listen = listen
         tokens = iter(range(1_000_000))
         self.notifier = Notifier(self.package, NotifierSettings(), lambda: f"x{next(tokens)}", access)
@@ -69,12 +70,17 @@ class Lab:
             raise
         for address, _ in bound:
             self.ports.setdefault(address.transport, address.port)
+            self._ports[address.transport, address.host] = address.port
         self.port = bound[0][0].port
         self.port6 = next((address.port for address, _ in bound if ":" in address.host), 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.endpoint.close()
+
+    def port_of(self, transport: str, host: str) -> int:
+        """Of the listener on `host`."""
+        return self._ports[transport, host]
 
     @property
     def connections(self) -> int:

@@ -59,6 +59,17 @@ def test_addresses_that_are_none(text: str) -> None:
         ListenAddress.parse(text)
 
 
+async def test_small_messages_leave_at_once_on_an_accepted_connection(lab: Lab) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(options())
+    await eventually(lambda: lab.connections == 1)
+    (held,) = lab.endpoint._streams._connections.values()
+    sock = held._transport.get_extra_info("socket") if held._transport else None
+    assert sock is not None and sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_stream_byte_by_byte(lab: Lab) -> None:
     assert (await talk(lab.port, b"\r\n" + options(), pieces=10_000)).startswith(b"SIP/2.0 200")
 

@@ -15,6 +15,12 @@ from .key import TransactionKey, server_key
 from .server_transaction import ServerState, ServerTransaction
 from .timers import Timers
 
+MAX_COMPLETED = 50_000
+"""Answered requests that are kept for repetitions; of more, the oldest is forgotten before its Timer J. At 5000 a
+second that is after 10 s, when a repetition has had five answers."""
+MAX_COMPLETED_BYTES = 64 << 20
+"""Of their answers together."""
+
 
 class TransactionLayer:
     """Every transaction of one notifier; what is to be sent is appended to `outbox`."""
@@ -26,6 +32,11 @@ class TransactionLayer:
         self._merges: dict[TransactionKey, ServerTransaction] = {}
         # Timer J is the same for all, so the order of starting is the order of ending.
         self._ending: deque[tuple[float, ServerTransaction]] = deque()
+        self._trying: deque[tuple[float, ServerTransaction]] = deque()
+        """In the order of their coming; by far most are answered when they are looked at."""
+        self._slow_after = timers.trying
+        self._slow: list[ServerTransaction] = []
+        self._ending_bytes = 0
         self._clients: dict[str, ClientTransaction] = {}
         self._heap: list[tuple[float, int, ClientTransaction | ServerTransaction]] = []
         self._number = count()
@@ -40,7 +51,7 @@ class TransactionLayer:
 
     # -- server side -----------------------------------------------------------------------------------------
 
-    def receive_request(self, request: Request, destination: Flow) -> ServerTransaction | None:
+    def receive_request(self, request: Request, destination: Flow, *, now: float) -> ServerTransaction | None:
         """A new transaction, or None when this is a repetition (answered again if it was answered) or an ACK.
 
         `destination` is where its responses go.
@@ -50,7 +61,7 @@ class TransactionLayer:
         if known is not None:
             if request.method == "ACK":
                 self._confirm(known)
-            elif known.state is ServerState.COMPLETED:
+            elif known.response and known.state is not ServerState.CONFIRMED:
                 self._outbox.append((known.response, known.destination))
             return None
         if request.method == "ACK":
@@ -58,8 +69,9 @@ class TransactionLayer:
         merge_key = None
         if request.to.tag is None:
             merge_key = (request.from_.tag or "", request.call_id, str(request.cseq), request.method)
-        transaction = ServerTransaction(key, merge_key, destination)
+        transaction = ServerTransaction(key, merge_key, destination, request)
         self._servers[key] = transaction
+        self._trying.append((now + self._slow_after, transaction))
         return transaction
 
     def is_merged(self, transaction: ServerTransaction) -> bool:
@@ -78,15 +90,24 @@ class TransactionLayer:
         if transaction.state is not ServerState.TRYING:
             return
         transaction.state = ServerState.COMPLETED
+        transaction.request = None
         transaction.response = response
         self._outbox.append((response, transaction.destination))
         if transaction.destination.reliable and not transaction.is_invite:
             self._forget(transaction)  # Timer J is zero
             return
         self._ending.append((now + self._timers.timeout, transaction))
+        self._ending_bytes += len(response)
+        while len(self._ending) > MAX_COMPLETED or self._ending_bytes > MAX_COMPLETED_BYTES:
+            self._end_oldest()
         if transaction.is_invite and not transaction.destination.reliable:
             transaction.interval = self._timers.t1
             self._push(now + transaction.interval, transaction)
+
+    def proceed(self, transaction: ServerTransaction, response: bytes) -> None:
+        """Send a provisional response, and again for each repetition (§17.2.2, Proceeding)."""
+        transaction.response = response
+        self._outbox.append((response, transaction.destination))
 
     def abandon(self, transaction: ServerTransaction) -> None:
         """Forget a transaction that will get no response."""
@@ -95,6 +116,11 @@ class TransactionLayer:
     def _confirm(self, transaction: ServerTransaction) -> None:
         if transaction.state is ServerState.COMPLETED:
             transaction.state = ServerState.CONFIRMED
+
+    def _end_oldest(self) -> None:
+        _, transaction = self._ending.popleft()
+        self._ending_bytes -= len(transaction.response)
+        self._forget(transaction)
 
     def _forget(self, transaction: ServerTransaction) -> None:
         self._servers.pop(transaction.key, None)
@@ -139,13 +165,24 @@ class TransactionLayer:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
-        times = [queue[0][0] for queue in (self._heap, self._ending) if queue]
+        while self._trying and self._trying[0][1].state is not ServerState.TRYING:
+            self._trying.popleft()
+        times = [queue[0][0] for queue in (self._heap, self._ending, self._trying) if queue]
         return min(times) if times else None
+
+    def take_slow(self) -> list[ServerTransaction]:
+        """The requests that have waited for their answer too long since the last call; each once."""
+        slow, self._slow = self._slow, []
+        return slow
 
     def handle_deadline(self, *, now: float) -> tuple[list[ClientTransaction], list[ClientTransaction]]:
         """Retransmit and end what is due; the client transactions that timed out, and those sent a second time."""
+        while self._trying and self._trying[0][0] <= now:
+            _, waiting = self._trying.popleft()
+            if waiting.state is ServerState.TRYING and not waiting.is_invite:
+                self._slow.append(waiting)
         while self._ending and self._ending[0][0] <= now:
-            self._forget(self._ending.popleft()[1])
+            self._end_oldest()
         timed_out: list[ClientTransaction] = []
         repeated: list[ClientTransaction] = []
         while self._heap and self._heap[0][0] <= now:

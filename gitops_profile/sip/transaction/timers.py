@@ -15,3 +15,12 @@ class Timers:
     def timeout(self) -> float:
         """Timers B, F, H and J over datagrams: 64 × T1."""
         return 64 * self.t1
+
+    @property
+    def trying(self) -> float:
+        """When Timer E of the sender has reached T2: a 100 must be sent by then, and not before (RFC 4320 §4.1)."""
+        sent, interval = 0.0, self.t1
+        while interval < self.t2:
+            sent += interval
+            interval *= 2
+        return sent

@@ -1,7 +1,8 @@
 /* A ua-profile subscriber on libre, the SIP stack of baresip. See report.h for what it is told and says.
  *
  * libre refreshes a subscription by itself, after nine tenths of its time: there is no way to ask for it sooner. Its
- * events have no parameters but id, so it asks without a profile-type, as the users of Kamailio do.
+ * events have no parameters but id, so it asks without a profile-type, as the users of Kamailio do. It accepts any
+ * certificate.
  */
 #include <stdbool.h>
 #include <stdint.h>

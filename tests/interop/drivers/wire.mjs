@@ -26,7 +26,7 @@ function look(data) {
 
 globalThis.WebSocket = class extends WebSocket {
   constructor(address, protocols) {
-    super(address, protocols, given.ca ? { ca: readFileSync(given.ca) } : {});
+    super(address, protocols, given.transport === 'wss' ? { ca: readFileSync(given.ca) } : {});
     this.addEventListener('message', ({ data }) => look(data));
   }
 

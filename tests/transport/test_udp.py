@@ -1,0 +1,127 @@
+"""What cannot be sent or delivered over UDP (RFC 3261 §18.4)."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from gitops_profile.phone import SubscriberSettings, open_phone
+from gitops_profile.sip import Flow, NotifyAnswered
+from gitops_profile.transport.udp import UDPTransport
+from tests.transport.lab import Lab, eventually, options
+
+
+def notify(branch: str, size: int = 0) -> bytes:
+    return f"NOTIFY sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch={branch};rport\r\n\r\n".encode() + bytes(size)
+
+
+class Failures:
+    def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[tuple[bytes, Flow]] = []
+        monkeypatch.setattr(lab.notifier, "transport_failed", lambda data, flow, *, now: self.seen.append((data, flow)))
+
+
+def nobody(family: socket.AddressFamily, host: str) -> int:
+    """A port of which nobody listens."""
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+async def test_a_port_that_nobody_listens_at_is_a_failure(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, host: str, family: socket.AddressFamily
+) -> None:
+    failures = Failures(lab, monkeypatch)
+    local = (host, lab.port if family == socket.AF_INET else lab.port6)
+    flow = Flow("udp", local, (host, nobody(family, host)))
+    lab.endpoint.send(notify("n"), flow)
+    await eventually(lambda: failures.seen)
+    assert failures.seen == [(notify("n"), flow)]
+
+
+async def test_the_beginning_of_a_long_datagram_is_enough_to_know_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = Failures(lab, monkeypatch)
+    flow = Flow("udp", ("127.0.0.1", lab.port), ("127.0.0.1", nobody(socket.AF_INET, "127.0.0.1")))
+    lab.endpoint.send(notify("long", 5000), flow)
+    await eventually(lambda: failures.seen)
+    assert b";branch=long;" in failures.seen[0][0] and notify("long", 5000).startswith(failures.seen[0][0])
+
+
+async def test_the_error_of_one_phone_is_not_the_error_of_the_next(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ICMP about one datagram makes the kernel fail the next system call on the socket, whatever that is for."""
+    failures = Failures(lab, monkeypatch)
+    gone = Flow("udp", ("127.0.0.1", lab.port), ("127.0.0.1", nobody(socket.AF_INET, "127.0.0.1")))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        here = Flow("udp", gone.local, sock.getsockname())
+        for number in range(100):
+            lab.endpoint.send(notify(f"gone{number}"), gone)
+            lab.endpoint.send(notify(f"here{number}"), here)
+        got = [await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 4096), 5) for _ in range(100)]
+        assert got == [notify(f"here{number}") for number in range(100)]
+        await eventually(lambda: len(failures.seen) == 100)
+        assert {flow.remote for _, flow in failures.seen} == {gone.remote}
+        await asyncio.get_running_loop().sock_sendto(sock, options(transport="UDP"), gone.local)
+        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 4096), 5)
+        assert answer.startswith(b"SIP/2.0 200")
+
+
+async def test_a_datagram_that_is_too_long_is_a_failure(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = Failures(lab, monkeypatch)
+    flow = Flow("udp", ("127.0.0.1", lab.port), ("127.0.0.1", 9))
+    lab.endpoint.send(notify("long", 70_000), flow)
+    assert failures.seen == []  # never while the caller is still sending
+    await eventually(lambda: failures.seen)
+    assert failures.seen == [(notify("long", 70_000), flow)]
+
+
+async def test_a_phone_that_is_gone_keeps_its_subscription_and_is_marked(lab: Lab) -> None:
+    """RFC 3261 §18.4 makes it a 503, and RFC 6665 §4.2.2 keeps the subscription: the phone may be starting again."""
+    settings = SubscriberSettings("sip:alice@example.com")
+    async with open_phone(settings, ("127.0.0.1", lab.port)) as phone:
+        await phone.subscribe()
+        await eventually(lambda: any(s.acknowledged_etag for s in lab.notifier.subscriptions()))
+    lab.package.documents["alice"] = b"<b/>"
+    lab.endpoint.state_changed(["alice"])
+    await eventually(lambda: any(isinstance(e, NotifyAnswered) and e.status == 503 for e in lab.happened))
+    (subscription,) = lab.notifier.subscriptions()
+    assert subscription.delivery == "faulted"
+
+
+class FullSocket(socket.socket):
+    """A socket whose buffer is full for the first tries."""
+
+    tries = 3
+
+    def sendto(self, *arguments: Any) -> int:
+        if self.tries:
+            self.tries -= 1
+            raise BlockingIOError
+        return super().sendto(*arguments)
+
+
+async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gitops_profile.transport.udp.MAX_QUEUED", 5)
+    sender = FullSocket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind(("127.0.0.1", 0))
+    sender.setblocking(False)
+    failed: list[bytes] = []
+    transport = UDPTransport(sender, lambda *_: None, lambda: None, lambda data, _: failed.append(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        flow = Flow("udp", transport.bound, sock.getsockname())
+        for number in range(8):
+            transport.send(notify(f"n{number}"), flow)
+        loop = asyncio.get_running_loop()
+        got = [await asyncio.wait_for(loop.sock_recv(sock, 4096), 5) for _ in range(5)]
+        assert got == [notify(f"n{number}") for number in range(5)]  # the rest is for UDP's own repetition
+        transport.send(notify("after"), flow)
+        assert await asyncio.wait_for(loop.sock_recv(sock, 4096), 5) == notify("after")
+    assert failed == []
+    transport.close()
