@@ -338,6 +338,7 @@ class Delivery:
                         self.registry.keep(subscription)
                     self.arm(subscription, subscription.expires_at)
                     batch.deletes.discard(subscription.id)
+                    batch.rows.append(item.before)  # its CSeq stays used (RFC 3261 §12.2.2)
             elif subscription.in_flight == item.branch:
                 self._release(item)
                 batch.retry.append(subscription)
