@@ -27,6 +27,9 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.clock_jumps = Counter(
+            "gitops_profile_clock_jumps", "Times that the wall clock was set while the server ran", registry=registry
+        )
         self.notifies = Counter(
             "gitops_profile_notifies", "NOTIFYs that came to an end, by final status", ["status"], registry=registry
         )
@@ -42,6 +45,12 @@ class Metrics:
         )
         self.subscriptions = Gauge("gitops_profile_subscriptions", "Subscriptions held", registry=registry)
         self.presentities = Gauge("gitops_profile_presentities", "Profile documents in force", registry=registry)
+        self.content_fetches = Counter(
+            "gitops_profile_content_fetches",
+            "Requests for documents over HTTP, by status",
+            ["status"],
+            registry=registry,
+        )
         self.revisions = Counter(
             "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
         )

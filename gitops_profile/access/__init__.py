@@ -1,6 +1,6 @@
 """Who is asking, and what he may have: digest, trusted proxies, own profile only (pure)."""
 
-from .gate import Gate
+from .gate import DIGEST, Gate
 from .policy import AccessRule, DomainPolicy
 
-__all__ = ["AccessRule", "DomainPolicy", "Gate"]
+__all__ = ["DIGEST", "AccessRule", "DomainPolicy", "Gate"]

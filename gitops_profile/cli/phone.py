@@ -4,19 +4,24 @@ import asyncio
 import signal
 import ssl
 import sys
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import typer
 
 from gitops_profile.phone import (
     SECURE,
     TRANSPORTS,
+    Password,
     Phone,
     PhoneError,
+    Pointer,
     Received,
     SubscriberSettings,
+    follow,
     open_phone,
     server_context,
 )
@@ -38,39 +43,39 @@ def phone(
     vendor: Annotated[str | None, typer.Option("--vendor")] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
     version: Annotated[str | None, typer.Option("--version")] = None,
-    user: Annotated[
-        str | None, typer.Option("--user", help="name for digest; by default the user of the AoR", metavar="NAME")
-    ] = None,
-    password_file: Annotated[
-        Path | None, typer.Option("--password-file", help="file whose first line is the password", metavar="FILE")
-    ] = None,
-    suppress: Annotated[
-        str | None,
-        typer.Option("--suppress", help="the etag one has, or *: no body while it is the same (RFC 5839)"),
-    ] = None,
     ca: Annotated[
         Path | None, typer.Option("--ca", help="PEM file of the CA that signed the server's certificate")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="take any certificate")] = False,
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="file with the password, for a server that asks for it")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="name for digest; by default the user of the AoR", metavar="NAME")
+    ] = None,
+    suppress: Annotated[
+        str | None, typer.Option("--suppress", help="the etag one has, or *: no body while it is the same (RFC 5839)")
+    ] = None,
     count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs")] = None,
     output: Output = Format.TEXT,
 ) -> None:
     """Subscribe to a profile and print each NOTIFY as it comes. Ctrl-C unsubscribes."""
+    uri = aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}"
     settings = SubscriberSettings(
-        aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}",
+        uri,
         expires,
         profile_type,
         accept,
         vendor,
         model,
         version,
-        user,
-        _password(password_file),
+        _password(password_file, user, uri) if password_file is not None else None,
         suppress,
     )
     try:
         where = _server(server)
-        context = server_context(ca, insecure=insecure) if where[0] in SECURE else None
+        # Also for a pointer, which may be an https one whatever SIP goes over.
+        context = server_context(ca, insecure=insecure) if where[0] in SECURE or ca or insecure else None
         refused = asyncio.run(_run(settings, where, context, count, output))
     except PhoneError as error:
         fail(str(error))
@@ -80,13 +85,16 @@ def phone(
         raise typer.Exit(1)
 
 
-def _password(file: Path | None) -> str | None:
-    if file is None:
-        return None
+def _password(file: Path, user: str | None, aor: str) -> Password:
+    """The first line of a file, for the user of the AoR unless another is named."""
     try:
-        return file.read_text("utf-8").splitlines()[0]
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        fail(f"--password-file {file}: {getattr(error, 'strerror', None) or 'its first line is no password'}")
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--password-file {file}: {getattr(error, 'strerror', None) or 'it is not in UTF-8'}")
+    if not lines:
+        fail(f"--password-file {file}: it is empty")
+    name = user or unquote(aor.partition(":")[2].rpartition("@")[0])
+    return Password(name, unicodedata.normalize("NFC", lines[0]))  # RFC 7616 §4
 
 
 def _server(text: str) -> tuple[str, str, int]:
@@ -114,7 +122,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_phone(settings, (host, port), transport, context) as running:
-        watching = loop.create_task(_watch(running, count, output))
+        watching = loop.create_task(_watch(running, count, output, context))
         others = [loop.create_task(stop.wait()), loop.create_task(_keep_subscribed(running, settings.expires))]
         tasks: list[asyncio.Task[Any]] = [watching, *others]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -138,19 +146,34 @@ async def _keep_subscribed(running: Phone, expires: int) -> None:
     await asyncio.Event().wait()  # until the watcher has seen enough
 
 
-async def _watch(running: Phone, count: int | None, output: Format) -> bool:
+async def _watch(running: Phone, count: int | None, output: Format, context: ssl.SSLContext | None) -> bool:
     notifies = 0
     while True:
         received = await running.next()
         _print(received, output)
+        pointer = Pointer.read(received.content_type, received.body) if received.kind == "document" else None
+        if pointer is not None:
+            _print(await _by_link(pointer, received, running.subscriber.settings, context), output)
         if received.kind == "refused":
             if running.subscriber.ended:
                 return True
             continue
-        notifies += received.kind not in ("accepted", "challenged")
+        notifies += received.kind != "accepted"
         finished = running.subscriber.ended and received.kind in ("document", "ended", "unchanged")
         if finished or (count is not None and notifies >= count):
             return False
+
+
+async def _by_link(
+    pointer: Pointer, received: Received, settings: SubscriberSettings, context: ssl.SSLContext | None
+) -> Received:
+    """The document that a NOTIFY points to, or why it did not come."""
+    try:
+        fetched = await follow(pointer, context, settings.password)
+    except PhoneError as error:
+        return Received("by link", str(error), etag=received.etag, cseq=received.cseq)
+    said = "; ".join(fetched.differences) or "as the NOTIFY says"
+    return Received("by link", said, fetched.content_type, fetched.body, received.etag, received.cseq)
 
 
 def _print(received: Received, output: Format) -> None:
@@ -169,11 +192,12 @@ def _print(received: Received, output: Format) -> None:
         )
         return
     stamp = now.strftime("%H:%M:%S.%f")[:-3]
-    if received.kind in ("accepted", "refused", "challenged"):
+    if received.kind in ("accepted", "refused"):
         say(f"{stamp} {received.kind}: {received.detail}")
         return
     size = f", {received.content_type}, {len(received.body)} bytes" if received.body else ", no document"
-    say(f"{stamp} NOTIFY {received.cseq}: {received.detail}{size}")
-    if received.body and received.kind == "document":
+    what = "by link" if received.kind == "by link" else f"NOTIFY {received.cseq}"
+    say(f"{stamp} {what}: {received.detail}{size}")
+    if received.body and received.kind in ("document", "by link"):
         sys.stdout.write(received.body.decode("utf-8", "backslashreplace").rstrip("\n") + "\n")
         sys.stdout.flush()

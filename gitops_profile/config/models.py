@@ -1,8 +1,8 @@
 """The settings as types. The names are the contract: files, variables and flags are made from them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -43,10 +43,18 @@ class HTTPSettings(_Section):
     def _is_a_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError(f"{url!r} is no URL such as https://prov.example.com/")
+        # Only what every HTTP client and every SIP header takes as it is.
+        if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?", url):
+            raise ValueError(f"{url!r} is no plain URL such as https://prov.example.com/")
         return url if url.endswith("/") else f"{url}/"
+
+    @model_validator(mode="after")
+    def _links_lead_to_the_listener(self) -> Self:
+        if self.public_url is not None and self.listen is None:
+            raise ValueError("public_url needs listen: it says where phones reach that listener")
+        if self.public_url is not None and self.tls and not self.public_url.startswith("https:"):
+            raise ValueError("public_url must begin with https: when tls is true")
+        return self
 
 
 class TLSSettings(_Section):

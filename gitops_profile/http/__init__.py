@@ -1,6 +1,9 @@
-"""Operations over HTTP, and the admin socket that the command line talks to."""
+"""Profile content and operations over HTTP, and the admin socket that the command line talks to."""
 
 from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admin
+from .content import ContentFetched, ProfileContent
+from .content_access import ContentAccess, Guess, Realm
+from .content_links import ContentLinks
 from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
 
@@ -8,9 +11,15 @@ __all__ = [
     "AdminError",
     "AdminServer",
     "AdminUnavailable",
+    "ContentAccess",
+    "ContentFetched",
+    "ContentLinks",
+    "Guess",
     "HTTPLimits",
     "HTTPListener",
     "Handler",
     "OperationsServer",
+    "ProfileContent",
+    "Realm",
     "call_admin",
 ]

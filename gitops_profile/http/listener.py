@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable
+import ssl
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
+
+from .handshakes import Handshakes
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class HTTPLimits:
     connections: int = 1000
     """More are closed at once: a phone comes back, a full table of descriptors stops SIP too."""
     head_seconds: float = 10.0
-    """For the first request's headers to come, so that idle connections cannot hold all places."""
+    """For the TLS handshake, and then for the first request's headers: idle connections cannot hold all places."""
     keepalive_seconds: float = 30.0
     body_bytes: int = 65536
     shutdown_seconds: float = 2.0
@@ -53,16 +56,20 @@ class HTTPListener:
             shutdown_timeout=self._limits.shutdown_seconds,
         )
         self._servers: list[asyncio.Server] = []
+        self._handshakes = Handshakes(self._limits.head_seconds, self._limits.shutdown_seconds)
         self._heard: set[object] = set()
         """Connections that have sent a request."""
         self._silent_since: dict[object, float] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._full = False
 
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
+    async def listen(
+        self, host: str, port: int, context: Callable[[], ssl.SSLContext] | None = None
+    ) -> tuple[str, int]:
         """Bind an IP address; the address and port that were bound (port 0: the kernel's choice).
 
-        Raises OSError.
+        With a `context` HTTPS is spoken; it is asked for each connection, so a new certificate holds from the next one
+        on. Raises OSError.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -74,21 +81,24 @@ class HTTPListener:
         except BaseException:
             sock.close()
             raise
-        await self.listen_on(sock)
+        await self.listen_on(sock, context)
         name, number = sock.getsockname()[:2]
         return name, number
 
-    async def listen_on(self, sock: socket.socket) -> None:
-        """Serve a bound stream socket, TCP or Unix, which is the listener's from here on."""
+    async def listen_on(self, sock: socket.socket, context: Callable[[], ssl.SSLContext] | None = None) -> None:
+        """Serve a bound stream socket, TCP, TLS or Unix, which is the listener's from here on."""
         loop = asyncio.get_running_loop()
         if self._runner.server is None:
             await self._runner.setup()
             self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
         sock.setblocking(False)
+        if context is not None:
+            self._handshakes.accept_on(sock, self._connection, context)
+            return
         if sock.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(self._connection, sock=sock)
+            server = await loop.create_unix_server(lambda: self._connection() or _Refusal(), sock=sock)
         else:
-            server = await loop.create_server(self._connection, sock=sock)
+            server = await loop.create_server(lambda: self._connection() or _Refusal(), sock=sock)
         self._servers.append(server)
 
     async def close(self) -> None:
@@ -97,17 +107,19 @@ class HTTPListener:
             self._sweeper.cancel()
         for server in self._servers:
             server.close()
+        await self._handshakes.close()
         await self._runner.cleanup()
 
-    def _connection(self) -> asyncio.BaseProtocol:
+    def _connection(self) -> web.RequestHandler | None:
+        """For one more connection; None when it is one too many."""
         server = self._runner.server
         assert server is not None
-        if len(server.connections) < self._limits.connections:
+        if len(server.connections) + len(self._handshakes) < self._limits.connections:
             return server()
         if not self._full:
             self._full = True
             logger.warning("http connections refused at=%d", self._limits.connections)
-        return _Refusal()
+        return None
 
     @web.middleware
     async def _note_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,5 +1,6 @@
 """What is asked about a running server: is it ready (/healthz), and what has it counted (/metrics)."""
 
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,9 +30,9 @@ class OperationsServer:
         own = [web.get("/healthz", self._healthz), web.get("/metrics", self._exposition)]
         self._listener = HTTPListener([*own, *routes], limits)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port that was bound. Raises OSError."""
-        _, bound = await self._listener.listen(host, port)
+    async def start(self, host: str, port: int, context: Callable[[], ssl.SSLContext] | None = None) -> int:
+        """Listen, with a `context` for HTTPS; the port that was bound. Raises OSError."""
+        _, bound = await self._listener.listen(host, port, context)
         return bound
 
     async def close(self) -> None:

@@ -19,7 +19,6 @@ class Phone:
         self._reliable = reliable
         self._received: asyncio.Queue[Received] = asyncio.Queue()
         self._answered = asyncio.Event()
-        self._challenged = False
 
     def feed(self, data: bytes) -> None:
         """A message from the socket."""
@@ -27,21 +26,21 @@ class Phone:
         if answer is not None:
             self._send(answer)
         if received is not None:
-            if received.kind in ("accepted", "refused", "challenged"):
-                self._challenged = received.kind == "challenged"
+            if received.kind in ("accepted", "challenged", "refused"):
                 self._answered.set()
-            self._received.put_nowait(received)
+            if received.kind != "challenged":
+                self._received.put_nowait(received)
 
     async def subscribe(self, expires: int | None = None) -> None:
-        """Send a SUBSCRIBE until it is answered, with credentials once it is challenged; raises PhoneError."""
-        await self._request(self.subscriber.subscribe(expires))
-        while self._challenged:
-            await self._request(self.subscriber.subscribe(expires))
+        """Send a SUBSCRIBE, and another one when it is challenged; raises PhoneError when nobody answers."""
+        await self._send_subscribe(expires)
+        if self.subscriber.challenged:
+            await self._send_subscribe(expires)
 
-    async def _request(self, data: bytes) -> None:
-        """Send a request and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
+    async def _send_subscribe(self, expires: int | None) -> None:
+        """Send one and repeat it as Timer E says until it is answered; raises PhoneError after Timer F."""
+        data = self.subscriber.subscribe(expires)
         self._answered.clear()
-        self._challenged = False
         interval, left = 0.5, 32.0
         while left > 0:
             self._send(data)

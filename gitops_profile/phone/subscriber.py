@@ -1,11 +1,12 @@
 """One ua-profile subscription from the phone's side, without I/O."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from gitops_profile.digest import ALGORITHMS, Challenge, Credentials, a1, answer
 from gitops_profile.sip import host_port
 from gitops_profile.sip.syntax import Address, Request, Response, SIPSyntaxError, parse_message
+
+from .credentials import Password
 
 _CONTACT_TRANSPORT = {
     "udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls", "ws": ";transport=ws", "wss": ";transport=ws",
@@ -26,10 +27,8 @@ class SubscriberSettings:
     vendor: str | None = None
     model: str | None = None
     version: str | None = None
-    username: str | None = None
-    """For digest; the user part of the AoR when None."""
-    password: str | None = field(default=None, repr=False)
-    """None when there is none: a challenge is then a refusal."""
+    password: Password | None = None
+    """For a server that asks who it is."""
     suppress: str | None = None
     """Suppress-If-Match of the first SUBSCRIBE (RFC 5839); later ones name what came last when this is set."""
 
@@ -39,7 +38,7 @@ class Received:
     """One thing that came from the server."""
 
     kind: str
-    """"accepted", "refused", "challenged", "document", "unchanged" or "ended"."""
+    """"accepted", "challenged", "refused", "document", "unchanged" or "ended"."""
     detail: str
     content_type: str | None = None
     body: bytes = b""
@@ -63,9 +62,10 @@ class Subscriber:
         self._target = settings.aor
         self._cseq = 0
         self._etag: str | None = None
-        self._challenges: list[Challenge] = []
-        """What credentials are made for; kept, so that a refresh need not be challenged."""
+        self._challenges: list[str] = []
         self._nonce_count = 0
+        self.challenged = False
+        """Whether the last SUBSCRIBE was refused with a challenge that the next one answers."""
         self.ended = False
         self.granted = 0
         """Seconds that the server granted last."""
@@ -99,41 +99,13 @@ class Subscriber:
             lines.append(f"Accept: {settings.accept}")
         if settings.suppress:
             lines.append(f"Suppress-If-Match: {self._etag or settings.suppress}")
-        credentials = self._credentials()
-        if credentials is not None:
-            lines.append(f"Authorization: {credentials}")
+        if self._challenges and settings.password:
+            self._nonce_count += 1
+            given = settings.password.answer(
+                self._challenges, method="SUBSCRIBE", uri=self._target, nc=self._nonce_count, cnonce=self._new_token()
+            )
+            lines += [f"Authorization: {given}"] if given else []
         return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
-
-    @property
-    def user(self) -> str:
-        """The name for digest."""
-        return self.settings.username or self.settings.aor.partition(":")[2].partition("@")[0]
-
-    def _credentials(self) -> Credentials | None:
-        """The answer to the challenge, for the next SUBSCRIBE."""
-        password = self.settings.password
-        if not self._challenges or password is None:
-            return None
-        self._nonce_count += 1
-        return answer(
-            self._challenges,
-            username=self.user,
-            lookup=lambda user, realm: {name: a1(name, user, realm, password) for name in ALGORITHMS},
-            method="SUBSCRIBE",
-            uri=self._target,
-            nc=self._nonce_count,
-            cnonce=self._new_token(),
-        )
-
-    def _is_challenged(self, response: Response) -> bool:
-        """Whether another SUBSCRIBE, with credentials, may succeed; notes the challenge."""
-        if response.status != 401 or self.settings.password is None:
-            return False
-        found = [Challenge.parse(value) for value in response.headers.all("www-authenticate")]
-        challenges = [challenge for challenge in found if challenge is not None]
-        again = bool(challenges) and (not self._challenges or challenges[0].stale)
-        self._challenges, self._nonce_count = challenges, 0
-        return again
 
     def receive(self, data: bytes) -> tuple[bytes | None, Received | None]:
         """A message from the server: what to answer, and what it says. Anything else is ignored."""
@@ -153,7 +125,10 @@ class Subscriber:
             return None
         if response.status < 200:
             return None
-        if self._is_challenged(response):
+        answered, self.challenged = self.challenged, False
+        if response.status == 401 and self.settings.password is not None and not answered:
+            self._challenges, self._nonce_count = response.headers.all("www-authenticate"), 0
+            self.challenged = True
             return Received("challenged", f"{response.status} {response.reason}".strip())
         if response.status >= 300:
             if self._to_tag is None or response.status == 481:
@@ -165,7 +140,7 @@ class Subscriber:
             self._target = Address.parse(contact).uri
         expires = response.headers.get("expires") or "0"
         self.granted = int(expires) if expires.isdigit() else 0
-        return Received("accepted", f"{response.status} {response.reason}, expires in {self.granted} s".strip())
+        return Received("accepted", f"{response.status} {response.reason}, expires in {self.granted} s")
 
     def _request(self, request: Request) -> tuple[bytes, Received | None]:
         if request.method != "NOTIFY":
@@ -187,6 +162,6 @@ class Subscriber:
     @staticmethod
     def _answer(request: Request, status: int, reason: str) -> bytes:
         lines = [f"SIP/2.0 {status} {reason}", *(f"Via: {via}" for via in request.headers.all("via"))]
-        for name, header in (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")):
-            lines.append(f"{name}: {request.headers.get(header)}")
+        for name, field in (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")):
+            lines.append(f"{name}: {request.headers.get(field)}")
         return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()

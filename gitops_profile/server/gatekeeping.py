@@ -34,12 +34,12 @@ def _policy(name: str, domain: Domain) -> DomainPolicy:
     )
 
 
-def build_gate(config: Config, files: CredentialFiles, authenticator: DigestAuthenticator) -> Gate:
+def build_gate(config: Config, files: CredentialFiles, authenticator: DigestAuthenticator, throttle: Throttle) -> Gate:
     """The notifier's access control."""
     return Gate(
         policies(config),
         authenticator,
-        Throttle(),
+        throttle,
         files.lookup,
         lambda: secrets.token_hex(8),
         networks=tuple(config.trusted_proxies),

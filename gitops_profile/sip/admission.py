@@ -33,13 +33,18 @@ class Admission:
         """
         settings = self._settings
         full = (
-            (fetch and self._fetches >= settings.max_fetches)
+            (fetch and self.has_all_fetches)
             or total >= settings.max_subscriptions
             or same >= settings.max_per_resource
             or (self._per_source[source] >= settings.max_per_source and not self.is_unlimited(source))
         )
         if full:
             raise Refused(503, "", ("Retry-After", "60"))
+
+    @property
+    def has_all_fetches(self) -> bool:
+        """Whether the bound of unanswered fetches is reached."""
+        return self._fetches >= self._settings.max_fetches
 
     def check_unverified(self, flow: Flow, *, now: float) -> None:
         """A SUBSCRIBE from an address that may be forged; raises Refused 503 when it has had its share of NOTIFYs."""

@@ -66,6 +66,8 @@ class Delivery:
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
         self._heap: list[tuple[float, int, Subscription | Batch]] = []
         self._number = count()
+        self._silent: dict[str, str] = {}
+        """Fetches whose NOTIFY was sent again, and its branch; the oldest first."""
 
     def take_batch(self) -> Batch | None:
         """What must be durable before its messages may leave (invariant I6), or None."""
@@ -362,7 +364,21 @@ class Delivery:
     def _fetched(self, subscription: Subscription) -> None:
         """A fetch is over."""
         if not subscription.stored:
+            self._silent.pop(subscription.id, None)
             self.admission.uncount(subscription.source, fetch=True)
+
+    def make_room_for_fetch(self, now: float) -> None:
+        """At the bound of fetches, give the oldest of those up whose NOTIFY was sent twice in vain.
+
+        Otherwise 270 SUBSCRIBEs a second from forged addresses, each silent for 7.5 s, would refuse everybody's.
+        """
+        if not self.admission.has_all_fetches or not self._silent:
+            return
+        id_, branch = next(iter(self._silent.items()))
+        del self._silent[id_]
+        transaction = self._layer.drop_client(branch)
+        if transaction is not None:
+            self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now)
 
     def _is_unproven(self, item: NotifyItem) -> bool:
         subscription = item.subscription
@@ -387,6 +403,9 @@ class Delivery:
         for transaction in repeated:
             # A silent phone gives its place up after T1, or the silent ones would hold up all others for 32 s.
             self._pacing.free_slot(transaction.branch)
+            subscription = transaction.owner.subscription
+            if not subscription.stored:
+                self._silent[subscription.id] = transaction.branch
         for transaction in timed_out:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
         while self._heap and self._heap[0][0] <= now:

@@ -27,16 +27,19 @@ class Dialog:
     route_set: tuple[str, ...]
     """Route values in order (§12.1.1)."""
     secure: bool
+    """Whether our Contact is a SIPS URI: the Request-URI was one, or the next hop back is (§12.1.1)."""
 
     @classmethod
-    def from_request(cls, request: Request, contact: Address, local_tag: str) -> Self:
+    def from_request(cls, request: Request, contact: Address, local_tag: str, *, over_tls: bool) -> Self:
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
         routes = request.headers.items("record-route")
         if len(routes) > MAX_ROUTES:
             raise SIPSyntaxError("too many proxies in Record-Route")
+        next_hop = contact.uri
         try:
-            for route in routes:
-                URI.parse(Address.parse(route).uri)
+            for route in reversed(routes):
+                next_hop = Address.parse(route).uri
+                URI.parse(next_hop)
         except SIPSyntaxError as error:
             raise SIPSyntaxError("Record-Route is no SIP URI") from error
         return cls(
@@ -49,7 +52,7 @@ class Dialog:
             remote_cseq=request.cseq,
             remote_target=contact.uri,
             route_set=tuple(routes),
-            secure=request.uri[:5].lower() == "sips:",
+            secure=over_tls and (_is_sips(request.uri) or _is_sips(next_hop)),
         )
 
     def request_target(self) -> tuple[str, list[str]]:
@@ -69,6 +72,10 @@ class Dialog:
         if routes and self.route_set and routes[0] == self.route_set[0]:
             return URI.parse(Address.parse(routes[0]).uri)
         return URI.parse(target)
+
+
+def _is_sips(uri: str) -> bool:
+    return uri[:5].lower() == "sips:"
 
 
 def contact_of(request: Request) -> Address:

@@ -28,6 +28,7 @@ from .subscribe import (
     audience_of,
     check_body,
     check_extensions,
+    check_size,
     check_uri,
     condition_of,
     domain_of,
@@ -222,6 +223,7 @@ class Notifier:
         try:
             check_uri(request, flow)
             check_extensions(request)
+            check_size(request)
             if request.to.tag is not None:
                 self._resubscribe(request, transaction, flow, now)
                 return
@@ -253,10 +255,12 @@ class Notifier:
             raise Refused(406)
         expires = self._settings.durations.grant(request)
         registry, admission = self._delivery.registry, self._delivery.admission
+        if expires == 0:
+            self._delivery.make_room_for_fetch(now)
         admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)
-        dialog = Dialog.from_request(request, contact, self._new_token())
+        dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
@@ -295,6 +299,8 @@ class Notifier:
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
+        if subscription.dialog.secure and not flow.secure:
+            raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
         expires = self._settings.durations.grant(request)
         audience, target = self._refreshed(request, flow, subscription, identity)
         before = subscription.to_stored()

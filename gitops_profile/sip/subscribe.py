@@ -20,6 +20,13 @@ MAX_EXPIRES = 2**32 - 1
 MAX_URI = 2048
 """Characters of a Request-URI; a longer one names nobody (414)."""
 
+MAX_KEPT = 16_384
+"""Characters of a SUBSCRIBE that live as long as its subscription: a million of them must fit into memory. Through
+four proxies they are some 1500."""
+_KEPT = frozenset(
+    "from to call-id contact record-route event accept user-agent suppress-if-match".split()  # what a dialog keeps
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Durations:
@@ -49,6 +56,12 @@ def check_extensions(request: Request) -> None:
     unknown = [tag for tag in request.headers.items("require") if tag.lower() not in SUPPORTED]
     if unknown:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
+
+
+def check_size(request: Request) -> None:
+    """What a subscription would have to remember is bounded (invariant I9); raises Refused 513."""
+    if sum(len(value) for name, value in request.headers.fields if name in _KEPT) > MAX_KEPT:
+        raise Refused(513)
 
 
 def check_uri(request: Request, flow: Flow) -> URI:

@@ -49,6 +49,8 @@ MIGRATIONS = (
     """,
     "ALTER TABLE subscription ADD COLUMN schemes TEXT",
     "ALTER TABLE subscription ADD COLUMN follows INTEGER NOT NULL DEFAULT 0",  # 0 or 1
+    # Seconds that the wall clock has been set ahead since the server started: what the times of all rows lack.
+    "CREATE TABLE clock (ahead REAL NOT NULL); INSERT INTO clock VALUES (0)",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -109,9 +111,29 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     for script in MIGRATIONS[version:]:
-        connection.execute(script)
+        for statement in script.split(";"):
+            connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def set_ahead(connection: sqlite3.Connection, seconds: float) -> None:
+    """The wall clock is that much ahead of what the running server counts with, and writes."""
+    connection.execute("UPDATE clock SET ahead = ?", (seconds,))
+
+
+def follow_clock(connection: sqlite3.Connection) -> None:
+    """Bring all rows to the wall clock of today, in one transaction: a server counts with it from its start on."""
+    (ahead,) = connection.execute("SELECT ahead FROM clock").fetchone()
+    if not ahead:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "UPDATE subscription SET expires_at = expires_at + :ahead, delivered_at = delivered_at + :ahead",
+        {"ahead": ahead},
+    )
+    set_ahead(connection, 0.0)
     connection.execute("COMMIT")
 
 

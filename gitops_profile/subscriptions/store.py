@@ -18,7 +18,7 @@ from gitops_profile.sip import StoredSubscription
 
 from . import database
 from .lock import StateLock
-from .schema import SELECT, StoreUnavailable, delete_rows, save_rows, subscription_of
+from .schema import SELECT, StoreUnavailable, delete_rows, follow_clock, save_rows, set_ahead, subscription_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class SubscriptionStore:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._waiting: list[_Submission] = []
+        self._ahead = self._ahead_stored = 0.0
+        """Seconds that the wall clock was set ahead since the start."""
         self._wake = threading.Condition()
         self._closing = False
 
@@ -57,7 +59,13 @@ class SubscriptionStore:
         """
         lock = StateLock.acquire(path.parent)
         try:
-            return cls(path, database.connect(path), lock)
+            connection = database.connect(path)
+            try:
+                follow_clock(connection)
+            except sqlite3.Error as error:
+                connection.close()
+                raise database.unavailable(path, error) from error
+            return cls(path, connection, lock)
         except BaseException:
             lock.release()
             raise
@@ -92,6 +100,15 @@ class SubscriptionStore:
                 raise RuntimeError("the subscription store is not running")
             self._waiting.append(_Submission(tuple(saves), tuple(deletes), done))
             self._wake.notify()
+
+    def clock_jumped(self, seconds: float) -> None:
+        """The wall clock was set ahead (or, negative, back), and whoever submits goes on as before.
+
+        The times of all rows are then wrong by as much for the next start, which puts them right: one value is
+        written now, instead of every row.
+        """
+        self._ahead += seconds
+        self.submit((), (), lambda error: None)  # should it fail, it goes with the next commit
 
     def close(self) -> None:
         """Commit what waits and let go of the state folder. Blocks; does nothing the second time."""
@@ -151,7 +168,11 @@ class SubscriptionStore:
         self._connection.execute("BEGIN IMMEDIATE")
         save_rows(self._connection, (subscription for subscription in final.values() if subscription is not None))
         delete_rows(self._connection, (key for key, subscription in final.items() if subscription is None))
+        ahead = self._ahead
+        if ahead != self._ahead_stored:
+            set_ahead(self._connection, ahead)
         self._connection.execute("COMMIT")
+        self._ahead_stored = ahead
 
     def _rollback(self) -> None:
         try:

@@ -16,7 +16,8 @@ class Clock:
     """The wall clock as it was at the start, carried on by the monotonic one.
 
     A wall clock that is set must neither end subscriptions early nor keep them for ever, so no jump is adopted: it is
-    told, once, and from then on the next one is measured.
+    told, once, and from then on the next one is measured. (A machine that slept looks the same: its subscriptions
+    then live longer than their phones count with, until a NOTIFY or a refresh shows who is left.)
     """
 
     def __init__(

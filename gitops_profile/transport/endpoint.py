@@ -11,7 +11,7 @@ from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, Subscr
 
 from . import stun
 from .address import SECURE, ListenAddress, ListenError
-from .clock import Clock
+from .clock import LOOK_EVERY, Clock
 from .connections import StreamTransport
 from .limits import Admission, StreamLimits, TransportRefused
 from .naming import Naming
@@ -78,6 +78,7 @@ class SIPEndpoint:
         }  # fmt: skip
         self._naming = Naming(resolver or Resolver(), notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
+        self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._closed = False
         self._broken = False
 
@@ -145,6 +146,8 @@ class SIPEndpoint:
         if self._closed:
             return
         self._closed = True
+        self._looking.cancel()
+        self._clock.check()
         if self._timer is not None:
             self._timer.cancel()
         for transport in self._udp.values():
@@ -202,8 +205,11 @@ class SIPEndpoint:
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._due)
 
+    def _look_at_clock(self) -> None:
+        self._clock.check()
+        self._looking = self._loop.call_later(2 * LOOK_EVERY, self._look_at_clock)
+
     def _due(self) -> None:
         self._timer = None
-        self._clock.check()
         self.notifier.handle_deadline(now=self.now())
         self.pump()

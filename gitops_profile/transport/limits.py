@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class StreamLimits:
     message_bytes: int = 4 << 20
     unread_bytes: int = 8 << 20
     """What a peer may leave unread before it is cut off."""
+    unread_together: int = 64 << 20
+    """What all peers may; beyond it, whoever leaves most is cut off."""
     idle: float = 3600.0
     """Longer than any keep-alive interval (RFC 5626 §4.4.1), and than 64 × T1 (RFC 3261 §18)."""
     partial: float = 20.0
@@ -95,6 +98,22 @@ class TransportRefused:
     reason: Reason
 
 
+MUCH_UNREAD = 256 << 10
+"""Bytes below which nobody is asked how much he has left unread: a few NOTIFYs of a large document."""
+
+
+class Unread(Protocol):
+    """A connection whose peer may not be reading."""
+
+    number: int
+
+    def unread(self) -> int:
+        """Bytes that wait for the peer."""
+
+    def cut(self, reason: Reason) -> None:
+        """End it at once."""
+
+
 class Admission:
     """Who has a connection. A number is given to each, over all transports, and taken back once."""
 
@@ -104,6 +123,8 @@ class Admission:
         self._hosts: dict[int, str] = {}
         self._per_source: Counter[str] = Counter()
         self._numbers = count(1)
+        self._unread: dict[int, Unread] = {}
+        """Connections that had much unread when they were last looked at."""
         self._warn_at = 0.0
 
     def __len__(self) -> int:
@@ -131,9 +152,25 @@ class Admission:
         host = self._hosts.pop(number, None)
         if host is None:
             return
+        self._unread.pop(number, None)
         self._per_source[host] -= 1
         if not self._per_source[host]:
             del self._per_source[host]
+
+    def bound_unread(self, connection: Unread) -> None:
+        """Look at what `connection` has unread, before more is written to it; cuts it or another at a bound."""
+        size = connection.unread()
+        if size <= MUCH_UNREAD:
+            return
+        if size > self.limits.unread_bytes:
+            connection.cut(Reason.UNREAD)
+            return
+        self._unread[connection.number] = connection
+        sizes = {number: other.unread() for number, other in self._unread.items()}
+        for number in [number for number, left in sizes.items() if left <= MUCH_UNREAD]:
+            del self._unread[number]
+        if sum(sizes.values()) > self.limits.unread_together:
+            self._unread[max(sizes, key=lambda number: sizes[number])].cut(Reason.UNREAD)
 
     def refuse(self, source: str, reason: Reason) -> None:
         """Tell whoever counts, and at most once a minute the log."""

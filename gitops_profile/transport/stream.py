@@ -9,12 +9,14 @@ from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
 
 from .limits import Admission, Reason
 from .tls import certificate_names, certifies
+from .turns import SLICE, Turns
 
 
 class ConnectionOwner(Protocol):
     """Whoever keeps the connections."""
 
     admission: Admission
+    turns: Turns
 
     def opened(self, connection: "StreamConnection") -> None:
         """The connection has its flow and may be used."""
@@ -51,6 +53,8 @@ class StreamConnection(asyncio.Protocol):
         """None until the connection is made, and for ever when it is not wanted."""
         self._ending = False
         """Whether nothing more is read."""
+        self._unheard = bytearray()
+        """What came and waits for its turn; while there is much of it, nothing more is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -69,20 +73,42 @@ class StreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.flow is None or self._ending:
             return
+        if not self._unheard:
+            self._owner.turns.add(self._hear)
+        self._unheard += data
+        if len(self._unheard) > SLICE and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _hear(self) -> bool:
+        """Hear a slice of what came; whether there is more."""
+        data = bytes(self._unheard[:SLICE])
+        del self._unheard[:SLICE]
+        self._take(data)
+        if self._unheard:
+            return True
+        if self._transport is not None:
+            self._transport.resume_reading()
+        return False
+
+    def _take(self, data: bytes) -> None:
+        assert self.flow is not None
         try:
             messages, pings = self._reader.feed(data)
         except SIPSyntaxError as error:
             # The frame is lost: RFC 4475 §3.1.2.2-3 says to close, after what was whole is answered.
             self._ending = True
+            self._unheard.clear()
             self._refuse(Reason.TOO_LARGE if error.status == 513 else Reason.UNFRAMED)
             self._owner.unframed(error, self.flow)
             self._arm(self._limits.linger)
             return
-        for _ in range(pings):
-            self.write(b"\r\n")  # RFC 5626 §5.4: the pong
+        if pings:
+            self.write(b"\r\n" * pings)  # RFC 5626 §5.4: the pongs
         for message in messages:
             self._owner.received(message, self.flow)
         waiting = self._reader.waiting
+        if self._ending:
+            return
         self._arm(self._limits.partial if waiting else self._limits.idle, keep=waiting and not messages)
 
     def eof_received(self) -> bool:
@@ -92,6 +118,7 @@ class StreamConnection(asyncio.Protocol):
         return self._name == "tcp"
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._ending = True
         if self._timer is not None:
             self._timer.cancel()
         if self.flow is not None:
@@ -103,12 +130,23 @@ class StreamConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        if transport.get_write_buffer_size() > self._limits.unread_bytes:
-            self._refuse(Reason.UNREAD)
-            transport.abort()
+        self._owner.admission.bound_unread(self)
+        if transport.is_closing():
             return False
         transport.write(data)
         return True
+
+    def unread(self) -> int:
+        """Bytes that wait for the peer."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def cut(self, reason: Reason) -> None:
+        """End the connection at once, and hear nothing more of it; the peer is not reading."""
+        self._ending = True
+        self._unheard.clear()
+        if self._transport is not None and not self._transport.is_closing():
+            self._refuse(reason)
+            self._transport.abort()
 
     def close(self) -> None:
         """Close after what is written has left."""
@@ -129,9 +167,8 @@ class StreamConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if transport.get_write_buffer_size():
-            self._refuse(Reason.UNREAD)
-            transport.abort()
+        if self.unread():
+            self.cut(Reason.UNREAD)
             return
         if self._reader.waiting and not self._ending:
             self._refuse(Reason.SLOW)

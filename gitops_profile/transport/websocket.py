@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -20,6 +21,7 @@ from gitops_profile.sip import Flow
 from .accept import Acceptor
 from .limits import Admission, Reason
 from .tls import certificate_names
+from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class WebSocketTransport:
     ) -> None:
         """`origins` are the web sites whose pages may connect (RFC 6455 §10.2); None lets all."""
         self.admission = admission
+        self._turns = Turns(on_burst)
         self._on_message = on_message
         self._on_burst = on_burst
         self._on_failed = on_failed
@@ -82,7 +85,7 @@ class WebSocketTransport:
             max_msg_size=limits.message_bytes + SLACK,
         )  # fmt: skip
         await frames.prepare(request)
-        connection = _Connection(protocol, frames, limits.unread_bytes)
+        connection = _Connection(protocol, frames)
         self._connections[protocol.number] = connection
         try:
             await self._run(connection, protocol)
@@ -96,14 +99,13 @@ class WebSocketTransport:
             writing = tasks.create_task(connection.write_frames())
             protocol.established()
             while (message := await connection.read()) is not None:
-                self._received(message, connection)
+                await self._turns.take(partial(self._received, message, connection))
             if not connection.stopping:  # else it waits for the peer's goodbye
                 writing.cancel()
 
     def _received(self, message: bytes, connection: "_Connection") -> None:
         if message.strip(b"\r\n"):
             self._on_message(message, connection.flow)
-            self._on_burst()
         elif message == b"\r\n\r\n":
             connection.write(b"\r\n")  # the keep-alive of RFC 5626 §4.4.1, which RFC 7118 §6 leaves open
 
@@ -135,7 +137,7 @@ class _Handshake(web.RequestHandler):
         loop = asyncio.get_running_loop()
         no_log: Any = None  # documented, if not typed
         super().__init__(server, loop=loop, access_log=no_log, lingering_time=0, logger=logger)
-        self._admission = admission
+        self.admission = admission
         self.number = number
         self.name = name
         self.source = "unknown"
@@ -146,7 +148,7 @@ class _Handshake(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.source = (transport.get_extra_info("peername") or ("unknown",))[0]
-        self._start(self._admission.limits.handshake)
+        self._start(self.admission.limits.handshake)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """What peers do wrong is counted, and is no news; that they are gone is neither; what we do wrong is."""
@@ -170,13 +172,13 @@ class _Handshake(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._watched and self._clock is None:
-            self._start(self._admission.limits.partial)
+            self._start(self.admission.limits.partial)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._watched = False
         self.whole()
         super().connection_lost(exc)
-        self._admission.release(self.number)
+        self.admission.release(self.number)
 
     def cut(self, reason: Reason) -> None:
         """End the connection at once; the peer may not be reading."""
@@ -188,12 +190,12 @@ class _Handshake(web.RequestHandler):
 
     def note(self, reason: Reason) -> None:
         """Tell why the connection is not wanted any more."""
-        self._admission.refuse(self.source, reason)
+        self.admission.refuse(self.source, reason)
 
     @property
     def idle(self) -> float:
         """Seconds that the peer may be silent."""
-        return self._admission.limits.idle
+        return self.admission.limits.idle
 
     def _start(self, seconds: float) -> None:
         self._clock = asyncio.get_running_loop().call_later(seconds, lambda: self.cut(self._reason))
@@ -202,17 +204,17 @@ class _Handshake(web.RequestHandler):
 class _Connection:
     """A WebSocket connection in use."""
 
-    def __init__(self, protocol: _Handshake, frames: web.WebSocketResponse, unread_bytes: int) -> None:
+    def __init__(self, protocol: _Handshake, frames: web.WebSocketResponse) -> None:
         transport = protocol.transport
         if transport is None:
             raise ConnectionResetError("the peer is gone")
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         names = certificate_names(transport.get_extra_info("peercert"))
+        self.number = protocol.number
         self.flow = Flow(protocol.name, (local[0], local[1]), (peer[0], peer[1]), protocol.number, names)
         self._protocol = protocol
         self._transport = transport
         self._frames = frames
-        self._unread_bytes = unread_bytes
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._wanted = asyncio.Event()
@@ -222,13 +224,21 @@ class _Connection:
         """Whether the connection takes it."""
         if self._frames.closed or self._transport.is_closing() or self.stopping:
             return False
-        if self._unsent_bytes + self._transport.get_write_buffer_size() > self._unread_bytes:
-            self._protocol.cut(Reason.UNREAD)
+        self._protocol.admission.bound_unread(self)
+        if self._transport.is_closing():
             return False
         self._unsent.append(data)
         self._unsent_bytes += len(data)
         self._wanted.set()
         return True
+
+    def unread(self) -> int:
+        """Bytes that wait for the peer."""
+        return self._unsent_bytes + self._transport.get_write_buffer_size()
+
+    def cut(self, reason: Reason) -> None:
+        """End the connection at once; the peer is not reading."""
+        self._protocol.cut(reason)
 
     def stop(self) -> None:
         """Say goodbye, after what waits to be sent."""

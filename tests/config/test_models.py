@@ -72,8 +72,39 @@ def test_expiries_are_in_order(minimum: int, default: int, maximum: int) -> None
         )
 
 
+def public(url: str, **more: object) -> Config:
+    return config(**{"http.public_url": url, "http.listen": "127.0.0.1:0", **more})
+
+
 def test_a_public_url_ends_in_a_slash() -> None:
-    assert config(**{"http.public_url": "https://prov.example.com/p"}).http.public_url == "https://prov.example.com/p/"
+    assert public("https://prov.example.com/p").http.public_url == "https://prov.example.com/p/"
+
+
+@pytest.mark.parametrize("url", ["http://[2001:db8::1]:8060/", "https://prov.example.com:8443/a-b/c_d~/"])
+def test_a_public_url_is_taken_as_it_is(url: str) -> None:
+    assert public(url).http.public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["prov.example.com", "ftp://prov.example.com/", "https:///p", "https://u:p@prov.example.com/", "https://x/?a=b",
+     "https://x/#a", "https://x/a b/", 'https://x/"', "https://x/{a}/", "https://müller.example/", "https://x//a/"],
+)  # fmt: skip
+def test_a_public_url_that_some_client_would_not_take_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"public_url: .* is no plain URL such as"):
+        public(url)
+
+
+def test_a_public_url_needs_a_listener() -> None:
+    with pytest.raises(ConfigError, match="http: public_url needs listen"):
+        config(**{"http.public_url": "https://prov.example.com/"})
+
+
+def test_an_https_listener_is_not_told_as_http() -> None:
+    files = {"http.tls": True, "tls.certificate": "server.pem", "tls.key": "server.key"}
+    assert public("https://prov.example.com/", **files).http.tls
+    with pytest.raises(ConfigError, match="http: public_url must begin with https:"):
+        public("http://prov.example.com/", **files)
 
 
 def test_the_settings_cannot_be_changed_later() -> None:

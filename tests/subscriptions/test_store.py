@@ -315,3 +315,20 @@ def test_kill_9_loses_nothing_that_was_reported(path: Path) -> None:
     assert len(survived) >= reported
     assert len(survived) % 3 == 0  # a submission is there whole or not at all
     assert {row.id for row in many(reported)} <= set(survived)
+
+
+async def test_rows_are_put_right_once_when_the_wall_clock_was_set(path: Path, store: SubscriptionStore) -> None:
+    await commit(store, [ALICE])
+    store.clock_jumped(3600.0)
+    await commit(store, [BARE])  # written after it, in the time that the server still counts with
+    store.clock_jumped(-600.0)
+    assert store.load() == [ALICE, BARE]
+    store.close()
+    for _ in range(2):
+        later = SubscriptionStore.open(path)
+        assert ALICE.delivered_at is not None
+        assert later.load() == [
+            replace(ALICE, expires_at=ALICE.expires_at + 3000, delivered_at=ALICE.delivered_at + 3000),
+            replace(BARE, expires_at=BARE.expires_at + 3000),
+        ]
+        later.close()

@@ -150,6 +150,8 @@ class ServerProcess:
     def __init__(self, repository: Path, state: Path, log: Path) -> None:
         self.repository, self.state, self.log = repository, state, log
         self.listen: tuple[str, ...] = LOOPBACK
+        self.environment: dict[str, str] = {}
+        """What its environment has besides."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def launch(self, *options: str) -> None:
@@ -157,7 +159,9 @@ class ServerProcess:
         command = [sys.executable, "-m", "gitops_profile", "serve", "--repo", str(self.repository)]
         command += ["--state", str(self.state), *(part for one in self.listen for part in ("--listen", one)), *options]
         with self.log.open("ab") as errors:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=ENVIRONMENT)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, env=ENVIRONMENT | self.environment
+            )
 
     def wait_ready(self) -> None:
         """Until the ready line."""

@@ -3,12 +3,10 @@
 import re
 
 from .errors import SIPSyntaxError
-from .message import MAX_MESSAGE, attach_head, find_blank_line, length_of, split_head
+from .message import MAX_HEAD, MAX_MESSAGE, attach_head, find_blank_line, length_of, split_head
 
 _LENGTH_LINE = re.compile(r"(?:content-length|l)[ \t]*:(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 _HALF_PINGS = (b"\r", b"\r\n", b"\r\n\r")
-MAX_HEAD = 32 * 1024
-"""Bytes of a start line and headers before the blank line."""
 
 
 class MessageReader:

@@ -11,6 +11,8 @@ from .via import Via
 
 MAX_MESSAGE = 65535
 """Bytes of one message: the largest datagram there is (RFC 3261 §18.1.1)."""
+MAX_HEAD = 32 * 1024
+"""Bytes of a start line and headers before the blank line."""
 MAX_HEADERS = 200
 """Fields of one message; the torture test's longest valid message has 40 (RFC 4475 §3.1.1.7)."""
 MAX_VIAS = 100
@@ -142,6 +144,8 @@ def parse_message(data: bytes) -> Message:
     lines = split_head(head)
     message = _start_line(lines[0])
     try:
+        if len(head) > MAX_HEAD:
+            raise SIPSyntaxError("headers too long", status=513)
         if end is None:
             raise SIPSyntaxError("no blank line after the headers")
         message.headers.fields = parse_fields(lines[1:])

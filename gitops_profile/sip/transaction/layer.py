@@ -15,6 +15,12 @@ from .key import TransactionKey, server_key
 from .server_transaction import ServerState, ServerTransaction
 from .timers import Timers
 
+MAX_COMPLETED = 50_000
+"""Answered requests that are kept for repetitions; of more, the oldest is forgotten before its Timer J. At 5000 a
+second that is after 10 s, when a repetition has had five answers."""
+MAX_COMPLETED_BYTES = 64 << 20
+"""Of their answers together."""
+
 
 class TransactionLayer:
     """Every transaction of one notifier; what is to be sent is appended to `outbox`."""
@@ -30,6 +36,7 @@ class TransactionLayer:
         """In the order of their coming; by far most are answered when they are looked at."""
         self._slow_after = timers.trying
         self._slow: list[ServerTransaction] = []
+        self._ending_bytes = 0
         self._clients: dict[str, ClientTransaction] = {}
         self._heap: list[tuple[float, int, ClientTransaction | ServerTransaction]] = []
         self._number = count()
@@ -90,6 +97,9 @@ class TransactionLayer:
             self._forget(transaction)  # Timer J is zero
             return
         self._ending.append((now + self._timers.timeout, transaction))
+        self._ending_bytes += len(response)
+        while len(self._ending) > MAX_COMPLETED or self._ending_bytes > MAX_COMPLETED_BYTES:
+            self._end_oldest()
         if transaction.is_invite and not transaction.destination.reliable:
             transaction.interval = self._timers.t1
             self._push(now + transaction.interval, transaction)
@@ -106,6 +116,11 @@ class TransactionLayer:
     def _confirm(self, transaction: ServerTransaction) -> None:
         if transaction.state is ServerState.COMPLETED:
             transaction.state = ServerState.CONFIRMED
+
+    def _end_oldest(self) -> None:
+        _, transaction = self._ending.popleft()
+        self._ending_bytes -= len(transaction.response)
+        self._forget(transaction)
 
     def _forget(self, transaction: ServerTransaction) -> None:
         self._servers.pop(transaction.key, None)
@@ -167,7 +182,7 @@ class TransactionLayer:
             if waiting.state is ServerState.TRYING and not waiting.is_invite:
                 self._slow.append(waiting)
         while self._ending and self._ending[0][0] <= now:
-            self._forget(self._ending.popleft()[1])
+            self._end_oldest()
         timed_out: list[ClientTransaction] = []
         repeated: list[ClientTransaction] = []
         while self._heap and self._heap[0][0] <= now:
