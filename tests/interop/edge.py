@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.system.lab import eventually
 
+from .ports import free_ports
+
 CONFIGURATION = Path(__file__).parent / "drivers" / "kamailio.cfg"
 MODULES = ("tls.so", "websocket.so")
 
@@ -20,7 +22,7 @@ class Edge:
     def __init__(self, folder: Path, server: str, certificates: Path, asserted: str | None = None) -> None:
         folder.mkdir()
         self._log = folder / "log"
-        outside, secure, inside = _free_ports(3)
+        outside, secure, inside = free_ports(3)
         self._ports = {"udp": outside, "tcp": outside, "ws": outside, "tls": secure, "wss": secure}
         defined = {
             "OUTSIDE": outside, "SECURE": secure, "INSIDE": inside, "SERVER": f'"sip:{server};transport=tcp"',
@@ -68,20 +70,3 @@ class Edge:
             time.sleep(0.05)
             return False
         return True
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that neither TCP nor UDP has now; Kamailio cannot let the kernel choose."""
-    held: list[socket.socket] = []
-    try:
-        while len(held) < 2 * count:
-            tcp = socket.socket()
-            held.append(tcp)
-            tcp.bind(("127.0.0.1", 0))
-            udp = socket.socket(type=socket.SOCK_DGRAM)
-            held.append(udp)
-            udp.bind(tcp.getsockname())
-        return [one.getsockname()[1] for one in held[::2]]
-    finally:
-        for one in held:
-            one.close()

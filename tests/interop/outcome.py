@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from .laboratory import Laboratory, missing
 from .matrix import Cell, run
 from .stacks import TRANSPORTS
@@ -30,6 +32,10 @@ class Outcome:
     def short(self) -> str:
         """For the table."""
         return f"ok {self.seconds:.1f}s" if self.result == "ok" else self.result
+
+
+MATRIX = pytest.StashKey[list[Outcome]]()
+"""Where the tests leave what they found, for the end of pytest's report."""
 
 
 def try_out(chosen: Sequence[Cell], folder: Path) -> list[Outcome]:

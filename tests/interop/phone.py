@@ -129,10 +129,11 @@ class DrivenPhone:
         return self._program.diary()
 
     def _lines(self) -> list[str]:
+        status = self._program.process.poll()  # before its last words are read, or they could be missed
         lines = self._program.lines()
         failed = [line for line in lines if line.startswith("failed")]
         assert not failed, failed
-        assert self._program.process.poll() is None or "ended" in lines, self.diary()
+        assert status is None or "ended" in lines, self.diary()
         return lines
 
 

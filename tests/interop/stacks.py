@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Protocol
 
 from .phone import Call, DrivenPhone, Phone, Program, SippPhone
+from .ports import free_ports
 from .scenario import sipp_scenario
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -71,9 +72,9 @@ class SippStack:
         scenario, trace = folder.with_suffix(".xml"), folder / "messages.log"
         scenario.write_text(sipp_scenario(call))
         command = [
-            "sipp", call.server, "-sf", str(scenario), "-m", "1", "-nostdin", "-i", "127.0.0.1",
-            "-t", "u1" if call.transport == "udp" else "t1", "-recv_timeout", "20000", "-trace_msg",
-            "-message_file", str(trace), "-auth_uri", call.aor,
+            "sipp", call.server, "-sf", str(scenario), "-m", "1", "-nostdin",
+            "-i", "127.0.0.1", "-p", str(free_ports(1)[0]), "-t", "u1" if call.transport == "udp" else "t1",
+            "-recv_timeout", "20000", "-trace_msg", "-message_file", str(trace), "-auth_uri", call.aor,
         ]  # fmt: skip
         return SippPhone(Program(folder, command), trace)
 

@@ -6,7 +6,7 @@ import pytest
 
 from .laboratory import DOMAINS, document
 from .matrix import NOT_YET, Cell, cells, check
-from .outcome import Outcome, table, try_out
+from .outcome import MATRIX, Outcome, table, try_out
 from .peers import need
 from .phone import Notify, Phone
 from .stacks import STACKS, TRANSPORTS
@@ -20,10 +20,12 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Of the cells of the tests that are asked for: they run at the same time, as most of it is waiting."""
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
     given = [item.callspec.params.get("cell") for item in functions if hasattr(item, "callspec")]
-    asked = [cell for cell in given if isinstance(cell, Cell)]
-    found = try_out(asked, tmp_path_factory.mktemp("i"))
-    assert len(found) == len(asked), found[-1].why
-    return {str(cell): outcome for cell, outcome in zip(asked, found, strict=True)}
+    asked = {str(cell) for cell in given if isinstance(cell, Cell)}
+    chosen = [cell for cell in cells() if str(cell) in asked or cell.impossible()]
+    found = try_out(chosen, tmp_path_factory.mktemp("i"))
+    assert len(found) == len(chosen), found[-1].why
+    request.config.stash[MATRIX] = found
+    return {str(cell): outcome for cell, outcome in zip(chosen, found, strict=True)}
 
 
 @pytest.mark.timeout(240)  # the first of them waits for all
