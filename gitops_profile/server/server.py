@@ -49,6 +49,7 @@ from gitops_profile.transport import (
 
 from . import gatekeeping, views
 from .content import build_content
+from .quiet import Budget
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Server:
         self._state = StateFolder(config.state)
         self._credentials = gatekeeping.credential_files(config)
         self._metrics = Metrics()
+        self._failures = Budget(logger, "failed NOTIFYs")
         self._stack = AsyncExitStack()
         self._ready = False
         self._head_seen: str | None = None
@@ -383,8 +385,8 @@ class Server:
             case NotifyAnswered(id_, resource, status, etag, seconds):
                 metrics.notifies.labels(str(status)).inc()
                 metrics.notify_seconds.observe(seconds)
-                level = logging.DEBUG if status < 300 else logging.WARNING
-                logger.log(level, "NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+                say = logger.debug if status < 300 else self._failures.warn
+                say("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
