@@ -1,4 +1,4 @@
-"""What phones make the server say must not fill its disk (invariant I9): so many WARNINGs a minute, and then a number."""
+"""What phones make the server say must not fill its disk (I9): so many WARNINGs a minute, and then a number."""
 
 import logging
 import time
