@@ -22,7 +22,7 @@ def serve(
     path: Path_ = None,
     state: State = None,
     listen: Annotated[
-        list[str] | None, typer.Option("--listen", help="udp:ADDRESS:PORT or tcp:ADDRESS:PORT; may be repeated")
+        list[str] | None, typer.Option("--listen", help="udp:, tcp:, tls:, ws: or wss:ADDRESS:PORT; may be repeated")
     ] = None,
     http: Annotated[str | None, typer.Option("--http", help="ADDRESS:PORT of /healthz and /metrics")] = None,
     poll: Annotated[str | None, typer.Option("--poll", help="longest time until a moved ref is noticed")] = None,

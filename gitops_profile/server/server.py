@@ -15,41 +15,27 @@ from gitops_profile.config import Config, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminError, AdminServer, ContentFetched, OperationsServer
+from gitops_profile.http import AdminError, AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
-from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Verdict, replay
+from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, Verdict, replay
 from gitops_profile.sip import (
-    AuthenticationFailed,
-    Durations,
-    MessageRefused,
     Notifier,
-    NotifierSettings,
-    NotifyAnswered,
-    SubscriptionEnded,
-    SubscriptionEvent,
-    SubscriptionRefreshed,
-    SubscriptionStarted,
 )
-from gitops_profile.source import NotARepository, RefGone, RefTracker, Repository, Revision, SourceUnavailable
+from gitops_profile.source import NotARepository, RefTracker, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
-    SECURE,
     CertificateError,
-    Certificates,
     ListenAddress,
     ListenError,
-    Resolver,
     SIPEndpoint,
-    StreamLimits,
-    TransportRefused,
     bind_all,
-    possible_connections,
 )
 
-from . import gatekeeping, views
+from . import derived, gatekeeping, views
 from .content import build_content
-from .quiet import Budget
+from .follower import Follower
+from .observer import Observer
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -58,9 +44,6 @@ DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-afte
 DRAIN_SECONDS = 5.0
 """For the phones to answer."""
 DRAIN_STEP = 0.02
-RETRY = (1.0, 2.0, 5.0, 15.0, 30.0)
-"""Seconds between tries while git or the log is unavailable."""
-
 
 _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
 
@@ -83,14 +66,9 @@ class Server:
         self._state = StateFolder(config.state)
         self._credentials = gatekeeping.credential_files(config)
         self._metrics = Metrics()
-        self._failures = Budget(logger, "failed NOTIFYs")
+        self._observer = Observer(self._metrics)
         self._stack = AsyncExitStack()
         self._ready = False
-        self._head_seen: str | None = None
-        self._last: Outcome | None = None
-        self._newest: Revision | None = None
-        self._moved = asyncio.Event()
-        self._looked = asyncio.Event()
         self.bound: list[str] = []
         self.http: str | None = None
 
@@ -122,7 +100,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
-        self._tls = self._certificates()
+        self._tls = derived.certificates(config)
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -135,28 +113,7 @@ class Server:
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
-        secret = await self._read_secrets()
-        authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
-        throttle = Throttle()
-        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
-        self._content = build_content(
-            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
-            authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
-            on_guess=self._sip_event, on_fetch=self._content_fetched,
-        )  # fmt: skip
-        self._package = UAProfile(
-            self._journal.table,
-            url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
-            takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
-        )
-        instance = _key(secret, "instance").hex()[:12]
-        self._notifier = Notifier(self._package, self._settings(instance), lambda: secrets.token_hex(8), gate)
-        self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, self._stream_limits(),
-            certificates=self._tls, resolver=self._resolver(), on_refused=self._connection_refused,
-            on_clock_jump=self._clock_jumped,
-        )  # fmt: skip
-        self._stack.push_async_callback(self._endpoint.close)
+        self._build_sip(await self._read_secrets())
         self._loading = LoaderProcess(location)
         self._stack.push_async_callback(self._loading.close)
         self._reconciler = Reconciler(
@@ -167,6 +124,34 @@ class Server:
             RefTracker, location, config.repository.ref, poll=config.repository.poll
         )
         self._stack.push_async_callback(self._tracker.close)
+        self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+
+    def _build_sip(self, secret: bytes) -> None:
+        """The notifier and what it asks: who may, which document, where it is as a link."""
+        config = self._config
+        authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
+        throttle = Throttle()
+        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
+        self._content = build_content(
+            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
+            on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched,
+        )  # fmt: skip
+        self._package = UAProfile(
+            self._journal.table,
+            url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
+            takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
+        )
+        instance = _key(secret, "instance").hex()[:12]
+        self._notifier = Notifier(
+            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
+        )
+        self._endpoint = SIPEndpoint(
+            self._notifier, self._store, self._observer.sip_event, derived.stream_limits(config),
+            certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
+            on_clock_jump=self._clock_jumped,
+        )  # fmt: skip
+        self._stack.push_async_callback(self._endpoint.close)
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
@@ -182,32 +167,6 @@ class Server:
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
 
-    def _stream_limits(self) -> StreamLimits:
-        limits = self._config.limits
-        return StreamLimits(
-            connections=possible_connections(StreamLimits().connections),
-            per_source=limits.subscriptions_per_source,  # a phone has one connection
-            trusted=tuple(self._config.trusted_proxies),
-            message_bytes=limits.message_bytes,
-        )
-
-    def _resolver(self) -> Resolver:
-        """For the IP versions that are listened on; loopback addresses only where there are no others."""
-        listeners = self._config.listen
-        versions = {6 if ":" in listener.host else 4 for listener in listeners}
-        return Resolver(
-            available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
-            allow_loopback=all(listener.is_loopback for listener in listeners),
-        )
-
-    def _certificates(self) -> Certificates | None:
-        """Raises CannotServe for a listener that needs a certificate where there is none."""
-        tls = self._config.tls
-        secure = next((listener for listener in self._config.listen if listener.transport in SECURE), None)
-        if tls.certificate is None and secure is not None:
-            raise CannotServe(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
-        return None if tls.certificate is None else Certificates(tls.certificate, tls.key, tls.client_ca)
-
     async def _check_ref(self) -> None:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
         ref = self._config.repository.ref
@@ -221,24 +180,6 @@ class Server:
             where = self._repository.git_dir
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
-    def _settings(self, instance: str) -> NotifierSettings:
-        config = self._config
-        subscriptions = config.subscriptions
-        return NotifierSettings(
-            durations=Durations(subscriptions.default_expires, subscriptions.min_expires, subscriptions.max_expires),
-            notify_rate=config.notify.rate,
-            notify_in_flight=config.notify.in_flight,
-            max_subscriptions=config.limits.subscriptions,
-            max_per_source=config.limits.subscriptions_per_source,
-            max_per_resource=config.limits.subscriptions_per_profile,
-            unverified_rate=config.limits.unverified_rate,
-            message_bytes=config.limits.message_bytes,
-            fragment=config.notify.fragment,
-            instance=instance,
-            unlimited_sources=tuple(config.trusted_proxies),
-            end_removed=config.notify.removed == "end",
-        )
-
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
         admin = AdminServer(self._state.socket, self._handlers())
         await admin.start()
@@ -246,7 +187,12 @@ class Server:
         await self._start_http()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
-            others = [self._track(), self._follow(), self._announce(serving, on_ready), self._watch_credentials()]
+            others = [
+                self._follower.track(),
+                self._follower.follow(),
+                self._announce(serving, on_ready),
+                self._watch_credentials(),
+            ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
             await self._drain()
@@ -285,7 +231,7 @@ class Server:
             return
         routes = self._content.routes() if self._content is not None else ()
         server = OperationsServer(self._health, self._expose, routes)
-        context = self._tls.server if self._config.http.tls and self._tls is not None else None
+        context = self._tls.server if self._config.http.tls else None
         try:
             port = await server.start(listen.host, listen.port, context)
         except OSError as error:
@@ -295,8 +241,8 @@ class Server:
 
     async def _listen(self) -> None:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
-        while self._journal.table.applied is None and not self._looked.is_set():
-            await self._looked.wait()
+        while self._journal.table.applied is None and not self._follower.looked.is_set():
+            await self._follower.looked.wait()
         await self._endpoint.listen(self._sockets)
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
@@ -305,54 +251,12 @@ class Server:
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
-        await self._looked.wait()
+        await self._follower.looked.wait()
         while self._journal.table.applied is None:
-            self._looked.clear()
-            await self._looked.wait()
+            self._follower.looked.clear()
+            await self._follower.looked.wait()
         self._ready = True
         on_ready(self)
-
-    # -- revisions -----------------------------------------------------------------------------------------------
-
-    async def _track(self) -> None:
-        """Note the newest revision of the ref."""
-        async for seen in self._tracker:
-            if isinstance(seen, RefGone):
-                self._newest = None
-                self._looked.set()
-            else:
-                self._newest, self._head_seen = seen, seen.commit
-                self._moved.set()
-
-    async def _follow(self) -> None:
-        """Reconcile the newest revision; one that has to wait is tried again, unless a newer one comes first."""
-        tries = 0
-        while True:
-            pause = RETRY[min(tries, len(RETRY)) - 1] if tries else None
-            try:
-                async with asyncio.timeout(pause):
-                    await self._moved.wait()
-                tries = 0
-            except TimeoutError:
-                pass  # time for another try of the same revision
-            self._moved.clear()
-            if self._newest is not None and await self._reconcile(self._newest) is Verdict.UNAVAILABLE:
-                tries += 1
-            else:
-                tries = 0
-                # A commit that comes meanwhile waits no longer than if it had to load everything itself.
-                await self._reconciler.warm_up()
-
-    async def _reconcile(self, revision: Revision) -> Verdict:
-        outcome = await self._reconciler.reconcile(revision)
-        self._last = outcome
-        self._metrics.revisions.labels(outcome.verdict).inc()
-        if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
-            logger.warning("not ready: no revision is in force yet, waiting for a good one")
-        if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:
-            self._looked.set()
-        await self._journal.save_snapshot()
-        return outcome.verdict
 
     async def _is_ancestor(self, old: str, new: str) -> bool:
         return await asyncio.to_thread(self._repository.is_ancestor, old, new)
@@ -364,38 +268,6 @@ class Server:
         self._endpoint.state_changed(self._package.affected(keys, self._notifier.resources()))
 
     # -- what it tells -------------------------------------------------------------------------------------------
-
-    def _sip_event(self, event: SubscriptionEvent) -> None:
-        metrics = self._metrics
-        match event:
-            case AuthenticationFailed(source, user, realm, reason):
-                metrics.authentication_failures.labels(reason).inc()
-                # One line, always of this form: docs/operating.md has the filter for fail2ban.
-                logger.warning(
-                    "authentication failed source=%s realm=%s reason=%s user=%r", source, realm, reason, user
-                )
-            case MessageRefused(source, status, reason):
-                metrics.refused.labels(str(status)).inc()
-                logger.debug("refused source=%s status=%d: %s", source, status, reason)
-            case SubscriptionStarted(id_, resource, source, expires):
-                metrics.started.inc()
-                logger.debug("subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_)
-            case SubscriptionRefreshed(id_, resource, expires):
-                logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
-            case NotifyAnswered(id_, resource, status, etag, seconds):
-                metrics.notifies.labels(str(status)).inc()
-                metrics.notify_seconds.observe(seconds)
-                say = logger.debug if status < 300 else self._failures.warn
-                say("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
-            case SubscriptionEnded(id_, resource, reason):
-                metrics.ended.labels(reason).inc()
-                logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
-
-    def _content_fetched(self, fetched: ContentFetched) -> None:
-        self._metrics.content_fetches.labels(str(fetched.status)).inc()
-
-    def _connection_refused(self, refused: TransportRefused) -> None:
-        self._metrics.connections_refused.labels(refused.reason).inc()
 
     def _clock_jumped(self, seconds: float) -> None:
         self._metrics.clock_jumps.inc()
@@ -427,10 +299,10 @@ class Server:
             "listening": self.bound,
             "http": self.http,
             "ref": self._config.repository.ref,
-            "head_seen": self._head_seen,
+            "head_seen": self._follower.head_seen,
             "applied": views.outcome(table.applied),
             "rejected": views.outcome(table.rejected),
-            "waiting": self._last.reason if self._last and self._last.verdict is Verdict.UNAVAILABLE else None,
+            "waiting": self._follower.waiting,
             "presentities": len(table),
             "position": self._journal.position,
             "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
@@ -457,7 +329,7 @@ class Server:
             for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
                 if event is not None and event.revision.commit == commit:
                     return {"verdict": verdict, **(views.outcome(event) or {})}
-            last = self._last
+            last = self._follower.last
             if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
                 return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
             await asyncio.sleep(0.05)

@@ -61,7 +61,9 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
     if targets is None:
         return None
-    return _secured([_flow(t.transport, flow, (t.address, t.port)) for t in targets], subscription)
+    # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
+    found = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=(host.lower(),)) for t in targets]
+    return _secured(found, subscription)
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:

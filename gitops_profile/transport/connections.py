@@ -12,6 +12,7 @@ from gitops_profile.sip.syntax import SIPSyntaxError
 from .accept import Acceptor
 from .limits import Admission
 from .stream import StreamConnection
+from .tls import CertificateError
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class StreamTransport:
     def _of_peer(self, flow: Flow) -> StreamConnection | None:
         """The connection with the same peer; one that is to go to a certified name takes none of another name."""
         connection = self._by_remote.get((flow.transport, flow.remote))
-        if connection is None or connection.flow is None or not flow.peer:
+        if connection is None or connection.flow is None or flow.transport != "tls" or not flow.peer:
             return connection
         return connection if not set(flow.peer).isdisjoint(connection.flow.peer) else None
 
@@ -96,13 +97,13 @@ class StreamTransport:
         try:
             async with self._turns:
                 connection = await self._connect(flow)
-        except OSError as error:  # TimeoutError and ssl.SSLError are ones
+        except (OSError, CertificateError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             logger.debug("%s connect to %s failed: %s", flow.transport, flow.remote[0], error)
         waiting = self._dialling.pop(((flow.transport, flow.remote), flow.peer), [])
         self._failed([(data, to) for data, to in waiting if connection is None or not connection.write(data)])
 
     async def _connect(self, flow: Flow) -> StreamConnection:
-        """Raises OSError."""
+        """Raises OSError and CertificateError."""
         limits = self.admission.limits
         context = self._client_context() if flow.transport == "tls" and self._client_context is not None else None
         if flow.transport == "tls" and context is None:

@@ -37,7 +37,7 @@ class Certificates:
     ) -> None:
         """`key` may be in the certificate's file, `client_ca` are the CAs that sign clients' certificates, if any do.
 
-        Without a `certificate` only `client()` can be used. Raises CertificateError.
+        Without a `certificate` only `client()` can be used. Raises CertificateError, as do the methods.
         """
         self._certificate = certificate
         self._key = key
@@ -45,7 +45,9 @@ class Certificates:
         self._clock = clock
         self._looked = clock()
         self._seen = self._files()
-        self._server, self._client = self._load()
+        self._server = self._make_server()
+        # Not before it is asked for: the system's CAs take a while to read, and few servers open connections.
+        self._client = self._make_client() if certificate is None and client_ca is not None else None
 
     def server(self) -> ssl.SSLContext:
         """For connections that we accept: TLS 1.2 or later (RFC 8996), a client's certificate if it has one."""
@@ -60,6 +62,8 @@ class Certificates:
         Whether it is for the right name is for the caller to see, with `certifies`: RFC 5922 §7.2 is not HTTPS's rule.
         """
         self._look()
+        if self._client is None:
+            self._client = self._make_client()
         return self._client
 
     def _look(self) -> None:
@@ -72,36 +76,39 @@ class Certificates:
             return
         self._seen = seen
         try:
-            self._server, self._client = self._load()
+            server, client = self._make_server(), self._client and self._make_client()
         except CertificateError as error:
             logger.warning("the old certificate stays in use: %s", error)
         else:
+            self._server, self._client = server, client
             logger.info("certificate read again certificate=%s", self._certificate)
 
     def _files(self) -> tuple[object, ...]:
         """Something that differs when a file was written or replaced."""
         return tuple(_stamp(path) for path in (self._certificate, self._key, self._client_ca) if path is not None)
 
-    def _load(self) -> tuple[ssl.SSLContext | None, ssl.SSLContext]:
-        server = None
-        if self._certificate is not None:
-            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._identify(server)
-            if self._client_ca is not None:
-                self._trust(server)
-                server.verify_mode = ssl.CERT_OPTIONAL
-        client = ssl.create_default_context()
-        client.check_hostname = False
-        client.verify_mode = ssl.CERT_REQUIRED
-        client.minimum_version = ssl.TLSVersion.TLSv1_2
+    def _make_server(self) -> ssl.SSLContext | None:
+        if self._certificate is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._identify(context)
         if self._client_ca is not None:
-            self._trust(client)
+            self._trust(context)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    def _make_client(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = False
+        if self._client_ca is not None:
+            self._trust(context)
         if self._certificate is not None:
-            self._identify(client)
-        return server, client
+            self._identify(context)
+        return context
 
     def _identify(self, context: ssl.SSLContext) -> None:
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
         assert self._certificate is not None
         try:
             context.load_cert_chain(self._certificate, self._key, password=_no_password)

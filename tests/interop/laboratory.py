@@ -1,6 +1,7 @@
 """One server on every transport, with a domain for each way to authenticate, and Kamailio in front of it."""
 
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -15,6 +16,11 @@ PASSWORD = "open-sesame"
 DOMAINS = {"none": "example.com", "MD5": "md5.example.com", "SHA-256": "sha256.example.com"}
 """Way to authenticate: the domain that wants it. The realm is the domain."""
 LISTENERS = tuple(f"{transport}:127.0.0.1:0" for transport in ("udp", "tcp", "tls", "ws", "wss"))
+
+
+def missing() -> str | None:
+    """Why there is no laboratory on this machine."""
+    return None if shutil.which("openssl") else "openssl not installed"
 
 
 def document(aor: str, version: int) -> bytes:

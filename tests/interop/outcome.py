@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from .laboratory import Laboratory
+from .laboratory import Laboratory, missing
 from .matrix import Cell, run
 from .stacks import TRANSPORTS
 
@@ -34,6 +34,8 @@ class Outcome:
 
 def try_out(chosen: Sequence[Cell], folder: Path) -> list[Outcome]:
     """Run the cells that can be run, in one laboratory."""
+    if reason := missing():
+        return [Outcome(cell.row, cell.transport, "missing", why=reason) for cell in chosen]
     aors = [aor for cell in chosen for aor in (cell.aor, cell.neighbour)]
     with closing(Laboratory(folder, aors)) as laboratory, ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda cell: _try_one(cell, laboratory), chosen))

@@ -10,7 +10,7 @@ import pytest
 from tests.system.lab import Lab, eventually
 
 from .edge import Edge
-from .laboratory import address, commit, document, make_certificate, serve, start_again
+from .laboratory import address, commit, document, make_certificate, missing, serve, start_again
 from .peers import need
 from .phone import Call, Notify, wait_for
 from .stacks import STACKS, Stack
@@ -22,7 +22,7 @@ SOFIA, JSSIP = (next(stack for stack in STACKS if stack.name == name) for name i
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
-    need(Edge.missing())
+    need(missing() or Edge.missing())
     return make_certificate(tmp_path / "tls")
 
 

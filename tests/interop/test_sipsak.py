@@ -26,6 +26,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def start(lab: Lab, transport: str) -> None:
+    need("openssl")
     serve(lab, [f"{transport}:127.0.0.1:0"], make_certificate(lab.folder / "tls"), [ALICE, ALICE_MD5])
 
 

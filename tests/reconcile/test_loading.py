@@ -126,9 +126,13 @@ async def test_one_that_gets_no_processor_is_waited_for(lab: Lab) -> None:
 
 
 async def test_one_that_says_nothing_for_long_is_given_up_and_the_commit_waits(lab: Lab) -> None:
-    lab.loading = LoaderProcess(lab.git.folder, silence_seconds=1)
     write_slow(lab)
-    lab.progress = AtFile(lab.loading, stop, times=1)
+
+    def fall_silent(pid: int) -> None:
+        lab.loading._silence_seconds = 1  # from here on: its start alone may take that long on a busy machine
+        stop(pid)
+
+    lab.progress = AtFile(lab.loading, fall_silent, times=1)
     outcome = await lab.reconcile()
     assert outcome.verdict is Verdict.UNAVAILABLE and "said nothing" in outcome.reason
     lab.loading._silence_seconds = 60

@@ -1,6 +1,9 @@
 """Bounds of connections, over TCP and TLS alike; connections that we open."""
 
 import asyncio
+import errno
+import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -95,6 +98,27 @@ async def test_connections_are_bounded_for_one_source_over_all_transports(bounde
     assert (await talk(bounded.port, options(), context=bounded.context)).startswith(b"SIP/2.0 200")
     for _, open_writer in held:
         open_writer.close()
+
+
+async def test_a_process_without_file_descriptors_says_so_and_accepts_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gitops_profile.transport.accept.PAUSE", 0.01)
+    loop = asyncio.get_running_loop()
+    accept = loop.sock_accept
+    errors: list[OSError] = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
+
+    async def failing(sock: socket.socket) -> tuple[socket.socket, object]:
+        if errors:
+            raise errors.pop()
+        return await accept(sock)
+
+    monkeypatch.setattr(loop, "sock_accept", failing)
+    async with Lab() as lab:
+        assert (await talk(lab.port, options())).startswith(b"SIP/2.0 200")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "no connection can be accepted: Too many open files"
+    ]
 
 
 async def test_a_ping_is_answered_over_tls_too(bounded: Bounded) -> None:
@@ -259,3 +283,16 @@ async def test_a_connection_of_another_name_is_not_used(certificates: Certificat
         async with asyncio.timeout(5):
             assert b"anyone" in await reader.readuntil(b"\r\n\r\n")
         writer.close()
+
+
+async def test_names_mean_nothing_without_tls(lab: Lab) -> None:
+    """An open TCP connection is used whatever name led to its peer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        await reader.readexactly(2)
+    remote = writer.get_extra_info("sockname")
+    lab.endpoint.send(notify("named"), Flow("tcp", ("127.0.0.1", lab.port), remote, 0, ("edge.example.com",)))
+    async with asyncio.timeout(5):
+        assert b"named" in await reader.readuntil(b"\r\n\r\n")
+    writer.close()

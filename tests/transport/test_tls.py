@@ -232,8 +232,23 @@ def test_files_that_cannot_be_used_are_named(authority: Authority, server_files:
         Certificates(server_files.certificate, other.key)
     with pytest.raises(CertificateError, match=r"tls\.client_ca .*missing\.pem"):
         Certificates(server_files.certificate, server_files.key, missing)
+    with pytest.raises(CertificateError, match=r"tls\.client_ca .*missing\.pem"):
+        Certificates(None, None, missing)
     with pytest.raises(CertificateError, match=r"tls\.certificate"):
         Certificates(None).server()
+
+
+def test_the_context_for_our_own_connections_changes_with_the_files_too(
+    authority: Authority, server_files: Issued, tmp_path: Path
+) -> None:
+    install(server_files, tmp_path)
+    clock = Clock()
+    certificates = Certificates(tmp_path / "tls.pem", tmp_path / "tls.key", authority.certificate, clock=clock)
+    first = certificates.client()
+    assert first.verify_mode is ssl.CERT_REQUIRED and certificates.client() is first
+    install(authority.issue("next", "IP:127.0.0.1"), tmp_path)
+    clock.now += 1.0
+    assert certificates.client() is not first
 
 
 def test_a_key_with_a_password_is_refused_and_not_asked_for(server_files: Issued, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
 from gitops_profile.phone import SubscriberSettings, open_phone
 from gitops_profile.sip import Flow, NotifyAnswered
+from gitops_profile.transport.udp import UDPTransport
 from tests.transport.lab import Lab, eventually, options
 
 
@@ -87,3 +89,39 @@ async def test_a_phone_that_is_gone_keeps_its_subscription_and_is_marked(lab: La
     await eventually(lambda: any(isinstance(e, NotifyAnswered) and e.status == 503 for e in lab.happened))
     (subscription,) = lab.notifier.subscriptions()
     assert subscription.delivery == "faulted"
+
+
+class FullSocket(socket.socket):
+    """A socket whose buffer is full for the first tries."""
+
+    tries = 3
+
+    def sendto(self, *arguments: Any) -> int:
+        if self.tries:
+            self.tries -= 1
+            raise BlockingIOError
+        return super().sendto(*arguments)
+
+
+async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gitops_profile.transport.udp.MAX_QUEUED", 5)
+    sender = FullSocket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind(("127.0.0.1", 0))
+    sender.setblocking(False)
+    failed: list[bytes] = []
+    transport = UDPTransport(sender, lambda *_: None, lambda: None, lambda data, _: failed.append(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        flow = Flow("udp", transport.bound, sock.getsockname())
+        for number in range(8):
+            transport.send(notify(f"n{number}"), flow)
+        loop = asyncio.get_running_loop()
+        got = [await asyncio.wait_for(loop.sock_recv(sock, 4096), 5) for _ in range(5)]
+        assert got == [notify(f"n{number}") for number in range(5)]  # the rest is for UDP's own repetition
+        transport.send(notify("after"), flow)
+        assert await asyncio.wait_for(loop.sock_recv(sock, 4096), 5) == notify("after")
+    assert failed == []
+    transport.close()

@@ -1,0 +1,61 @@
+"""What each part is given of the settings."""
+
+from gitops_profile.config import Config
+from gitops_profile.sip import Durations, NotifierSettings
+from gitops_profile.transport import (
+    SECURE,
+    Certificates,
+    ListenError,
+    Resolver,
+    StreamLimits,
+    possible_connections,
+)
+
+
+def stream_limits(config: Config) -> StreamLimits:
+    """Of TCP, TLS and WebSocket connections."""
+    limits = config.limits
+    return StreamLimits(
+        connections=possible_connections(StreamLimits().connections),
+        per_source=limits.subscriptions_per_source,  # a phone has one connection
+        trusted=tuple(config.trusted_proxies),
+        message_bytes=limits.message_bytes,
+    )
+
+
+def resolver(config: Config) -> Resolver:
+    """For the IP versions that are listened on; loopback addresses only where there are no others."""
+    listeners = config.listen
+    versions = {6 if ":" in listener.host else 4 for listener in listeners}
+    return Resolver(
+        available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
+        allow_loopback=all(listener.is_loopback for listener in listeners),
+    )
+
+
+def certificates(config: Config) -> Certificates:
+    """Ours, and what is believed of others'; raises ListenError for a listener that has no certificate."""
+    tls = config.tls
+    secure = next((listener for listener in config.listen if listener.transport in SECURE), None)
+    if tls.certificate is None and secure is not None:
+        raise ListenError(f"cannot listen on {secure}: set tls.certificate to the PEM file of a certificate")
+    return Certificates(tls.certificate, tls.key, tls.client_ca)
+
+
+def notifier_settings(config: Config, instance: str) -> NotifierSettings:
+    """Of the notifier; `instance` names it in its Contact."""
+    subscriptions = config.subscriptions
+    return NotifierSettings(
+        durations=Durations(subscriptions.default_expires, subscriptions.min_expires, subscriptions.max_expires),
+        notify_rate=config.notify.rate,
+        notify_in_flight=config.notify.in_flight,
+        max_subscriptions=config.limits.subscriptions,
+        max_per_source=config.limits.subscriptions_per_source,
+        max_per_resource=config.limits.subscriptions_per_profile,
+        unverified_rate=config.limits.unverified_rate,
+        message_bytes=config.limits.message_bytes,
+        fragment=config.notify.fragment,
+        instance=instance,
+        unlimited_sources=tuple(config.trusted_proxies),
+        end_removed=config.notify.removed == "end",
+    )

@@ -1,0 +1,63 @@
+"""Counts and logs what happens: the one place that knows both the facts and the metrics."""
+
+import logging
+
+from gitops_profile.http import ContentFetched
+from gitops_profile.metrics import Metrics
+from gitops_profile.sip import (
+    AuthenticationFailed,
+    MessageRefused,
+    NotifyAnswered,
+    SubscriptionEnded,
+    SubscriptionEvent,
+    SubscriptionRefreshed,
+    SubscriptionStarted,
+)
+from gitops_profile.transport import TransportRefused
+
+from .quiet import Budget
+
+logger = logging.getLogger(__name__)
+
+
+class Observer:
+    """Is told facts by SIP, its transports and HTTP."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._failures = Budget(logger, "failed NOTIFYs")
+
+    def sip_event(self, event: SubscriptionEvent) -> None:
+        """What happened to a subscription, or to a message."""
+        metrics = self._metrics
+        match event:
+            case AuthenticationFailed(source, user, realm, reason):
+                metrics.authentication_failures.labels(reason).inc()
+                # One line, always of this form: docs/access.md has the filter for fail2ban.
+                logger.warning(
+                    "authentication failed source=%s realm=%s reason=%s user=%r", source, realm, reason, user
+                )
+            case MessageRefused(source, status, reason):
+                metrics.refused.labels(str(status)).inc()
+                logger.debug("refused source=%s status=%d: %s", source, status, reason)
+            case SubscriptionStarted(id_, resource, source, expires):
+                metrics.started.inc()
+                logger.debug("subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_)
+            case SubscriptionRefreshed(id_, resource, expires):
+                logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
+            case NotifyAnswered(id_, resource, status, etag, seconds):
+                metrics.notifies.labels(str(status)).inc()
+                metrics.notify_seconds.observe(seconds)
+                say = logger.debug if status < 300 else self._failures.warn
+                say("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+            case SubscriptionEnded(id_, resource, reason):
+                metrics.ended.labels(reason).inc()
+                logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
+
+    def content_fetched(self, fetched: ContentFetched) -> None:
+        """Somebody asked for a document by its link."""
+        self._metrics.content_fetches.labels(str(fetched.status)).inc()
+
+    def connection_refused(self, refused: TransportRefused) -> None:
+        """A connection was refused, or cut off at a bound."""
+        self._metrics.connections_refused.labels(refused.reason).inc()
