@@ -40,8 +40,10 @@ def serve(
         format="%(asctime)s %(levelname)s %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("asyncio", "watchdog", "git"):
+    for noisy in ("watchdog", "git"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Its warnings are one line for each answer to a TLS peer that has just gone: a flood, at the peer's choice.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     settings = configured(
         config, repository__url=repo, repository__ref=ref, repository__path=path, repository__poll=poll,
         state=str(state) if state else None, listen=listen or None, http__listen=http,

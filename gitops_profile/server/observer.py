@@ -15,6 +15,8 @@ from gitops_profile.sip import (
 )
 from gitops_profile.transport import TransportRefused
 
+from .quiet import Budget
+
 logger = logging.getLogger(__name__)
 
 
@@ -23,6 +25,7 @@ class Observer:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._failures = Budget(logger, "failed NOTIFYs")
 
     def sip_event(self, event: SubscriptionEvent) -> None:
         """What happened to a subscription, or to a message."""
@@ -45,8 +48,8 @@ class Observer:
             case NotifyAnswered(id_, resource, status, etag, seconds):
                 metrics.notifies.labels(str(status)).inc()
                 metrics.notify_seconds.observe(seconds)
-                level = logging.DEBUG if status < 300 else logging.WARNING
-                logger.log(level, "NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+                say = logger.debug if status < 300 else self._failures.warn
+                say("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)

@@ -101,3 +101,20 @@ def test_silent_fetches_leave_nothing_behind() -> None:
     for number in range(3):
         assert statuses(Phone(lab, call_id=f"new-{number}").subscribe(0, answer=None)) == [200, "NOTIFY"]
     assert statuses(Phone(lab, call_id="over").subscribe(0, answer=None)) == [503]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Require": ",".join(["a"] * 15_000)},
+        {"Require": ",".join(["a"] * 200) + "\r\nRequire: " + ",".join(["a"] * 200)},
+        {"Via": "SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKx" + ";a=b" * 7000},
+        {"From": "<sip:alice@example.com>;tag=1" + ";a=b" * 400},
+    ],
+    ids=["items", "items in two fields", "parameters of a Via", "parameters"],
+)
+def test_lists_and_parameters_are_bounded(fields: dict[str, str]) -> None:
+    lab = Lab()
+    assert statuses(Phone(lab).subscribe(600, 200, **fields)) == [400]
+    (refused,) = [event for event in lab.happened if isinstance(event, MessageRefused)]
+    assert refused.reason.startswith("too many ")

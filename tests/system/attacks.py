@@ -259,6 +259,31 @@ def flood(target: Target) -> Outcome:
     return outcome
 
 
+def bursts(target: Target, connections: int = 8) -> Outcome:
+    """Peers that send questions without a pause, a hundred at a time, and read the answers."""
+    outcome = Outcome()
+    held = [target.stream() for _ in range(connections)]
+    end = time.monotonic() + target.seconds
+    unsent = dict.fromkeys(held, b"")
+    while time.monotonic() < end:
+        for sock in held:
+            sock.settimeout(0.001)
+            try:
+                outcome.read(sock.recv(1 << 20))
+            except TimeoutError:
+                pass  # it has its turn later
+            if not unsent[sock]:
+                asked = (target.framed(request(target, f"nobody{next(BRANCHES)}")) for _ in range(100))
+                unsent[sock] = b"".join(asked)
+                outcome.sent += 100
+            try:
+                unsent[sock] = unsent[sock][sock.send(unsent[sock]) :]
+            except TimeoutError:
+                continue
+    until_closed(held, outcome, seconds=0.5)
+    return outcome
+
+
 def unknown_users(target: Target) -> Outcome:
     """SUBSCRIBEs for who is not there."""
     return messages(target, lambda: request(target, f"nobody{next(BRANCHES)}"))
@@ -403,6 +428,7 @@ ATTACKS: dict[str, Callable[[Target], Outcome]] = {
     "many_headers": many_headers,
     "long_header": long_header,
     "flood": flood,
+    "bursts": bursts,
     "unknown_users": unknown_users,
     "malformed": malformed,
     "invites": invites,

@@ -10,6 +10,9 @@ from .errors import SIPSyntaxError
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*)"
 MAX_PORT = 65535
+MAX_ITEMS = 250
+"""Items of one comma list, and parameters of one value: 15 000 of them, which fit into a datagram, took 6 ms to read,
+ten times what an accepted SUBSCRIBE takes."""
 
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<]+|,|["<]', re.DOTALL)
 _PARAMETER = re.compile(
@@ -23,6 +26,8 @@ def split_commas(value: str) -> list[str]:
     """The items of a comma list; commas inside quotes and angle brackets do not count. Raises SIPSyntaxError."""
     if "," not in value:
         return [value.strip()]
+    if value.count(",") > MAX_ITEMS:
+        raise SIPSyntaxError("too many items in a list")
     items, current = [], ""
     for match in _PIECES.finditer(value):  # not findall: the first unbalanced mark ends it, or each would scan it all
         piece = match[0]
@@ -42,6 +47,8 @@ def parse_parameters(text: str) -> dict[str, str | None]:
 
     The first of two equal names counts. Raises SIPSyntaxError.
     """
+    if text.count(";") > MAX_ITEMS:
+        raise SIPSyntaxError("too many parameters")
     parameters: dict[str, str | None] = {}
     position = 0
     while position < len(text):

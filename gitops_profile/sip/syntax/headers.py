@@ -1,6 +1,7 @@
 """Header fields: ordered, case-blind, many-valued; compact forms are read as the long ones (RFC 3261 §7.3)."""
 
-from .grammar import split_commas
+from .errors import SIPSyntaxError
+from .grammar import MAX_ITEMS, split_commas
 
 COMPACT_FORMS = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
@@ -35,4 +36,7 @@ class Headers:
 
     def items(self, name: str) -> list[str]:
         """Every item of a comma list that may be spread over several fields; raises SIPSyntaxError."""
-        return [item for value in self.all(name) for item in split_commas(value) if item]
+        values = self.all(name)
+        if len(values) > 1 and sum(value.count(",") for value in values) > MAX_ITEMS:
+            raise SIPSyntaxError("too many items in a list")
+        return [item for value in values for item in split_commas(value) if item]

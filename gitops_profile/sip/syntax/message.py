@@ -141,7 +141,7 @@ def parse_message(data: bytes) -> Message:
     data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
     end = find_blank_line(data)
     head, body = (data[: end[0]], data[end[1] :]) if end else (data, b"")
-    lines = split_head(head)
+    lines = split_head(head[: MAX_HEAD + 1])
     message = _start_line(lines[0])
     try:
         if len(head) > MAX_HEAD:
