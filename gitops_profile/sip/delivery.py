@@ -37,6 +37,9 @@ from .transaction import TransactionLayer
 _SECONDS = re.compile(r"[0-9]{1,9}")
 MAX_RETRY_AFTER = 86400
 """Seconds at most that a phone may ask for; it would be without its document for as long."""
+LOST_TRIES = 4
+"""Failed NOTIFYs after which the next one that finds no UDP port open ends the subscription: 2, 4, 8 and 16 s between
+them are as long as Timer F would have waited (RFC 6665 §4.2.2: "SHOULD remove"). A phone may just be restarting."""
 UNPROVEN_TRANSMISSIONS = 4
 """Of a NOTIFY over UDP to where nobody has shown yet that he wants it (RFC 6665 §6.3), and of one for a fetch."""
 
@@ -272,6 +275,9 @@ class Delivery:
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
+            return
+        elif is_lost and not item.flow.reliable and subscription.failures >= LOST_TRIES:
+            self.terminate(subscription, "NOTIFY undeliverable")
             return
         else:
             self._failed(subscription, retry_after, now, is_gone=is_lost and subscription.flow.reliable)

@@ -576,3 +576,19 @@ def test_a_slow_store_gets_the_phone_a_100_after_three_and_a_half_seconds_and_no
     lab.finish(batch)
     lab.pump()
     assert statuses([parsed(sent) for _, sent, _ in lab.sent[2:]]) == [200, "NOTIFY"]
+
+
+def test_a_udp_port_that_stays_closed_ends_the_subscription_after_half_a_minute() -> None:
+    """RFC 6665 §4.2.2, RFC 3261 §18.4."""
+    lab = Lab()
+    Phone(lab).subscribe()
+    start = lab.now
+    lab.change("alice", b"<b/>")
+    while len(lab.notifier):
+        assert lab.now < start + 60
+        _, data, flow = lab.sent[-1]
+        lab.fail(data, flow)
+        deadline = lab.notifier.next_deadline()
+        if deadline is not None and len(lab.notifier):
+            lab.run_until(deadline)
+    assert start + 28 < lab.now < start + 34 and lab.rows == {}
