@@ -11,6 +11,7 @@ from dataclasses import replace
 from .access import AccessControl, OpenAccess
 from .audience import Audience
 from .batch import Batch, ReplyItem
+from .commitments import Commitments
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
 from .event_package import EventPackage
@@ -76,13 +77,13 @@ class Notifier:
         self._events: list[SubscriptionEvent] = []
         self._layer = TransactionLayer(self._outbox, settings.timers)
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
+        self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self.take_batch = self._delivery.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
         self.transport_failed = self._delivery.transport_failed
-        self.committed = self._delivery.committed
-        self.commit_failed = self._delivery.commit_failed
-        self.next_deadline = self._delivery.next_deadline
+        self.committed = self._commitments.committed
+        self.commit_failed = self._commitments.commit_failed
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
 
@@ -128,9 +129,17 @@ class Notifier:
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
         self._delivery.end_all(REJECTED, lost, now=now)
 
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is wanted next."""
+        due, retry = self._delivery.next_deadline(), self._commitments.next_deadline()
+        if due is None or retry is None:
+            return retry if due is None else due
+        return min(due, retry)
+
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due."""
         self._delivery.handle_deadline(now=now)
+        self._commitments.handle_deadline(now=now)
         for transaction in self._layer.take_slow():
             # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
             assert transaction.request is not None
