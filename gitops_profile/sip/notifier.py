@@ -11,6 +11,7 @@ from dataclasses import replace
 from .access import AccessControl, OpenAccess
 from .audience import Audience
 from .batch import Batch, ReplyItem
+from .commitments import Commitments
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
 from .event_package import EventPackage
@@ -76,13 +77,13 @@ class Notifier:
         self._events: list[SubscriptionEvent] = []
         self._layer = TransactionLayer(self._outbox, settings.timers)
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
+        self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self.take_batch = self._delivery.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
         self.transport_failed = self._delivery.transport_failed
-        self.committed = self._delivery.committed
-        self.commit_failed = self._delivery.commit_failed
-        self.next_deadline = self._delivery.next_deadline
+        self.committed = self._commitments.committed
+        self.commit_failed = self._commitments.commit_failed
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
 
@@ -128,9 +129,17 @@ class Notifier:
         lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
         self._delivery.end_all(REJECTED, lost, now=now)
 
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is wanted next."""
+        due, retry = self._delivery.next_deadline(), self._commitments.next_deadline()
+        if due is None or retry is None:
+            return retry if due is None else due
+        return min(due, retry)
+
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due."""
         self._delivery.handle_deadline(now=now)
+        self._commitments.handle_deadline(now=now)
         for transaction in self._layer.take_slow():
             # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
             assert transaction.request is not None
@@ -178,7 +187,7 @@ class Notifier:
                     check_extensions(request)
                     check_body(request)
                     if request.to.tag is not None:
-                        self._in_dialog(request)
+                        self._use_cseq(request, self._in_dialog(request))
                     self._reply(request, transaction, flow, 200, now, self._capabilities())
                 case "CANCEL":
                     # RFC 3261 §9.2: too late for whatever it names, which is answered at once.
@@ -277,7 +286,7 @@ class Notifier:
         return self._access.trusts(flow) or (identity is not None and is_same_host(request.via.host, flow.remote[0]))
 
     def _in_dialog(self, request: Request) -> Subscription:
-        """The subscription of a request with a To tag, whose CSeq is used up; raises Refused (RFC 3261 §12.2.2)."""
+        """The subscription of a request with a To tag; raises Refused (RFC 3261 §12.2.2)."""
         subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to.tag or ""))
         if (
             subscription is None
@@ -287,15 +296,23 @@ class Notifier:
             raise Refused(481)
         if request.cseq <= subscription.dialog.remote_cseq:
             raise Refused(500, "CSeq out of order")
+        return subscription
+
+    def _use_cseq(self, request: Request, subscription: Subscription) -> None:
+        """From here on the CSeq is used, whatever is answered.
+
+        Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up, and SIP.js repeats a challenged
+        CSeq.
+        """
         subscription.dialog.remote_cseq = request.cseq
         self._delivery.save(subscription)
-        return subscription
 
     def _resubscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         """A SUBSCRIBE inside a dialog: refresh, poll or end (RFC 6665 §4.2.1.4). It starts the clock anew."""
         subscription = self._in_dialog(request)
         event = event_of(request, self._package)
         identity = self._same_identity(request, flow, subscription, now)
+        self._use_cseq(request, subscription)
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
