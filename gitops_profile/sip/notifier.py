@@ -54,6 +54,7 @@ from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
 
+OUT_OF_ORDER = "CSeq out of order"
 NOT_YOURS = "Not provisioned"
 """For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""
 
@@ -294,16 +295,18 @@ class Notifier:
             or subscription.dialog.remote_tag != (request.from_.tag or "")
         ):
             raise Refused(481)
-        if request.cseq <= subscription.dialog.remote_cseq:
-            raise Refused(500, "CSeq out of order")
+        if request.cseq < subscription.dialog.remote_cseq:
+            raise Refused(500, OUT_OF_ORDER)
         return subscription
 
-    def _use_cseq(self, request: Request, subscription: Subscription) -> None:
-        """From here on the CSeq is used, whatever is answered.
+    def _use_cseq(self, request: Request, subscription: Subscription, identity: str | None = None) -> None:
+        """From here on the CSeq is used, whatever is answered; raises Refused when it has been already.
 
-        Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up, and SIP.js repeats a challenged
-        CSeq.
+        Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up. Whoever has just shown who he is
+        has shown that this is no repetition: SIP.js forgets the CSeq with which it answered a challenge.
         """
+        if request.cseq == subscription.dialog.remote_cseq and identity is None:
+            raise Refused(500, OUT_OF_ORDER)
         subscription.dialog.remote_cseq = request.cseq
         self._delivery.save(subscription)
 
@@ -312,7 +315,7 @@ class Notifier:
         subscription = self._in_dialog(request)
         event = event_of(request, self._package)
         identity = self._same_identity(request, flow, subscription, now)
-        self._use_cseq(request, subscription)
+        self._use_cseq(request, subscription, identity)
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
@@ -387,7 +390,7 @@ class Notifier:
         204 promises that no NOTIFY follows (RFC 5839 §7.1).
         """
         dialog = subscription.dialog
-        contact = contact_uri(flow, dialog.secure, self._settings.instance)
+        contact = contact_uri(flow, dialog, self._settings.instance)
         fields = [
             ("Expires", str(expires)),
             ("Contact", f"<{contact}>"),

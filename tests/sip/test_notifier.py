@@ -2,11 +2,11 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip import Flow, NotifierSettings, OpenAccess, Refused
 from gitops_profile.sip.subscribe import Durations
 from gitops_profile.sip.syntax import Request, Response
 
-from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
+from .harness import PHONE, TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
 
 
 def final(messages: list[Request | Response]) -> Response:
@@ -592,3 +592,39 @@ def test_a_udp_port_that_stays_closed_ends_the_subscription_after_half_a_minute(
         if deadline is not None and len(lab.notifier):
             lab.run_until(deadline)
     assert start + 28 < lab.now < start + 34 and lab.rows == {}
+
+
+class OnePassword(OpenAccess):
+    """Lets in whoever has an Authorization."""
+
+    def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
+        if request.headers.get("authorization") is None:
+            raise Refused(401)
+        return "alice"
+
+
+def test_a_challenged_cseq_is_not_used_up_and_who_authenticates_may_repeat_one() -> None:
+    """RFC 3261 §8.2, §12.2.2. SIP.js forgets the CSeq with which it answered a challenge."""
+    lab = Lab(access=OnePassword())
+    phone = Phone(lab)
+    assert statuses(phone.subscribe(Authorization="right")) == [200, "NOTIFY"]
+    assert statuses(phone.subscribe()) == [401]
+    via = f"SIP/2.0/UDP {PHONE[0]}:{PHONE[1]};branch=z9hG4bK"
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-after")) == [200, "NOTIFY"]
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-again")) == [200, "NOTIFY"]
+    phone.cseq -= 2
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-lower")) == [500]
+
+
+@pytest.mark.parametrize(
+    ("contact", "ours"),
+    [("sip:a@x.invalid;transport=wss", ";transport=wss"), ("sip:a@x.invalid;transport=ws", ";transport=ws")],
+)
+def test_over_secure_websocket_our_contact_speaks_the_phones_dialect(contact: str, ours: str) -> None:
+    """stacks.md: libre."""
+    lab = Lab()
+    phone = Phone(lab, flow=Flow("wss", TCP.local, TCP.remote, 7))
+    accepted, _ = phone.subscribe(Contact=f"<{contact}>")
+    assert (accepted.headers.get("contact") or "").partition(">")[0].endswith(ours)
