@@ -133,9 +133,7 @@ class Notifier:
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
         due, retry = self._delivery.next_deadline(), self._commitments.next_deadline()
-        if due is None or retry is None:
-            return retry if due is None else due
-        return min(due, retry)
+        return due if retry is None else retry if due is None else min(due, retry)
 
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due."""
