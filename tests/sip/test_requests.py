@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifierSettings, SubscriptionRefused
+from gitops_profile.sip import Durations, Flow, NotifierSettings, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, Address, Request, Response
 
 from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
@@ -279,3 +279,19 @@ def test_the_rate_of_changes_is_kept_and_the_rest_follows_in_its_time() -> None:
     assert 9 <= sum(b"<b/>" in data for _, data, _ in lab.sent) <= 13
     lab.run_until(start + 4)
     assert sum(b"<b/>" in data for _, data, _ in lab.sent) == 30
+
+
+@pytest.mark.parametrize(("maximum", "granted"), [(604800, "86400"), (7200, "7200")])
+def test_without_expires_a_day_is_meant_and_no_more_than_the_maximum(maximum: int, granted: str) -> None:
+    """Checklist row 4: RFC 6080 §6.4: the package's default, where the settings do not say another."""
+    lab = Lab(NotifierSettings(durations=Durations(default=86400, maximum=maximum)))
+    assert answer_of(Phone(lab).build(None), lab=lab).headers.get("expires") == granted
+
+
+def test_a_datagram_of_64_kilobytes_is_read() -> None:
+    """Checklist row 30: RFC 3261 §18.1.1."""
+    lab = Lab()
+    data = Phone(lab).build()
+    body = b"x" * (65_507 - len(data) - len("Content-Type: text/plain\r\n") - 4)
+    data = with_body(data, body, b"Content-Type: text/plain")
+    assert len(data) == 65_507 and answer_of(data, lab=lab).status == 200

@@ -381,3 +381,13 @@ def test_an_answer_that_crosses_its_own_replacement_frees_nothing_twice() -> Non
     phone.subscribe()
     assert lab.receive(Phone.answer(notify, 481)) == [] and len(lab.rows) == 1
     assert len(lab.change("alice", b"<c/>")) == 1
+
+
+@pytest.mark.parametrize("flow", [UDP, TCP, TLS])
+def test_alias_means_nothing_without_a_client_certificate(flow: Flow) -> None:
+    """Checklist row 36: RFC 5923 §9.2: as if it were not there."""
+    via = f"SIP/2.0/{flow.transport.upper()} 192.0.2.9:7070;branch=z9hG4bK-x;rport"
+    sent = [
+        subscribed(Lab(), "<sip:alice@192.0.2.9:6060;transport=tcp>", flow, Via=f"{via}{a}") for a in ("", ";alias")
+    ]
+    assert sent[0] == sent[1]
