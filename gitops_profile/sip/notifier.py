@@ -345,8 +345,8 @@ class Notifier:
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
         self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
-        if not unchanged:
-            subscription.owed = True
+        subscription.owed = not unchanged
+        if subscription.owed:
             self._delivery.consider(subscription, now)
 
     def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gitops_profile.sip import NotifierSettings
+from gitops_profile.sip import NotifierSettings, Target
 from gitops_profile.sip.syntax import Request, Response
 
-from .harness import UDP, FakePackage, Lab, Phone, parsed, statuses
+from .harness import UDP, FakeAccess, FakePackage, Lab, Phone, parsed, statuses
 
 LINKS = "text/xml, message/external-body"
 
@@ -245,3 +245,18 @@ def test_a_refused_condition_goes_on_after_a_restart() -> None:
     phone.take(lab.since(before))
     assert phone.notifies[-1].body == b"<b/>"
     assert next(iter(lab.rows.values())).suppress is None
+
+
+@pytest.mark.parametrize("expires", [600, 0])
+def test_after_a_204_no_notify_follows_not_even_one_that_waited_for_a_name(expires: int) -> None:
+    """Checklist row 52: RFC 5839 §7.1: a NOTIFY that the SUBSCRIBE before it was owed is not owed any more."""
+    lab = Lab(access=FakeAccess(proxies={"192.0.2.9"}))
+    phone = Phone(lab)
+    phone.contact = "<sip:alice@phone.example.net>"
+    assert statuses(phone.subscribe()) == [200]
+    assert statuses(phone.subscribe(expires, Suppress_If_Match="*")) == [204]
+    [hop] = lab.notifier.lookups()
+    before = len(lab.sent)
+    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
+    lab.pump()
+    assert lab.since(before) == [] and len(lab.rows) == (1 if expires else 0)
