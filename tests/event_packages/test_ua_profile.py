@@ -232,7 +232,8 @@ def test_the_content_id_changes_with_the_content_and_with_nothing_else() -> None
 def test_a_type_that_is_not_accepted_is_not_sent() -> None:
     """Checklist rows 12, 13: RFC 6080 §6.5."""
     profiles = package()
-    assert not profiles.accepts(str(ALICE), Audience("image/png"))
+    for accept in ("image/png", "", "message/external-body"):  # no document is a link here
+        assert not profiles.accepts(str(ALICE), Audience(accept))
     state = profiles.state(str(ALICE), Audience("image/png"))
     assert state is not None and state.body_size == 0 and state.withheld is not None
 
