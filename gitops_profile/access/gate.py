@@ -44,8 +44,9 @@ class Gate:
         *,
         networks: Collection[IPv4Network | IPv6Network] = (),
         certificates: Collection[str] = (),
+        owner_of: Callable[[ProfileKey], ProfileKey] = lambda key: key,
     ) -> None:
-        """`lookup(domain)` gives the credentials of a domain as they are now.
+        """`lookup(domain)` gives the credentials of a domain as they are now, `owner_of` whose profile an alias is.
 
         `networks` and `certificates` are the edge proxies whose P-Asserted-Identity is believed.
         """
@@ -56,13 +57,14 @@ class Gate:
         self._new_token = new_token
         self._networks = networks
         self._certificates = frozenset(certificates)
+        self._owner_of = owner_of
         self._trusted: dict[str, bool] = {}
 
     def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
         """See `AccessControl`."""
-        policy = self._policies.get(domain)
-        if policy is None and not flow.is_loopback:
+        if not self.serves(domain, flow):
             raise Refused(403, FORBIDDEN)
+        policy = self._policies.get(domain)
         if self.trusts(flow):
             asserted = _asserted_identity(request)
             if asserted is not None:
@@ -70,6 +72,10 @@ class Gate:
         if policy is None or not policy.digest:
             return None
         return self._authenticate(request, flow, domain, policy, now)
+
+    def serves(self, domain: str, flow: Flow) -> bool:
+        """See `AccessControl`."""
+        return domain in self._policies or flow.is_loopback
 
     def permits(self, identity: str | None, resource: str) -> bool:
         """See `AccessControl`."""
@@ -85,7 +91,7 @@ class Gate:
             user, _, domain = name.rpartition("@")
             if not policy.digest or not self._lookup(domain)(user, policy.realm):
                 return False  # the credentials are gone
-        return policy.permits(name, key)
+        return policy.permits(name, key) or policy.permits(name, self._owner_of(key))
 
     def trusts(self, flow: Flow) -> bool:
         """See `AccessControl`."""

@@ -144,7 +144,7 @@ class Server:
         )
         throttle = Throttle()
         tag_of = partial(_tag_of, _key(secret, "tags"))
-        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
+        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
         self._content = build_content(
             config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),

@@ -127,7 +127,12 @@ class Notifier:
     def reauthorize(self, *, now: float) -> None:
         """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
         access = self._access
-        lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
+        lost = [
+            held
+            for held in self.subscriptions()
+            if not access.permits(held.identity, held.resource)
+            or not access.serves(self._package.domain_of(held.resource), held.flow)
+        ]
         self._delivery.end_all(REJECTED, lost, now=now)
 
     def next_deadline(self) -> float | None:
@@ -269,6 +274,8 @@ class Notifier:
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
+        if not flow.secure and dialog.next_hop().scheme == "sips" and not self._access.trusts(flow):
+            raise Refused(400, "SIPS needs TLS")  # RFC 3261 §26.2.2: the NOTIFYs could not go there in the clear
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)

@@ -10,6 +10,7 @@ import pytest
 
 from gitops_profile.access import AccessRule, DomainPolicy, Gate
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
+from gitops_profile.presentity import ProfileKey
 from gitops_profile.sip import AuthenticationFailed, Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request, Response
 from tests.sip.harness import SERVER, TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
@@ -441,3 +442,19 @@ def test_who_came_by_a_proxy_has_no_credentials_of_ours() -> None:
     notify = phone.subscribe(600, None, P_Asserted_Identity=ASSERTED)[1]
     assert isinstance(notify, Request)
     assert house.lab.receive(challenge_notify(notify, 401, MD5), PROXY) == []
+
+
+def test_a_profile_is_its_owners_under_each_of_its_names() -> None:
+    """Checklist row 41, for aliases."""
+    house = House()
+    alias, own = ProfileKey.user(REALM, "al"), ProfileKey.user(REALM, "alice")
+    gate = Gate(
+        house.policies,
+        DigestAuthenticator(b"s" * 32, run=b"r" * RUN_BYTES),
+        Throttle(),
+        lambda domain: house.lookup,
+        lambda: "c",
+        owner_of=lambda key: own if key == alias else key,
+    )
+    assert gate.permits("digest:alice@example.com", str(alias)) and gate.permits("digest:alice@example.com", str(own))
+    assert not gate.permits("digest:bob@example.com", str(alias))

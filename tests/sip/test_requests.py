@@ -163,6 +163,16 @@ def test_a_sips_dialog_has_a_sips_contact_and_stays_on_tls(
     assert lab.sent[-1][2].secure
 
 
+@pytest.mark.parametrize(("target", "contact", "routes"), SIPS)
+@pytest.mark.parametrize("flow", [UDP, TCP])
+def test_sips_in_the_clear_is_refused(target: str, contact: str, routes: str | None, flow: Flow) -> None:
+    """Checklist row 35: RFC 3261 §26.2.2: no NOTIFY for a SIPS URI may go in the clear."""
+    lab = Lab()
+    phone = Phone(lab, flow=flow)
+    phone.target, phone.contact = target, contact
+    assert statuses(phone.subscribe(Record_Route=routes)) in ([400], [416]) and len(lab.rows) == 0
+
+
 def test_a_sip_dialog_over_tls_is_no_sips_dialog() -> None:
     phone = Phone(Lab(), flow=TLS)
     phone.contact = "<sip:alice@192.0.2.9;transport=tls>"
