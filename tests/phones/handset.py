@@ -125,9 +125,8 @@ class Handset:
         data = edit(self.last, "CSeq", f"{cseq} SUBSCRIBE")
         if ";branch=" in field(data, VIA) or b" ;branch=" in data:
             data = re.sub(rb";branch=([^;\r\n]+)", rb";branch=\1" + f".{cseq}.{len(self.lab.sent)}".encode(), data)
-        if to_tag:
-            bare = re.sub(r";tag=.*", "", field(data, TO))
-            data = edit(data, TO, f"{bare};tag={self.to_tag}")
+        bare = re.sub(r";tag=.*", "", field(data, TO))
+        data = edit(data, TO, f"{bare};tag={self.to_tag}" if to_tag else bare)
         if expires is not None and re.search(rb"(?im)^expires", data):
             data = edit(data, "Expires", str(expires))
         elif expires is not None:
