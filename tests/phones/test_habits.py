@@ -226,6 +226,21 @@ def test_behind_a_nat_the_notify_comes_back_through_the_hole(row: Row) -> None:
     assert phone.lab.sent[-1][2].remote == ("198.51.100.7", 61999)
 
 
+WITHOUT_RPORT = [row for row in SUBSCRIBERS if "rport" not in field(row.data, VIA)]
+
+
+@pytest.mark.parametrize("row", WITHOUT_RPORT, ids=lambda row: row.name)
+@pytest.mark.xfail(
+    reason="F3: without rport the answer goes to the port of the Via (RFC 3261 §18.2.2), which the NAT has closed",
+    raises=AssertionError,
+)
+def test_behind_a_nat_the_answer_comes_back_through_the_hole_without_rport_too(row: Row) -> None:
+    """phones.md 2.2 and 3: unicast to the packet's source. A private sent-by that is not the source shows the NAT."""
+    phone = private(row)
+    phone.subscribe()
+    assert phone.lab.sent[0][2].remote == ("198.51.100.7", 61234)
+
+
 def test_a_contact_of_somebody_else_gets_nothing() -> None:
     """phones.md 2.2: the Contact when it is the packet's own address, else the source; never anything else."""
     phone = Handset(Household(), BY_NAME["snom-device"])
