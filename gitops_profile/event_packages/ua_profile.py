@@ -77,7 +77,9 @@ class UAProfile:
         if self._table.applied is None:
             raise SubscriptionRefused(503, "No revision is in force yet")
         try:
-            candidates = self._candidates(URI.parse(request.uri), event.parameters.get("profile-type"))
+            # RFC 3261 §7.3.1: a parameter's value is the same in any case
+            profile_type = (event.parameters.get("profile-type") or "").lower()
+            candidates = self._candidates(URI.parse(request.uri), profile_type)
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
         for key in candidates:
@@ -89,13 +91,13 @@ class UAProfile:
         raise SubscriptionRefused(403, "Not provisioned")
 
     @staticmethod
-    def _candidates(uri: URI, profile_type: str | None) -> list[ProfileKey]:
+    def _candidates(uri: URI, profile_type: str) -> list[ProfileKey]:
         domain = _uri_domain(uri)
         user = uri.decoded_user
         match profile_type:
-            case None | "" if user is None:
+            case "" if user is None:
                 return [ProfileKey.local_network(domain)]
-            case None | "":
+            case "":
                 return [ProfileKey.user(domain, user or ""), ProfileKey.device(domain, user or "")]
             case ProfileType.LOCAL_NETWORK:
                 return [ProfileKey.local_network(domain)]

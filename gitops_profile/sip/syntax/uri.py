@@ -12,6 +12,7 @@ _HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}})\.?)?(?=[;?]|$)")
 # A URI may hold what the grammar forbids (`MAC=…`, phones.md 3), but nothing that ends a URI or a header: a Contact
 # becomes the Request-URI of our NOTIFY.
 _ENDS_URI = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
+_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 SHORT = 256
 """Characters of a URI that is remembered: one SUBSCRIBE reads each of its URIs two or three times (2.2 µs → 0.1)."""
 
@@ -41,8 +42,9 @@ class URI:
         if self.user is None:
             return None
         name, colon, _ = self.user.partition(":")
-        # `MAC:00135E…` is a device identifier with a colon that should have been escaped, not a user and password.
-        if colon and name.lower() in ("mac", "urn"):
+        # `MAC:00135E…` is a device identifier with a colon that should have been escaped, not a user and password; and
+        # so is a MAC that is written with colons.
+        if colon and (name.lower() in ("mac", "urn") or _MAC.fullmatch(self.user)):
             name = self.user
         return unescape(name)
 
