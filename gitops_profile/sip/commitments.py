@@ -99,7 +99,7 @@ class Commitments:
             return
         if subscription.take_back(item.before):
             self._delivery.registry.keep(subscription)
-        self._delivery.arm(subscription, subscription.expires_at)
+        self._delivery.arm(subscription, subscription.ends_at)
         batch.deletes.discard(subscription.id)
         batch.rows.append(item.before)  # its CSeq stays used (RFC 3261 §12.2.2)
 

@@ -88,8 +88,8 @@ class Delivery:
         for row in rows:
             subscription = Subscription.from_stored(row)
             self.registry.keep(subscription)
-            self.arm(subscription, subscription.expires_at)
-            if subscription.expires_at > now:  # else its end is told, at once
+            self.arm(subscription, subscription.ends_at)
+            if subscription.ends_at > now:  # else its end is told, at once
                 self.consider(subscription, now)
         self.drain(now)
 
@@ -273,6 +273,9 @@ class Delivery:
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
+            # Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over.
+            dialog = subscription.dialog
+            self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
             return
         elif is_lost and not item.flow.reliable and subscription.failures >= LOST_TRIES:
             self.terminate(subscription, "NOTIFY undeliverable")
@@ -288,7 +291,7 @@ class Delivery:
         subscription.failures += 1
         if is_gone:
             # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.
-            subscription.retry_at = subscription.expires_at
+            subscription.retry_at = subscription.ends_at
             return
         pause = max(retry_after, min(2 ** min(subscription.failures, 10), self._settings.max_retry))
         subscription.retry_at = now + pause
@@ -349,12 +352,12 @@ class Delivery:
 
     def _alarm(self, subscription: Subscription, now: float) -> None:
         subscription.alarm_at = float("inf")
-        if subscription.expires_at <= now:
+        if subscription.ends_at <= now:
             self.terminate(subscription, "timeout")  # RFC 6665 §4.2.1.4
             subscription.owed = True
         else:
-            later = subscription.retry_at if subscription.retry_at > now else subscription.expires_at
-            self.arm(subscription, min(later, subscription.expires_at))
+            later = subscription.retry_at if subscription.retry_at > now else subscription.ends_at
+            self.arm(subscription, min(later, subscription.ends_at))
         self.consider(subscription, now)
 
     def arm(self, subscription: Subscription, at: float) -> None:

@@ -249,7 +249,7 @@ class Notifier:
             self._delivery.terminate(subscription, "timeout")
         else:
             self._delivery.registry.keep(subscription)
-            self._delivery.arm(subscription, subscription.expires_at)
+            self._delivery.arm(subscription, subscription.ends_at)
             self._delivery.save(subscription)
         self._accept(request, transaction, flow, subscription, expires)
         subscription.owed = True
@@ -348,7 +348,7 @@ class Notifier:
         if expires == 0:
             self._delivery.terminate(subscription, "timeout")
         else:
-            self._delivery.arm(subscription, subscription.expires_at)
+            self._delivery.arm(subscription, subscription.ends_at)
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
         self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)

@@ -126,7 +126,7 @@ def test_expiry_ends_with_timeout() -> None:
     phone = Phone(lab)
     phone.subscribe(600)
     before = len(lab.sent)
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     notify = parsed(lab.sent[before][1])
     assert isinstance(notify, Request) and notify.headers.get("subscription-state") == "terminated;reason=timeout"
     assert not lab.rows
@@ -141,7 +141,7 @@ def test_refresh_moves_the_expiry() -> None:
     before = len(lab.sent)
     lab.run_until(lab.now + 599)
     assert len(lab.sent) == before
-    lab.run_until(lab.now + 2)
+    lab.run_until(lab.now + 4)
     assert len(lab.sent) > before
 
 
@@ -432,11 +432,32 @@ def test_response_goes_to_sent_by_port_without_rport_and_to_the_source_with_it()
     """Checklist row 28: RFC 3261 §18.2, RFC 3581."""
     lab = Lab()
     source = Flow("udp", UDP.local, ("192.0.2.9", 40000))
-    lab.receive(Phone(lab).build(Via="SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKx"), source)
+    lab.receive(Phone(lab).build(Via="SIP/2.0/UDP 203.0.113.1:5070;branch=z9hG4bKx"), source)
     assert lab.sent[0][2].remote == ("192.0.2.9", 5070) and b";received=192.0.2.9" in lab.sent[0][1]
     lab.receive(Phone(lab, call_id="c2").build(Via="SIP/2.0/UDP 10.0.0.1:5070;rport;branch=z9hG4bKy"), source)
     answer = next((d, f) for _, d, f in lab.sent[1:] if d.startswith(b"SIP/2.0 200"))
     assert answer[1].remote == ("192.0.2.9", 40000) and b";rport=40000" in answer[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "port"), [(("198.51.100.7", 40000), 40000), (("10.0.0.1", 40000), 5070), (("127.0.0.1", 40000), 5070)]
+)
+def test_without_rport_a_private_sent_by_of_another_address_shows_a_nat(source: tuple[str, int], port: int) -> None:
+    """phones.md 2, Yealink: the letter of RFC 3261 §18.2.2 leads nowhere there. On loopback there is no NAT."""
+    lab = Lab()
+    local = "127.0.0.1" if source[0] == "127.0.0.1" else "192.0.2.1"
+    via = "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKx"
+    lab.receive(Phone(lab).build(Via=via), Flow("udp", (local, 5060), source))
+    assert lab.sent[0][2].remote == (source[0], port)
+
+
+def test_a_request_that_made_nothing_may_come_again_with_its_cseq() -> None:
+    """Some phones try again after 401 or 423 without counting up; only what was made once must not be made twice."""
+    lab = Lab()
+    phone = Phone(lab)
+    assert statuses(phone.subscribe(5)) == [423]
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK-next")) == [200, "NOTIFY"]
 
 
 def test_bounds_answer_503_with_retry_after() -> None:
@@ -535,7 +556,7 @@ def test_an_expiry_that_could_not_be_stored_is_told_later() -> None:
     phone = Phone(lab)
     phone.subscribe(600)
     lab.store_works = False
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     lab.store_works = True
     before = len(lab.sent)
     lab.run_until(lab.now + 3)
