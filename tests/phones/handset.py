@@ -13,7 +13,7 @@ from gitops_profile.presentity import (
     RevisionApplied,
     RevisionStamp,
 )
-from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip import AccessControl, Flow, NotifierSettings
 from gitops_profile.sip.syntax import Request, Response
 from tests.sip.harness import SERVER, Lab, parsed
 
@@ -47,12 +47,13 @@ VIA, CONTACT, TO, EVENT = "Via|v", "Contact|m", "To|t", "Event|o"
 class Household(Lab):
     """The notifier with the real package, and a document for every phone of the traffic."""
 
-    def __init__(self, settings: NotifierSettings | None = None) -> None:
+    def __init__(self, settings: NotifierSettings | None = None, access: AccessControl | None = None) -> None:
         self.table = PresentityTable()
         for resource in dict.fromkeys(row.document for row in INDEX if row.document != "-"):
             self.table.apply(ProfileAdded(document(resource, 1), STAMP))
         self.table.apply(RevisionApplied(STAMP, "main", "profiles", 1, len(INDEX), 0, 0))
-        super().__init__(settings, UAProfile(self.table))  # type: ignore[arg-type]  # the Lab's own is a fake one
+        # The Lab's own package is a fake one.
+        super().__init__(settings, UAProfile(self.table), access)  # type: ignore[arg-type]
 
     def publish(self, resource: str, version: int) -> list[bytes]:
         """Another version of a document; what came out at once."""

@@ -306,3 +306,20 @@ def test_a_keep_alive_by_datagram_is_neither_answered_nor_counted_as_anything(no
     phone = subscribed(BY_NAME["snom-device"])
     assert phone.lab.receive(noise, phone.flow) == []
     assert statuses(phone.send(phone.again())) == [200, "NOTIFY"]
+
+
+# -- IPv6 --------------------------------------------------------------------------------------------------------------
+
+
+@by_row
+@pytest.mark.parametrize("written", ["2001:db8::67", "2001:DB8:0:0:0:0:0:67"])
+def test_over_ipv6_in_whatever_spelling(row: Row, written: str) -> None:
+    """The address stands in brackets, and phones write it in their own way (RFC 5952 or not)."""
+    phone = Handset(Household(), row)
+    phone.flow = Flow("udp", ("2001:db8::1", 5060), ("2001:db8::67", phone.port))
+    phone.first = phone.last = row.data.replace(ADDRESS.encode(), f"[{written}]".encode())
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+    assert phone.delivery == "acknowledged"
+    assert {flow.remote[0] for _, _, flow in phone.lab.sent} == {"2001:db8::67"}
+    assert statuses(phone.send(phone.again())) == [200, "NOTIFY"]
+    assert statuses(phone.send(phone.again(expires=0))) == [200, "NOTIFY"] and phone.held == 0
