@@ -134,16 +134,17 @@ class Gate:
 
     def _authenticate(self, request: Request, flow: Flow, domain: str, policy: DomainPolicy, now: float) -> str:
         """The identity that the Authorization proves; raises Refused."""
-        source = self._source(request, flow)
-        waiting = self._throttle.blocked_for(source, now)
-        if waiting:
-            raise Refused(503, "", ("Retry-After", str(math.ceil(waiting))))
         try:
             credentials = choose_credentials(request.headers.all("authorization"), policy.realm)
         except DigestSyntaxError as error:
             raise Refused(400, "malformed Authorization") from error
+        user = _named_user(request) if credentials is None else credentials.username or ""
+        source = self._source(user, flow)
+        waiting = self._throttle.blocked_for(source, now)
+        if waiting:
+            raise Refused(503, "", ("Retry-After", str(math.ceil(waiting))))
         if credentials is None:
-            raise self._challenge(policy, domain, _named_user(request), now)
+            raise self._challenge(policy, domain, user, flow, now)
         outcome = self._authenticator.check(
             credentials,
             method=request.method,
@@ -153,12 +154,13 @@ class Gate:
             lookup=self._lookup(domain),
             now=now,
             body=request.body,
+            source=self._receiver(flow),
         )
         if outcome.accepted:
             self._throttle.succeeded(source)
             return f"{DIGEST}{outcome.user}@{domain}"
         if outcome.may_retry:
-            raise self._challenge(policy, domain, outcome.user, now, stale=True)
+            raise self._challenge(policy, domain, outcome.user, flow, now, stale=True)
         raise self._wrong(outcome, credentials, flow, source, policy, domain, now)
 
     def _wrong(
@@ -171,7 +173,7 @@ class Gate:
         domain: str,
         now: float,
     ) -> Refused:
-        refused = self._challenge(policy, domain, credentials.username or "", now)
+        refused = self._challenge(policy, domain, credentials.username or "", flow, now)
         if outcome.reason not in _GUESSES:
             return refused
         if self._throttle.failed(source, now):
@@ -181,14 +183,27 @@ class Gate:
         )
         return refused
 
-    def _challenge(self, policy: DomainPolicy, domain: str, user: str, now: float, *, stale: bool = False) -> Refused:
+    def _challenge(
+        self, policy: DomainPolicy, domain: str, user: str, flow: Flow, now: float, *, stale: bool = False
+    ) -> Refused:
         algorithms = offer(policy.algorithms, self._lookup(domain)(user, policy.realm) if user else ())
-        challenges = self._authenticator.challenges(policy.realm, algorithms, now=now, stale=stale)
+        challenges = self._authenticator.challenges(
+            policy.realm, algorithms, now=now, stale=stale, source=self._receiver(flow)
+        )
         return Refused(401, "", *(("WWW-Authenticate", str(challenge)) for challenge in challenges))
 
-    def _source(self, request: Request, flow: Flow) -> str:
-        """Whose failures are counted together: behind a proxy the address is everybody's, so the user is."""
-        return f"{flow.remote[0]} {_named_user(request)}" if self.trusts(flow) else flow.remote[0]
+    def _source(self, user: str, flow: Flow) -> str:
+        """Whose failures are counted together: behind a proxy the address is everybody's, so `user` is.
+
+        That is the one whose password is tried: the From is whatever a guesser likes.
+        """
+        return f"{flow.remote[0]} {user}" if self.trusts(flow) else flow.remote[0]
+
+    def _receiver(self, flow: Flow) -> str:
+        """Whom alone a nonce is for: over UDP the address that it was sent to, for wrong answers to a nonce that he got
+        himself would let a forger lock out any other. Of several proxies any may bring the answer.
+        """
+        return flow.remote[0] if not flow.reliable and not self.trusts(flow) else ""
 
 
 _OPEN = DomainPolicy(digest=False, realm="")
