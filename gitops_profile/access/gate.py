@@ -44,8 +44,9 @@ class Gate:
         *,
         networks: Collection[IPv4Network | IPv6Network] = (),
         certificates: Collection[str] = (),
+        owner_of: Callable[[ProfileKey], ProfileKey] = lambda key: key,
     ) -> None:
-        """`lookup(domain)` gives the credentials of a domain as they are now.
+        """`lookup(domain)` gives the credentials of a domain as they are now, `owner_of` whose profile an alias is.
 
         `networks` and `certificates` are the edge proxies whose P-Asserted-Identity is believed.
         """
@@ -56,13 +57,14 @@ class Gate:
         self._new_token = new_token
         self._networks = networks
         self._certificates = frozenset(certificates)
+        self._owner_of = owner_of
         self._trusted: dict[str, bool] = {}
 
     def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
         """See `AccessControl`."""
-        policy = self._policies.get(domain)
-        if policy is None and not flow.is_loopback:
+        if not self.serves(domain, flow):
             raise Refused(403, FORBIDDEN)
+        policy = self._policies.get(domain)
         if self.trusts(flow):
             asserted = _asserted_identity(request)
             if asserted is not None:
@@ -70,6 +72,10 @@ class Gate:
         if policy is None or not policy.digest:
             return None
         return self._authenticate(request, flow, domain, policy, now)
+
+    def serves(self, domain: str, flow: Flow) -> bool:
+        """See `AccessControl`."""
+        return domain in self._policies or flow.is_loopback
 
     def permits(self, identity: str | None, resource: str) -> bool:
         """See `AccessControl`."""
@@ -85,7 +91,7 @@ class Gate:
             user, _, domain = name.rpartition("@")
             if not policy.digest or not self._lookup(domain)(user, policy.realm):
                 return False  # the credentials are gone
-        return policy.permits(name, key)
+        return policy.permits(name, key) or policy.permits(name, self._owner_of(key))
 
     def trusts(self, flow: Flow) -> bool:
         """See `AccessControl`."""
@@ -128,16 +134,17 @@ class Gate:
 
     def _authenticate(self, request: Request, flow: Flow, domain: str, policy: DomainPolicy, now: float) -> str:
         """The identity that the Authorization proves; raises Refused."""
-        source = self._source(request, flow)
-        waiting = self._throttle.blocked_for(source, now)
-        if waiting:
-            raise Refused(503, "", ("Retry-After", str(math.ceil(waiting))))
         try:
             credentials = choose_credentials(request.headers.all("authorization"), policy.realm)
         except DigestSyntaxError as error:
             raise Refused(400, "malformed Authorization") from error
+        user = _named_user(request) if credentials is None else credentials.username or ""
+        source = self._source(user, flow)
+        waiting = self._throttle.blocked_for(source, now)
+        if waiting:
+            raise Refused(503, "", ("Retry-After", str(math.ceil(waiting))))
         if credentials is None:
-            raise self._challenge(policy, domain, _named_user(request), now)
+            raise self._challenge(policy, domain, user, flow, now)
         outcome = self._authenticator.check(
             credentials,
             method=request.method,
@@ -147,12 +154,13 @@ class Gate:
             lookup=self._lookup(domain),
             now=now,
             body=request.body,
+            source=self._receiver(flow),
         )
         if outcome.accepted:
             self._throttle.succeeded(source)
             return f"{DIGEST}{outcome.user}@{domain}"
         if outcome.may_retry:
-            raise self._challenge(policy, domain, outcome.user, now, stale=True)
+            raise self._challenge(policy, domain, outcome.user, flow, now, stale=True)
         raise self._wrong(outcome, credentials, flow, source, policy, domain, now)
 
     def _wrong(
@@ -165,7 +173,7 @@ class Gate:
         domain: str,
         now: float,
     ) -> Refused:
-        refused = self._challenge(policy, domain, credentials.username or "", now)
+        refused = self._challenge(policy, domain, credentials.username or "", flow, now)
         if outcome.reason not in _GUESSES:
             return refused
         if self._throttle.failed(source, now):
@@ -175,14 +183,27 @@ class Gate:
         )
         return refused
 
-    def _challenge(self, policy: DomainPolicy, domain: str, user: str, now: float, *, stale: bool = False) -> Refused:
+    def _challenge(
+        self, policy: DomainPolicy, domain: str, user: str, flow: Flow, now: float, *, stale: bool = False
+    ) -> Refused:
         algorithms = offer(policy.algorithms, self._lookup(domain)(user, policy.realm) if user else ())
-        challenges = self._authenticator.challenges(policy.realm, algorithms, now=now, stale=stale)
+        challenges = self._authenticator.challenges(
+            policy.realm, algorithms, now=now, stale=stale, source=self._receiver(flow)
+        )
         return Refused(401, "", *(("WWW-Authenticate", str(challenge)) for challenge in challenges))
 
-    def _source(self, request: Request, flow: Flow) -> str:
-        """Whose failures are counted together: behind a proxy the address is everybody's, so the user is."""
-        return f"{flow.remote[0]} {_named_user(request)}" if self.trusts(flow) else flow.remote[0]
+    def _source(self, user: str, flow: Flow) -> str:
+        """Whose failures are counted together: behind a proxy the address is everybody's, so `user` is.
+
+        That is the one whose password is tried: the From is whatever a guesser likes.
+        """
+        return f"{flow.remote[0]} {user}" if self.trusts(flow) else flow.remote[0]
+
+    def _receiver(self, flow: Flow) -> str:
+        """Whom alone a nonce is for: over UDP the address that it was sent to, for wrong answers to a nonce that he got
+        himself would let a forger lock out any other. Of several proxies any may bring the answer.
+        """
+        return flow.remote[0] if not flow.reliable and not self.trusts(flow) else ""
 
 
 _OPEN = DomainPolicy(digest=False, realm="")

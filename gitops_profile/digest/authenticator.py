@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
     ACCEPTED = "accepted"
     STALE = "stale"
-    """The answer is right, the nonce no longer."""
+    """The nonce is none of ours, or the answer is right and the nonce too old."""
     REPLAYED = "replayed"
     """The answer is right and was given before."""
     WRONG = "wrong"
@@ -38,7 +38,6 @@ class Reason(StrEnum):
 
     UNKNOWN_USER = "unknown-user"
     WRONG_RESPONSE = "wrong-response"
-    BAD_NONCE = "bad-nonce"
     WRONG_REALM = "wrong-realm"
     MISSING_FIELD = "missing-field"
     BAD_URI = "bad-uri"
@@ -65,7 +64,7 @@ class Outcome:
 
     @property
     def may_retry(self) -> bool:
-        """The password was right: the next challenge says `stale=true`, and this is no guess to be counted."""
+        """The next challenge says `stale=true`, and this is no guess to be counted."""
         return self.verdict in (Verdict.STALE, Verdict.REPLAYED)
 
 
@@ -104,10 +103,13 @@ class DigestAuthenticator:
         }
 
     def challenges(
-        self, realm: str, algorithms: tuple[str, ...], *, now: float, stale: bool = False
+        self, realm: str, algorithms: tuple[str, ...], *, now: float, stale: bool = False, source: str = ""
     ) -> tuple[Challenge, ...]:
-        """One for each algorithm, in that order, each to be a header of its own (RFC 8760 §2.3). See `offer`."""
-        nonce = self._nonces.mint(realm, now)
+        """One for each algorithm, in that order, each to be a header of its own (RFC 8760 §2.3). See `offer`.
+
+        `source` is whom alone they are for, such as an address; give `check` the same.
+        """
+        nonce = self._nonces.mint(realm, now, source)
         return tuple(Challenge(realm, nonce, name, self._qop, stale, self._opaque) for name in algorithms)
 
     def check(
@@ -121,6 +123,7 @@ class DigestAuthenticator:
         lookup: Lookup,
         now: float,
         body: bytes = b"",
+        source: str = "",
     ) -> Outcome:
         """Whether these credentials are right for this request.
 
@@ -134,9 +137,13 @@ class DigestAuthenticator:
         if reason is not None or known is None:
             return Outcome(Verdict.WRONG, user, None, reason or Reason.ALGORITHM)
         algorithm, session = known
+        nonce = self._nonces.read(credentials.nonce or "", realm, source)
+        if nonce is None:
+            # RFC 7616 §3.3: stale, whatever the answer. Were it looked at, whoever makes nonces up could try passwords
+            # without being counted, for `stale` would say which one is right.
+            return Outcome(Verdict.STALE, user)
         hashes = lookup(user, realm)
         a1_hash = hashes.get(algorithm) if _is_offered(algorithm, algorithms, hashes) else None
-        nonce = self._nonces.read(credentials.nonce or "", realm)
         expected = compute_response(
             algorithm,
             self._decoys[algorithm] if a1_hash is None else a1_hash,
@@ -151,13 +158,12 @@ class DigestAuthenticator:
         )
         equal = hmac.compare_digest(expected.encode(), _ascii_lower(credentials.response or ""))
         if not equal or a1_hash is None:
-            return Outcome(Verdict.WRONG, user, None, _why(nonce, hashes, a1_hash))
+            return Outcome(Verdict.WRONG, user, None, _why(hashes, a1_hash))
         return self._judge_nonce(credentials, nonce, Outcome(Verdict.ACCEPTED, user, algorithm), now)
 
-    def _judge_nonce(self, credentials: Credentials, nonce: Nonce | None, accepted: Outcome, now: float) -> Outcome:
+    def _judge_nonce(self, credentials: Credentials, nonce: Nonce, accepted: Outcome, now: float) -> Outcome:
         """`accepted`, unless a right answer comes too late or again."""
-        # RFC 7616 §3.3: stale is for a nonce that is not valid, with a digest that is right for it.
-        if nonce is None or self._nonces.is_stale(nonce, now):
+        if self._nonces.is_stale(nonce, now):
             return Outcome(Verdict.STALE, accepted.user)
         if credentials.qop is not None and not self._nonces.use(nonce, int(credentials.nc or "", 16), now):
             return Outcome(Verdict.REPLAYED, accepted.user)
@@ -188,10 +194,8 @@ def _is_offered(algorithm: str, configured: tuple[str, ...], hashes: Mapping[str
     return any((known := read_algorithm(name)) and known[0] == algorithm for name in offer(configured, hashes))
 
 
-def _why(nonce: Nonce | None, hashes: Mapping[str, str], a1_hash: str | None) -> Reason:
+def _why(hashes: Mapping[str, str], a1_hash: str | None) -> Reason:
     """The word for the log about an answer that is not right."""
-    if nonce is None:
-        return Reason.BAD_NONCE
     if not hashes:
         return Reason.UNKNOWN_USER
     return Reason.ALGORITHM if a1_hash is None else Reason.WRONG_RESPONSE

@@ -1,6 +1,7 @@
 """Nonces that need no memory until they are used, and the nonce counts that were seen since (RFC 7616 §3.3, §3.4, §5).
 
-A nonce says which run of the server made it, its serial there and when, under a keyed hash over all that and the realm.
+A nonce says which run of the server made it, its serial there and when, under a keyed hash over all that, the realm and
+whom it was given to.
 So giving one to anybody who asks costs nothing to keep. Only a nonce that came back with a right answer has a row here:
 the highest nonce count and which of those below it were seen, for UDP may reorder. The rows are bounded, and each
 serial that lost its row, and all before it, count as too old from then on: nothing forgotten can be replayed.
@@ -53,13 +54,14 @@ class Nonces:
     def __len__(self) -> int:
         return len(self._used)
 
-    def mint(self, realm: str, now: float) -> str:
+    def mint(self, realm: str, now: float, source: str = "") -> str:
+        """A new one for `realm`, and for nobody but `source`."""
         self._last_serial += 1
         body = _BODY.pack(self._run, self._last_serial, max(0, int(now * 1e6)))
-        return urlsafe_b64encode(body + self._mac(body, realm)).decode("ascii")
+        return urlsafe_b64encode(body + self._mac(body, realm, source)).decode("ascii")
 
-    def read(self, text: str, realm: str) -> Nonce | None:
-        """None for one that we did not make for `realm`."""
+    def read(self, text: str, realm: str, source: str = "") -> Nonce | None:
+        """None for one that we did not make for `realm` and `source`."""
         if len(text) != _TEXT_LENGTH or not text.isascii():
             return None
         try:
@@ -67,7 +69,7 @@ class Nonces:
         except Base64Error:
             return None
         body, mac = raw[: _BODY.size], raw[_BODY.size :]
-        if not hmac.compare_digest(mac, self._mac(body, realm)):
+        if not hmac.compare_digest(mac, self._mac(body, realm, source)):
             return None
         run, serial, microseconds = _BODY.unpack(body)
         return Nonce(run, serial, microseconds / 1e6)
@@ -107,5 +109,6 @@ class Nonces:
             del self._used[serial]
             self._forgotten = max(self._forgotten, serial)
 
-    def _mac(self, body: bytes, realm: str) -> bytes:
-        return hmac.digest(self._secret, body + realm.encode("utf-8", "surrogateescape"), "sha256")[:_MAC_BYTES]
+    def _mac(self, body: bytes, realm: str, source: str) -> bytes:
+        meant = f"{source}\0{realm}".encode("utf-8", "surrogateescape")  # no source, which is an address, has a NUL
+        return hmac.digest(self._secret, body + meant, "sha256")[:_MAC_BYTES]

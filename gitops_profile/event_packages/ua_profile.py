@@ -120,25 +120,26 @@ class UAProfile:
     # -- what of it --------------------------------------------------------------------------------------------
 
     def accepts(self, resource: str, audience: Audience) -> bool:
-        """Whether the document's type is in Accept, or a pointer to it; without Accept, whatever there is."""
+        """Whether Accept allows the document's type, or a pointer that there can be; without Accept, all is allowed."""
         document = self._document(resource)
-        if (
-            document is None
-            or audience.accept is None
-            or accepted(audience.accept, _shown(document, audience).content_type)
-        ):
+        if document is None or audience.accept is None or not document.body:
             return True
-        return listed(audience.accept, EXTERNAL_BODY)
+        if accepted(audience.accept, _shown(document, audience).content_type):
+            return True
+        return self._render(document).points(audience)
 
     def state(self, resource: str, audience: Audience) -> EventState | None:
         """The document as a NOTIFY carries it, rendered once for all its subscribers."""
         document = self._document(resource)
         if document is None:
             return None
+        return self._render(document).for_audience(audience)
+
+    def _render(self, document: ProfileDocument) -> "_Rendered":
         rendered = self._rendered.get(document.key)
         if rendered is None or rendered.document is not document:
             rendered = self._rendered[document.key] = _Rendered(document, self._url_of, self._tag_of)
-        return rendered.for_audience(audience)
+        return rendered
 
     def _document(self, resource: str) -> ProfileDocument | None:
         key = _key(resource)
@@ -174,14 +175,21 @@ class _Rendered:
         if state is None:
             if len(self._states) >= MAX_AUDIENCES:
                 self._states.clear()
-            shown = _shown(self.document, audience)
-            tag = self._tag_of(shown)
-            presented = self._presented.get(tag)
-            if presented is None:
-                url = self._url_of(self.document.key, shown)
-                presented = self._presented[tag] = _Presented(shown, tag, url)
-            state = self._states[audience] = presented.to(audience)
+            state = self._states[audience] = self._present(audience).to(audience)
         return state
+
+    def points(self, audience: Audience) -> bool:
+        """Whether this audience can be given a pointer."""
+        return self._present(audience).may_point(audience)
+
+    def _present(self, audience: Audience) -> "_Presented":
+        shown = _shown(self.document, audience)
+        tag = self._tag_of(shown)
+        presented = self._presented.get(tag)
+        if presented is None:
+            url = self._url_of(self.document.key, shown)
+            presented = self._presented[tag] = _Presented(shown, tag, url)
+        return presented
 
 
 class _Presented:
@@ -202,7 +210,7 @@ class _Presented:
         if not shown.body:
             return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown))
         wanted = audience.accept is None or accepted(audience.accept, shown.content_type)
-        link = self._pointer() if self._may_point(audience) else None
+        link = self._pointer() if self.may_point(audience) else None
         if wanted and (not shown.sensitive or audience.protected):
             return self._whole(link)
         if link is not None:
@@ -213,7 +221,7 @@ class _Presented:
             reason = "sensitive: it travels over TLS to who has shown who he is, or as an https link he can follow"
         return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown), reason, f"{self._tag}.withheld")
 
-    def _may_point(self, audience: Audience) -> bool:
+    def may_point(self, audience: Audience) -> bool:
         if self._url is None or not listed(audience.accept, EXTERNAL_BODY):
             return False
         scheme = urlsplit(self._url).scheme

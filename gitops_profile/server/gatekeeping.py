@@ -5,6 +5,7 @@ import secrets
 from gitops_profile.access import AccessRule, DomainPolicy, Gate
 from gitops_profile.config import Config, Domain
 from gitops_profile.digest import DigestAuthenticator, Throttle
+from gitops_profile.presentity import PresentityTable
 
 from .credentials import CredentialFiles
 
@@ -34,7 +35,13 @@ def _policy(name: str, domain: Domain) -> DomainPolicy:
     )
 
 
-def build_gate(config: Config, files: CredentialFiles, authenticator: DigestAuthenticator, throttle: Throttle) -> Gate:
+def build_gate(
+    config: Config,
+    files: CredentialFiles,
+    authenticator: DigestAuthenticator,
+    throttle: Throttle,
+    table: PresentityTable,
+) -> Gate:
     """The notifier's access control."""
     return Gate(
         policies(config),
@@ -44,6 +51,7 @@ def build_gate(config: Config, files: CredentialFiles, authenticator: DigestAuth
         lambda: secrets.token_hex(8),
         networks=tuple(config.trusted_proxies),
         certificates=tuple(config.trusted_certificates),
+        owner_of=lambda key: table.resolve(key) or key,
     )
 
 

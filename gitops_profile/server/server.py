@@ -44,6 +44,9 @@ DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-afte
 DRAIN_SECONDS = 5.0
 """For the phones to answer."""
 DRAIN_STEP = 0.02
+NONCE_GRACE = 300.0
+"""Seconds that a nonce lives longer than the longest subscription: some stacks lose their dialog when a refresh is
+challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
 
 _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
 
@@ -134,10 +137,14 @@ class Server:
     def _build_sip(self, secret: bytes) -> None:
         """The notifier and what it asks: who may, which document, where it is as a link."""
         config = self._config
-        authenticator = DigestAuthenticator(_key(secret, "nonces"), run=secrets.token_bytes(RUN_BYTES))
+        authenticator = DigestAuthenticator(
+            _key(secret, "nonces"),
+            run=secrets.token_bytes(RUN_BYTES),
+            nonce_life=config.subscriptions.max_expires + NONCE_GRACE,
+        )
         throttle = Throttle()
         tag_of = partial(_tag_of, _key(secret, "tags"))
-        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle)
+        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
         self._content = build_content(
             config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),

@@ -19,6 +19,9 @@ class AccessControl(Protocol):
     def permits(self, identity: str | None, resource: str) -> bool:
         """Whether `identity` may have the profile `resource`, now."""
 
+    def serves(self, domain: str, flow: Flow) -> bool:
+        """Whether profiles of `domain` are served to whoever comes by `flow`."""
+
     def trusts(self, flow: Flow) -> bool:
         """Whether `flow` comes from an edge proxy of ours."""
 
@@ -35,6 +38,10 @@ class OpenAccess:
 
     def permits(self, identity: str | None, resource: str) -> bool:
         """Everything is permitted."""
+        return True
+
+    def serves(self, domain: str, flow: Flow) -> bool:
+        """Every domain is."""
         return True
 
     def trusts(self, flow: Flow) -> bool:

@@ -8,7 +8,7 @@ class Audience:
     """One kind of subscriber: whoever has an equal one is shown the same."""
 
     accept: str | None = None
-    """The Accept values as one list; None when the header was absent or empty."""
+    """The Accept values as one list; None when the header was absent."""
     vendor: str | None = None
     """Of the Event header (RFC 6080 §6.2), as are `model` and `version`."""
     model: str | None = None

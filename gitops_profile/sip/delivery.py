@@ -10,14 +10,13 @@ from itertools import count
 
 from .access import AccessControl
 from .admission import Admission
-from .batch import Batch, NotifyItem, ReplyItem
+from .batch import Batch, NotifyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
 from .lookups import Lookups
 from .outgoing import compose
 from .pacing import Pacing
 from .registry import Registry
-from .reply import build_response
 from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .stored import StoredSubscription
@@ -30,7 +29,7 @@ from .subscription import (
     Subscription,
     SubscriptionState,
 )
-from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent, SubscriptionStarted
+from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent
 from .syntax import Response
 from .transaction import TransactionLayer
 
@@ -40,8 +39,6 @@ MAX_RETRY_AFTER = 86400
 LOST_TRIES = 4
 """Failed NOTIFYs after which the next one that finds no UDP port open ends the subscription: 2, 4, 8 and 16 s between
 them are as long as Timer F would have waited (RFC 6665 §4.2.2: "SHOULD remove"). A phone may just be restarting."""
-UNPROVEN_TRANSMISSIONS = 4
-"""Of a NOTIFY over UDP to where nobody has shown yet that he wants it (RFC 6665 §6.3), and of one for a fetch."""
 
 
 class Delivery:
@@ -67,7 +64,7 @@ class Delivery:
         self.registry = Registry(self.admission)
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
-        self._heap: list[tuple[float, int, Subscription | Batch]] = []
+        self._heap: list[tuple[float, int, Subscription]] = []
         self._number = count()
         self._silent: dict[str, str] = {}
         """Fetches whose NOTIFY was sent again, and its branch; the oldest first."""
@@ -91,8 +88,9 @@ class Delivery:
         for row in rows:
             subscription = Subscription.from_stored(row)
             self.registry.keep(subscription)
-            self.arm(subscription, subscription.expires_at)
-            self.consider(subscription, now)
+            self.arm(subscription, subscription.ends_at)
+            if subscription.ends_at > now:  # else its end is told, at once
+                self.consider(subscription, now)
         self.drain(now)
 
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
@@ -192,7 +190,7 @@ class Delivery:
             if subscription.state is SubscriptionState.ACTIVE:
                 self._failed(subscription, 0, now)
                 self.save(subscription)
-            self._fetched(subscription)
+            self.fetched(subscription)
             return None
         subscription.dialog.local_cseq += 1
         return self._attempt(subscription, flows, now, credentials)
@@ -231,14 +229,14 @@ class Delivery:
             target, _ = subscription.dialog.request_target()
             credentials = self._access.answer(response, subscription.identity, target)
             if credentials is not None:
-                self._release(item)
+                self.release(item)
                 subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
                 return
         self._answered(item, response.status, retry_after, now - transaction.started, now)
         self.drain(now)
 
-    def _release(self, item: NotifyItem) -> None:
+    def release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
         self._pacing.free_slot(item.branch)
         item.subscription.in_flight = None
@@ -259,13 +257,13 @@ class Delivery:
             subscription.owed = False  # what it is owed meanwhile goes with it
             self._attempt(subscription, item.others, now, item.credentials)
             return
-        self._release(item)
+        self.release(item)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))
         subscription.proven = subscription.proven or 200 <= status < 300
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
                 self._emit(subscription, now)  # the terminating one had to wait for this one
-            self._fetched(subscription)
+            self.fetched(subscription)
             return
         if 200 <= status < 300:
             subscription.acknowledged_etag = item.etag
@@ -275,6 +273,9 @@ class Delivery:
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
+            # Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over.
+            dialog = subscription.dialog
+            self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
             return
         elif is_lost and not item.flow.reliable and subscription.failures >= LOST_TRIES:
             self.terminate(subscription, "NOTIFY undeliverable")
@@ -290,7 +291,7 @@ class Delivery:
         subscription.failures += 1
         if is_gone:
             # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.
-            subscription.retry_at = subscription.expires_at
+            subscription.retry_at = subscription.ends_at
             return
         pause = max(retry_after, min(2 ** min(subscription.failures, 10), self._settings.max_retry))
         subscription.retry_at = now + pause
@@ -313,62 +314,7 @@ class Delivery:
             self.consider(subscription, now)
         self.drain(now)
 
-    def committed(self, batch: Batch, *, now: float) -> None:
-        """What the batch holds is durable: its messages may leave."""
-        for item in batch.items:
-            subscription = item.subscription
-            if isinstance(item, ReplyItem):
-                self._layer.respond(item.transaction, item.data, now=now)
-                if subscription.fresh and subscription.stored:
-                    left = int(subscription.expires_at - now)
-                    source = item.flow.remote[0]
-                    self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
-                subscription.fresh = False
-            elif subscription.in_flight == item.branch:
-                subscription.delivery = "notified"  # now, for it has not left before
-                limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None
-                self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
-
-    def commit_failed(self, batch: Batch, *, now: float) -> None:
-        """Nothing of the batch is durable: nothing of it is acknowledged, and it is tried again (I6)."""
-        for item in batch.items:
-            subscription = item.subscription
-            if isinstance(item, ReplyItem):
-                fields = (("Retry-After", "10"),)
-                data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
-                self._layer.respond(item.transaction, data, now=now)
-                if subscription.fresh:
-                    self._refused(subscription, batch)
-                elif item.before is not None and self._may_take_back(item):
-                    if subscription.take_back(item.before):
-                        self.registry.keep(subscription)
-                    self.arm(subscription, subscription.expires_at)
-                    batch.deletes.discard(subscription.id)
-                    batch.rows.append(item.before)  # its CSeq stays used (RFC 3261 §12.2.2)
-            elif subscription.in_flight == item.branch:
-                self._release(item)
-                batch.retry.append(subscription)
-                subscription.owed = subscription.state is SubscriptionState.TERMINATED
-                subscription.retry_at = now + self._settings.store_retry
-        batch.items.clear()
-        heapq.heappush(self._heap, (now + self._settings.store_retry, next(self._number), batch))
-
-    def _refused(self, subscription: Subscription, batch: Batch) -> None:
-        """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
-        if subscription.in_flight is not None and not batch.holds(subscription.in_flight):
-            self.batch.delete(subscription.id)  # a look-up was answered meanwhile: a later batch has the row as well
-        self.supersede(subscription)
-        subscription.owed = False
-        self.registry.forget(subscription)
-        self._fetched(subscription)
-
-    @staticmethod
-    def _may_take_back(item: ReplyItem) -> bool:
-        """Whether the request that was refused is still the last word: no newer one came, and no operator ended it."""
-        subscription = item.subscription
-        return subscription.final_reason in (None, "timeout") and item.request.cseq == subscription.dialog.remote_cseq
-
-    def _fetched(self, subscription: Subscription) -> None:
+    def fetched(self, subscription: Subscription) -> None:
         """A fetch is over."""
         if not subscription.stored:
             self._silent.pop(subscription.id, None)
@@ -387,23 +333,6 @@ class Delivery:
         if transaction is not None:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now)
 
-    def _is_unproven(self, item: NotifyItem) -> bool:
-        subscription = item.subscription
-        if not subscription.stored:
-            return True
-        known = subscription.proven or subscription.identity is not None
-        return not known and self.admission.may_be_forged(item.flow)
-
-    def _again(self, batch: Batch, now: float) -> None:
-        for id_ in batch.deletes:
-            self.batch.delete(id_)
-        for row in batch.rows:
-            subscription = self.registry.find(row.id)
-            if subscription is not None:
-                self.save(subscription)
-        for subscription in batch.retry:
-            self.consider(subscription, now)
-
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due: retransmissions, expiries, later tries."""
         timed_out, repeated = self._layer.handle_deadline(now=now)
@@ -417,20 +346,18 @@ class Delivery:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
         while self._heap and self._heap[0][0] <= now:
             _, _, due = heapq.heappop(self._heap)
-            if isinstance(due, Batch):
-                self._again(due, now)
-            elif self.registry.find(due.id) is due:
+            if self.registry.find(due.id) is due:
                 self._alarm(due, now)
         self.drain(now)
 
     def _alarm(self, subscription: Subscription, now: float) -> None:
         subscription.alarm_at = float("inf")
-        if subscription.expires_at <= now:
+        if subscription.ends_at <= now:
             self.terminate(subscription, "timeout")  # RFC 6665 §4.2.1.4
             subscription.owed = True
         else:
-            later = subscription.retry_at if subscription.retry_at > now else subscription.expires_at
-            self.arm(subscription, min(later, subscription.expires_at))
+            later = subscription.retry_at if subscription.retry_at > now else subscription.ends_at
+            self.arm(subscription, min(later, subscription.ends_at))
         self.consider(subscription, now)
 
     def arm(self, subscription: Subscription, at: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from .access import AccessControl, OpenAccess
 from .audience import Audience
 from .batch import Batch, ReplyItem
+from .commitments import Commitments
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
 from .event_package import EventPackage
@@ -53,6 +54,7 @@ from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
 
+OUT_OF_ORDER = "CSeq out of order"
 NOT_YOURS = "Not provisioned"
 """For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""
 
@@ -76,13 +78,13 @@ class Notifier:
         self._events: list[SubscriptionEvent] = []
         self._layer = TransactionLayer(self._outbox, settings.timers)
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
+        self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self.take_batch = self._delivery.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
         self.transport_failed = self._delivery.transport_failed
-        self.committed = self._delivery.committed
-        self.commit_failed = self._delivery.commit_failed
-        self.next_deadline = self._delivery.next_deadline
+        self.committed = self._commitments.committed
+        self.commit_failed = self._commitments.commit_failed
         self.lookups = self._delivery.lookups.take
         self.looked_up = self._delivery.looked_up
 
@@ -125,12 +127,23 @@ class Notifier:
     def reauthorize(self, *, now: float) -> None:
         """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
         access = self._access
-        lost = [held for held in self.subscriptions() if not access.permits(held.identity, held.resource)]
+        lost = [
+            held
+            for held in self.subscriptions()
+            if not access.permits(held.identity, held.resource)
+            or not access.serves(self._package.domain_of(held.resource), held.flow)
+        ]
         self._delivery.end_all(REJECTED, lost, now=now)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is wanted next."""
+        due, retry = self._delivery.next_deadline(), self._commitments.next_deadline()
+        return due if retry is None else retry if due is None else min(due, retry)
 
     def handle_deadline(self, *, now: float) -> None:
         """Do what is due."""
         self._delivery.handle_deadline(now=now)
+        self._commitments.handle_deadline(now=now)
         for transaction in self._layer.take_slow():
             # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
             assert transaction.request is not None
@@ -178,7 +191,7 @@ class Notifier:
                     check_extensions(request)
                     check_body(request)
                     if request.to.tag is not None:
-                        self._in_dialog(request)
+                        self._use_cseq(request, self._in_dialog(request))
                     self._reply(request, transaction, flow, 200, now, self._capabilities())
                 case "CANCEL":
                     # RFC 3261 §9.2: too late for whatever it names, which is answered at once.
@@ -236,7 +249,7 @@ class Notifier:
             self._delivery.terminate(subscription, "timeout")
         else:
             self._delivery.registry.keep(subscription)
-            self._delivery.arm(subscription, subscription.expires_at)
+            self._delivery.arm(subscription, subscription.ends_at)
             self._delivery.save(subscription)
         self._accept(request, transaction, flow, subscription, expires)
         subscription.owed = True
@@ -261,6 +274,8 @@ class Notifier:
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
+        if not flow.secure and dialog.next_hop().scheme == "sips" and not self._access.trusts(flow):
+            raise Refused(400, "SIPS needs TLS")  # RFC 3261 §26.2.2: the NOTIFYs could not go there in the clear
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
@@ -277,7 +292,7 @@ class Notifier:
         return self._access.trusts(flow) or (identity is not None and is_same_host(request.via.host, flow.remote[0]))
 
     def _in_dialog(self, request: Request) -> Subscription:
-        """The subscription of a request with a To tag, whose CSeq is used up; raises Refused (RFC 3261 §12.2.2)."""
+        """The subscription of a request with a To tag; raises Refused (RFC 3261 §12.2.2)."""
         subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to.tag or ""))
         if (
             subscription is None
@@ -285,17 +300,27 @@ class Notifier:
             or subscription.dialog.remote_tag != (request.from_.tag or "")
         ):
             raise Refused(481)
-        if request.cseq <= subscription.dialog.remote_cseq:
-            raise Refused(500, "CSeq out of order")
+        if request.cseq < subscription.dialog.remote_cseq:
+            raise Refused(500, OUT_OF_ORDER)
+        return subscription
+
+    def _use_cseq(self, request: Request, subscription: Subscription, identity: str | None = None) -> None:
+        """From here on the CSeq is used, whatever is answered; raises Refused when it has been already.
+
+        Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up. Whoever has just shown who he is
+        has shown that this is no repetition: SIP.js forgets the CSeq with which it answered a challenge.
+        """
+        if request.cseq == subscription.dialog.remote_cseq and identity is None:
+            raise Refused(500, OUT_OF_ORDER)
         subscription.dialog.remote_cseq = request.cseq
         self._delivery.save(subscription)
-        return subscription
 
     def _resubscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         """A SUBSCRIBE inside a dialog: refresh, poll or end (RFC 6665 §4.2.1.4). It starts the clock anew."""
         subscription = self._in_dialog(request)
         event = event_of(request, self._package)
         identity = self._same_identity(request, flow, subscription, now)
+        self._use_cseq(request, subscription, identity)
         if event.id != subscription.event_id:
             # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
             raise Refused(403, "Dialog sharing is not supported")
@@ -323,12 +348,12 @@ class Notifier:
         if expires == 0:
             self._delivery.terminate(subscription, "timeout")
         else:
-            self._delivery.arm(subscription, subscription.expires_at)
+            self._delivery.arm(subscription, subscription.ends_at)
             self._delivery.save(subscription)
             self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
         self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
-        if not unchanged:
-            subscription.owed = True
+        subscription.owed = not unchanged
+        if subscription.owed:
             self._delivery.consider(subscription, now)
 
     def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:
@@ -370,7 +395,7 @@ class Notifier:
         204 promises that no NOTIFY follows (RFC 5839 §7.1).
         """
         dialog = subscription.dialog
-        contact = contact_uri(flow, dialog.secure, self._settings.instance)
+        contact = contact_uri(flow, dialog, self._settings.instance)
         fields = [
             ("Expires", str(expires)),
             ("Contact", f"<{contact}>"),

@@ -1,5 +1,6 @@
 """The bytes of a NOTIFY (protocol.md 5.5)."""
 
+from .dialog import Dialog
 from .event_package import NO_CONTENT, EventState
 from .flow import Flow, host_port
 from .subscription import NO_DOCUMENT, Subscription
@@ -7,7 +8,9 @@ from .subscription import NO_DOCUMENT, Subscription
 AGENT = "gitops-profile"
 MAX_DATAGRAM = 65000
 """Bytes of a NOTIFY that fits one UDP datagram."""
-_TRANSPORT_PARAMETER = {"udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls"}
+_TRANSPORT_PARAMETER = {
+    "udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls", "ws": ";transport=ws", "wss": ";transport=ws",
+}  # fmt: skip
 
 
 def build_notify(
@@ -45,7 +48,7 @@ def build_notify(
         f"To: {dialog.remote_uri}\r\n"
         f"Call-ID: {dialog.call_id}\r\n"
         f"CSeq: {dialog.local_cseq} NOTIFY\r\n"
-        f"Contact: <{contact_uri(to, dialog.secure, instance)}>\r\n"
+        f"Contact: <{contact_uri(to, dialog, instance)}>\r\n"
         f"Event: {subscription.event}{state.event_parameters if state is not None else ''}\r\n"
         f"Subscription-State: {substate}\r\n"
         f"SIP-ETag: {etag}\r\n"
@@ -55,9 +58,16 @@ def build_notify(
     return head.encode("utf-8", "surrogateescape") + content
 
 
-def contact_uri(flow: Flow, secure: bool = False, instance: str = "") -> str:
-    """Our own URI on a flow. `gr` says that it always means this server and no other (RFC 5627, RFC 6665 §4.5.1)."""
+def contact_uri(flow: Flow, dialog: Dialog, instance: str = "") -> str:
+    """Our own URI on a flow. `gr` says that it always means this server and no other (RFC 5627, RFC 6665 §4.5.1).
+
+    A phone that writes `transport=wss`, as libre does, would take our `ws` for plain WebSocket (RFC 7118 §5.2).
+    """
     gruu = f";gr={instance}" if instance else ""
-    if secure:
-        return f"sips:{host_port(flow.local)}{gruu}" + (";transport=ws" if flow.transport == "wss" else "")
-    return f"sip:{host_port(flow.local)}{_TRANSPORT_PARAMETER.get(flow.transport, ';transport=ws')}{gruu}"
+    scheme = "sips" if dialog.secure else "sip"
+    transport = _TRANSPORT_PARAMETER[flow.transport]
+    if flow.transport == "wss" and ";transport=wss" in dialog.remote_target.lower():
+        transport = ";transport=wss"
+    elif dialog.secure and flow.transport == "tls":
+        transport = ""  # which is what sips means
+    return f"{scheme}:{host_port(flow.local)}{transport}{gruu}"

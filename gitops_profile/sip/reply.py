@@ -2,6 +2,8 @@
 
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network
 
 from .flow import Flow
 from .syntax import Request, SIPSyntaxError, Via, received_via
@@ -15,6 +17,7 @@ REASONS = {
     489: "Bad Event", 500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
     505: "Version Not Supported", 513: "Message Too Large",
 }  # fmt: skip
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 _COPIED = ("from", "call-id", "cseq")
 _NAMES = {"from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
 Fields = Iterable[tuple[str, str]]
@@ -43,13 +46,28 @@ def build_response(
 def response_flow(request: Request, flow: Flow) -> Flow:
     """Where the responses to `request` go: the source address always, the source port with `rport`.
 
-    `maddr` is not obeyed on unicast: it would let a stranger choose whom we send to.
+    `maddr` is not obeyed on unicast: it would let a stranger choose whom we send to. A phone that names a private
+    address and comes from another one is behind a NAT, which has no way in but the source port: some Yealinks ask for
+    no `rport` there (phones.md 2).
     """
     if not request.checked:
         return flow
-    if flow.reliable or "rport" in request.via.parameters:
+    via = request.via
+    if flow.reliable or "rport" in via.parameters:
+        return flow
+    if via.host != flow.remote[0] and _is_private(via.host) and not flow.is_loopback:
         return flow
     return Flow(flow.transport, flow.local, (flow.remote[0], request.via.sent_by[1]), flow.connection)
+
+
+@lru_cache(maxsize=4096)
+def _is_private(host: str) -> bool:
+    """RFC 1918, RFC 6598."""
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)
 
 
 def derived_tag(request: Request) -> str:

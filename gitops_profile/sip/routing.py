@@ -117,7 +117,7 @@ def _is_nobodys(host: str, flow: Flow) -> bool:
 
 def is_same_host(host: str, address: str) -> bool:
     """Whether a host, as it stands in a URI or a Via, is this IP address; IPv6 has many spellings (RFC 5952)."""
-    if host == address:
+    if host.strip("[]") == address:
         return True
     return ":" in host and _is_address(host) and ip_address(host.strip("[]")) == ip_address(address)
 

@@ -118,8 +118,9 @@ def audience_of(request: Request, event: EventHeader, contact: Address, flow: Fl
 
 
 def accept_of(request: Request) -> str | None:
-    """The Accept values as one list; None when the header is absent or empty."""
-    return ", ".join(value for value in request.headers.all("accept") if value) or None
+    """The Accept values as one list; None when the header is absent. An empty one allows nothing (RFC 3261 §20.1)."""
+    values = request.headers.all("accept")
+    return ", ".join(value for value in values if value) if values else None
 
 
 def condition_of(request: Request) -> str | None:

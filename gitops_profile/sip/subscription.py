@@ -29,6 +29,10 @@ class SubscriptionState(Enum):
     TERMINATED = auto()
 
 
+GRACE = 2.0
+"""Seconds after its expiry that a subscription can still be refreshed: the network takes its time, and a 481 costs the
+phone a new subscription (protocol.md 5.3)."""
+
 # RFC 6665 §4.2.2: answers to a NOTIFY that end the subscription.
 ENDING_ANSWERS = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604, TIMED_OUT})
 
@@ -107,6 +111,11 @@ class Subscription:
         self.delivery = "held"
         self.delivered_at: float | None = None
         self.user_agent: str | None = None
+
+    @property
+    def ends_at(self) -> float:
+        """When it is over unless it is refreshed (RFC 6665 §4.2.1.4)."""
+        return self.expires_at + GRACE
 
     def has(self, state: EventState | None) -> bool:
         """Whether the phone has acknowledged this state: what decides every NOTIFY (invariant I3).

@@ -189,7 +189,8 @@ class SIPEndpoint:
     def _udp_like(self, flow: Flow) -> UDPTransport | None:
         """The socket of a flow whose listener is bound to every address, or was moved since the last start."""
         same_family = [t for t in (*self._wild, *self._udp.values()) if (":" in t.bound[0]) == (":" in flow.remote[0])]
-        return same_family[0] if same_family else None
+        same_port = (t for t in same_family if t.bound[1] == flow.local[1])
+        return next(same_port, same_family[0] if same_family else None)
 
     def _send_failed(self, data: bytes, flow: Flow) -> None:
         self.notifier.transport_failed(data, flow, now=self.now())

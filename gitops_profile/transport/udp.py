@@ -1,12 +1,15 @@
 """One UDP socket, drained in bursts so that one turn of the loop shares one commit (measured.md: `add_reader`)."""
 
 import asyncio
+import errno
+import ipaddress
 import logging
 import socket
 import struct
 import sys
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 
 from gitops_profile.sip import Flow
 
@@ -26,6 +29,10 @@ _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IP
 """IP_RECVERR and IPV6_RECVERR of Linux's headers, which the socket module does not name."""
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 """`struct sock_extended_err`: errno, origin, type, code, padding, info, data."""
+_PACKET_INFO = {socket.AF_INET: (socket.IPPROTO_IP, 8), socket.AF_INET6: (socket.IPPROTO_IPV6, 50)}
+"""IP_PKTINFO and IPV6_PKTINFO: the address of ours that a datagram came to, or is to come from."""
+_IPV6_RECVPKTINFO = 49
+_Peer = tuple[str, int]
 _ICMP, _ICMP6 = 2, 3
 _UNREACHABLE = {(_ICMP, 3), (_ICMP, 12), (_ICMP6, 1), (_ICMP6, 4)}
 """Origin and type of what RFC 3261 §18.4 counts as a failure: destination unreachable and parameter problem."""
@@ -53,7 +60,8 @@ class UDPTransport:
         self._on_burst = on_burst
         self._on_failed = on_failed
         self._local = LocalAddress(self._socket)
-        self._queue: deque[tuple[bytes, tuple[str, int]]] = deque()
+        self._queue: deque[tuple[bytes, _Peer, str | None]] = deque()
+        self._is_wild = ipaddress.ip_address(self.bound[0]).is_unspecified and sys.platform == "linux"
         for option in (getattr(socket, "SO_RCVBUFFORCE", socket.SO_RCVBUF), socket.SO_RCVBUF):
             try:
                 self._socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
@@ -62,6 +70,9 @@ class UDPTransport:
                 continue  # only root may exceed the system's limit; the plain option is capped to it
         if sys.platform == "linux":
             self._socket.setsockopt(*_RECVERR[self._socket.family], 1)
+        if self._is_wild:
+            level, option = _PACKET_INFO[self._socket.family]
+            self._socket.setsockopt(level, option if level == socket.IPPROTO_IP else _IPV6_RECVPKTINFO, 1)
         self._loop.add_reader(self._socket, self._readable)
 
     @property
@@ -71,9 +82,13 @@ class UDPTransport:
         return host, port
 
     def send(self, data: bytes, flow: Flow) -> None:
-        """Send one datagram, or queue it while the socket is full."""
-        if self._queue or not self._sent(data, flow.remote):
-            self._enqueue(data, flow.remote)
+        """Send one datagram, or queue it while the socket is full.
+
+        From the address that the peer sent to (RFC 3581 §4): it, and each NAT on the way, waits for nobody else's.
+        """
+        source = flow.local[0] if self._is_wild else None
+        if self._queue or not self._sent(data, flow.remote, source):
+            self._enqueue(data, flow.remote, source)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
@@ -84,7 +99,7 @@ class UDPTransport:
     def _readable(self) -> None:
         for number in range(BURST):
             try:
-                data, source = self._socket.recvfrom(65535)
+                data, source, local = self._receive()
             except (BlockingIOError, InterruptedError):
                 if not number:
                     self._read_errors()  # for that, too, the loop says that there is something to read
@@ -94,14 +109,41 @@ class UDPTransport:
                 break
             host, port = source[:2]
             if port:  # a forged source port 0 cannot be answered
-                self._on_message(data, Flow("udp", self._local.towards(host), (host, port)))
+                self._on_message(data, Flow("udp", local or self._local.towards(host), (host, port)))
         self._on_burst()
 
-    def _sent(self, data: bytes, remote: tuple[str, int]) -> bool:
+    def _receive(self) -> tuple[bytes, _Peer, _Peer | None]:
+        """A datagram, where it is from, and the address of ours that it came to when that has to be asked."""
+        if not self._is_wild:
+            data, source = self._socket.recvfrom(65535)
+            return data, source, None
+        data, controls, _, source = self._socket.recvmsg(65535, 128)
+        for level, option, content in controls:
+            if (level, option) == _PACKET_INFO[self._socket.family]:
+                # struct in_pktinfo: index, local address, destination; struct in6_pktinfo: destination, index.
+                local = _address(content[4:8] if level == socket.IPPROTO_IP else content[:16])
+                return data, source, (local, self.bound[1]) if local is not None else None
+        return data, source, None
+
+    def _send_from(self, data: bytes, remote: _Peer, source: str) -> None:
+        packed = _packed(source)
+        level, option = _PACKET_INFO[self._socket.family]
+        info = struct.pack("=i4s4s", 0, packed, b"") if level == socket.IPPROTO_IP else struct.pack("=16si", packed, 0)
+        try:
+            self._socket.sendmsg([data], [(level, option, info)], 0, remote)
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.ENODEV, errno.ENETUNREACH):
+                raise
+            self._socket.sendto(data, remote)  # this machine has lost that address
+
+    def _sent(self, data: bytes, remote: _Peer, source: str | None) -> bool:
         """Whether it needs no further try; False while the socket is full."""
         for left in (True, False):
             try:
-                self._socket.sendto(data, remote)
+                if source is None:
+                    self._socket.sendto(data, remote)
+                else:
+                    self._send_from(data, remote, source)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:
@@ -134,12 +176,12 @@ class UDPTransport:
         self._on_failed(data, Flow("udp", self._local.towards(remote[0]), remote))
         self._on_burst()
 
-    def _enqueue(self, data: bytes, remote: tuple[str, int]) -> None:
+    def _enqueue(self, data: bytes, remote: _Peer, source: str | None) -> None:
         if len(self._queue) >= MAX_QUEUED:
             return
         if not self._queue:
             self._loop.add_writer(self._socket, self._writable)
-        self._queue.append((data, remote))
+        self._queue.append((data, remote, source))
 
     def _writable(self) -> None:
         while self._queue:
@@ -147,3 +189,15 @@ class UDPTransport:
                 return
             self._queue.popleft()
         self._loop.remove_writer(self._socket)
+
+
+@lru_cache(maxsize=1024)
+def _address(packed: bytes) -> str | None:
+    """As text; None for what cannot be a sender: a multicast group."""
+    address = ipaddress.ip_address(packed)
+    return None if address.is_multicast or address.is_unspecified else str(address)
+
+
+@lru_cache(maxsize=1024)
+def _packed(address: str) -> bytes:
+    return ipaddress.ip_address(address).packed

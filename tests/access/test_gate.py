@@ -10,6 +10,7 @@ import pytest
 
 from gitops_profile.access import AccessRule, DomainPolicy, Gate
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
+from gitops_profile.presentity import ProfileKey
 from gitops_profile.sip import AuthenticationFailed, Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request, Response
 from tests.sip.harness import SERVER, TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
@@ -185,6 +186,51 @@ def test_an_old_nonce_is_stale_and_no_wrong_password() -> None:
     wrong = credentials(again, "alice", "guess", phone.target)
     [refused] = phone.subscribe(Authorization=wrong)
     assert "stale" not in challenges_of(refused)[0] or challenges_of(refused)[0]["stale"].lower() == "false"
+
+
+def test_a_nonce_that_somebody_made_up_tells_nothing_about_a_password() -> None:
+    """RFC 7616 §3.3: `stale` with the right password only would let him try any number of them, uncounted."""
+    house = House()
+    made_up = {"realm": REALM, "nonce": "made-up"}
+    answers = []
+    for number, password in enumerate(("guess", "wonderland", *["guess"] * 20)):
+        phone = house.phone(call_id=f"call-{number}")
+        [refused] = phone.subscribe(Authorization=credentials(made_up, "alice", password, phone.target))
+        answers.append((status_of([refused]), challenges_of(refused)[0].get("stale")))
+    assert set(answers) == {(401, "true")}
+    assert not any(isinstance(fact, AuthenticationFailed) for fact in house.lab.happened)
+
+
+def test_a_nonce_cannot_be_used_to_lock_out_an_address_that_is_forged() -> None:
+    """Over UDP it is for the address that it was sent to; wrong answers from another one count for nobody."""
+    house = House()
+    [challenge] = challenges_of(house.phone().subscribe()[0])
+    victim = Flow("udp", SERVER, ("192.0.2.10", 5062))
+    for number in range(6):
+        forged = house.phone(flow=victim, call_id=f"forged-{number}")
+        [refused] = forged.subscribe(Authorization=credentials(challenge, "alice", "guess", forged.target))
+        assert status_of([refused]) == 401 and challenges_of(refused)[0]["stale"] == "true"
+    assert status_of(logged_in(house.phone("bob", victim, "honest"), "builder")) == 200
+
+
+def test_a_nonce_that_one_trusted_proxy_brought_may_come_back_by_another() -> None:
+    house = House()
+    first, second = PROXY, Flow("udp", SERVER, ("192.0.2.51", 5060))
+    [challenge] = challenges_of(house.phone(flow=first).subscribe()[0])
+    phone = house.phone(flow=second, call_id="call-2")
+    answer = credentials(challenge, "alice", "wonderland", phone.target)
+    assert status_of(list(phone.subscribe(Authorization=answer))) == 200
+
+
+def test_behind_a_trusted_proxy_guesses_count_by_whose_password_is_tried_not_by_the_from() -> None:
+    house = House()
+    answers = []
+    for number in range(6):
+        phone = house.phone(flow=PROXY, call_id=f"call-{number}")
+        phone.user = f"somebody{number}"
+        phone.target = "sip:alice@example.com"
+        answers.append(status_of(logged_in(phone, "guess", user="alice")))
+    assert answers == [401, 401, 403, 503, 503, 503]
 
 
 def test_guessing_is_told_slowed_down_and_forgiven() -> None:
@@ -441,3 +487,19 @@ def test_who_came_by_a_proxy_has_no_credentials_of_ours() -> None:
     notify = phone.subscribe(600, None, P_Asserted_Identity=ASSERTED)[1]
     assert isinstance(notify, Request)
     assert house.lab.receive(challenge_notify(notify, 401, MD5), PROXY) == []
+
+
+def test_a_profile_is_its_owners_under_each_of_its_names() -> None:
+    """Checklist row 41, for aliases."""
+    house = House()
+    alias, own = ProfileKey.user(REALM, "al"), ProfileKey.user(REALM, "alice")
+    gate = Gate(
+        house.policies,
+        DigestAuthenticator(b"s" * 32, run=b"r" * RUN_BYTES),
+        Throttle(),
+        lambda domain: house.lookup,
+        lambda: "c",
+        owner_of=lambda key: own if key == alias else key,
+    )
+    assert gate.permits("digest:alice@example.com", str(alias)) and gate.permits("digest:alice@example.com", str(own))
+    assert not gate.permits("digest:bob@example.com", str(alias))

@@ -79,6 +79,7 @@ def ask(uri: str, event: str = "ua-profile", of: UAProfile | None = None) -> str
     ],
 )
 def test_requests_that_name_a_profile(uri: str, event: str, key: ProfileKey) -> None:
+    """Checklist rows 55, 56: RFC 6080 §5.1.4."""
     assert ask(uri, event) == str(key)
 
 
@@ -95,6 +96,7 @@ def test_requests_that_name_a_profile(uri: str, event: str, key: ProfileKey) -> 
     ],
 )
 def test_requests_that_are_refused(uri: str, event: str, status: int) -> None:
+    """Checklist row 43: RFC 6080 §6.6, §9.3."""
     with pytest.raises(SubscriptionRefused) as refused:
         ask(uri, event)
     assert refused.value.status == status
@@ -119,6 +121,7 @@ def test_before_the_first_revision_everybody_is_told_to_come_back() -> None:
 
 
 def test_a_document_is_rendered_once_for_all() -> None:
+    """Checklist row 46: RFC 6080 §6.2.3."""
     profiles = package()
     first, again = profiles.state(str(ALICE), PLAIN), profiles.state(str(ALICE), Audience("text/xml", "Snom"))
     assert first is again and first is not None
@@ -229,8 +232,10 @@ def test_the_content_id_changes_with_the_content_and_with_nothing_else() -> None
 
 
 def test_a_type_that_is_not_accepted_is_not_sent() -> None:
+    """Checklist rows 12, 13: RFC 6080 §6.5."""
     profiles = package()
-    assert not profiles.accepts(str(ALICE), Audience("image/png"))
+    for accept in ("image/png", "", "message/external-body"):  # no document is a link here
+        assert not profiles.accepts(str(ALICE), Audience(accept))
     state = profiles.state(str(ALICE), Audience("image/png"))
     assert state is not None and state.body_size == 0 and state.withheld is not None
 

@@ -161,7 +161,6 @@ STACKS: tuple[Stack, ...] = (
         "libre",
         {
             "SHA-256": "libre 1.1 answers MD5 only",
-            "wss": "libre 1.1 takes the transport=ws of a Contact for plain WebSocket, over WSS too: it cannot refresh",
             "edge-wss": "libre 1.1 takes the transport=ws that Kamailio record-routes for plain WebSocket",
         },
         ("-DHAVE_STDBOOL_H=1", "-DHAVE_INTTYPES_H=1"),
@@ -176,6 +175,6 @@ STACKS: tuple[Stack, ...] = (
     NodeStack("jssip", _BROWSER),
     NodeStack(
         "sipjs",
-        {**_BROWSER, "MD5": "SIP.js 0.21 forgets the CSeq of its answer to a challenge in a dialog: the next is 500"},
+        _BROWSER,
     ),
 )

@@ -74,10 +74,6 @@ def test_the_old_refresh_comes_after_the_new_one(row: Row) -> None:
 
 
 @by_few
-@pytest.mark.xfail(
-    reason="F4: the transaction of a SUBSCRIBE outlives its subscription, and goes on saying 200 for half a minute",
-    raises=AssertionError,
-)
 def test_the_200_is_lost_and_the_notify_is_answered_481(row: Row) -> None:
     """As JsSIP does (stacks.md). The repeated SUBSCRIBE must not be told that it has a subscription, or have one."""
     phone = Handset(Household(), row)
@@ -91,10 +87,6 @@ def test_the_200_is_lost_and_the_notify_is_answered_481(row: Row) -> None:
 
 
 @by_few
-@pytest.mark.xfail(
-    reason="F4: after 7.5 s of a dead link the subscription is given up, and its SUBSCRIBE still answered 200",
-    raises=AssertionError,
-)
 def test_the_link_is_dead_for_ten_seconds(row: Row) -> None:
     """A port that a switch opens late: the phone repeats its SUBSCRIBE until somebody hears it, for up to 32 s."""
     phone = Handset(Household(), row)
@@ -107,10 +99,6 @@ def test_the_link_is_dead_for_ten_seconds(row: Row) -> None:
 
 
 @pytest.mark.parametrize("late", [0.02, 0.5, 1.0])
-@pytest.mark.xfail(
-    reason="F5: no grace for a refresh that the network delays (protocol.md 5.3): it is 481",
-    raises=AssertionError,
-)
 def test_a_refresh_at_the_last_moment_is_in_time(late: float) -> None:
     phone = Handset(Household(), BY_NAME["audiocodes-user"])
     phone.subscribe()

@@ -232,7 +232,7 @@ def test_another_event_is_489_with_what_there_is(event: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
-        ("text/xml", 200), ("TEXT/XML", 200), ("text/*", 200), ("*/*", 200), ("", 200), ("text/xml;level=1", 200),
+        ("text/xml", 200), ("TEXT/XML", 200), ("text/*", 200), ("*/*", 200), ("", 406), ("text/xml;level=1", 200),
         ("application/url, text/xml;q=0.5", 200), ("application/url", 406), ("application/x-gs-ucm-url", 406),
         ("text/xml;q=0", 406),
     ],

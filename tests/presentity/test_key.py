@@ -16,6 +16,7 @@ from gitops_profile.presentity import InvalidKey, ProfileKey, canonical_device
     ],
 )  # fmt: skip
 def test_every_spelling_of_a_mac_is_one_device(text: str) -> None:
+    """Checklist row 55: RFC 6080 §5.1.4.2, RFC 5626 §9.1."""
     assert canonical_device(text) == "0004f2a1b2c3"
 
 

@@ -68,12 +68,17 @@ class FakeAccess:
     proxies: set[str] = field(default_factory=set)
     forbidden: set[tuple[str | None, str]] = field(default_factory=set)
     answered: int = 0
+    is_served: bool = True
+    """Whether the domain is served at all."""
 
     def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
         return request.headers.get("x-identity")
 
     def permits(self, identity: str | None, resource: str) -> bool:
         return (identity, resource) not in self.forbidden
+
+    def serves(self, domain: str, flow: Flow) -> bool:
+        return self.is_served
 
     def trusts(self, flow: Flow) -> bool:
         return flow.remote[0] in self.proxies

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gitops_profile.sip import NotifierSettings
+from gitops_profile.sip import NotifierSettings, Target
 from gitops_profile.sip.syntax import Request, Response
 
-from .harness import UDP, FakePackage, Lab, Phone, parsed, statuses
+from .harness import UDP, FakeAccess, FakePackage, Lab, Phone, parsed, statuses
 
 LINKS = "text/xml, message/external-body"
 
@@ -85,7 +85,7 @@ def test_a_hit_in_the_dialog_gets_204_no_notify_and_a_later_expiry() -> None:
     before = len(lab.sent)
     lab.run_until(lab.now + 599)
     assert len(lab.sent) == before and len(lab.rows) == 1
-    lab.run_until(lab.now + 2)
+    lab.run_until(lab.now + 4)
     assert b"terminated;reason=timeout" in lab.sent[before][1] and not lab.rows
 
 
@@ -118,7 +118,7 @@ def test_a_change_of_state_alone_goes_without_a_body_while_the_condition_is_true
     lab, phone, tag = subscribed()
     phone.subscribe(600, Suppress_If_Match=tag)
     before = len(lab.sent)
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     notify = parsed(lab.sent[before][1])
     assert isinstance(notify, Request) and without_body(notify) and tag_of(notify) == tag
     assert notify.headers.get("subscription-state") == "terminated;reason=timeout"
@@ -141,7 +141,7 @@ def test_star_suppresses_bodies_for_ever() -> None:
     lab.restart()
     assert lab.change("alice", b"<d/>") == []
     assert statuses(phone.subscribe(Suppress_If_Match="*")) == [204]
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     last = parsed(lab.sent[-1][1])
     assert isinstance(last, Request) and without_body(last)
     assert (last.headers.get("subscription-state") or "").startswith("terminated")
@@ -245,3 +245,18 @@ def test_a_refused_condition_goes_on_after_a_restart() -> None:
     phone.take(lab.since(before))
     assert phone.notifies[-1].body == b"<b/>"
     assert next(iter(lab.rows.values())).suppress is None
+
+
+@pytest.mark.parametrize("expires", [600, 0])
+def test_after_a_204_no_notify_follows_not_even_one_that_waited_for_a_name(expires: int) -> None:
+    """Checklist row 52: RFC 5839 §7.1: a NOTIFY that the SUBSCRIBE before it was owed is not owed any more."""
+    lab = Lab(access=FakeAccess(proxies={"192.0.2.9"}))
+    phone = Phone(lab)
+    phone.contact = "<sip:alice@phone.example.net>"
+    assert statuses(phone.subscribe()) == [200]
+    assert statuses(phone.subscribe(expires, Suppress_If_Match="*")) == [204]
+    [hop] = lab.notifier.lookups()
+    before = len(lab.sent)
+    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
+    lab.pump()
+    assert lab.since(before) == [] and len(lab.rows) == (1 if expires else 0)

@@ -218,3 +218,15 @@ def test_a_notifier_without_access_control_permits_everything() -> None:
     lab.notifier.reauthorize(now=lab.now)
     lab.pump()
     assert len(lab.rows) == 1 and set(lab.notifier.resources()) == {"alice"}
+
+
+def test_whose_domain_is_served_no_more_is_rejected() -> None:
+    """After a restart with other settings: RFC 6665 §4.1.3."""
+    lab, access = household()
+    phone = Phone(lab)
+    phone.subscribe(X_Identity="alice")
+    access.is_served = False
+    before = len(lab.sent)
+    lab.notifier.reauthorize(now=lab.now)
+    lab.pump()
+    assert [state_of(told) for told in lab.since(before)] == ["terminated;reason=rejected"]

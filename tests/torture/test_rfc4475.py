@@ -46,6 +46,7 @@ def test_every_message_has_a_row() -> None:
 
 @by_name
 def test_as_a_datagram(row: Row) -> None:
+    """Checklist row 64: RFC 4475."""
     lab = Lab()
     check(lab, lab.receive(row.data, UDP), row.datagram)
 

@@ -59,12 +59,14 @@ def test_every_file_has_a_row_and_every_row_a_file() -> None:
 
 @by_name
 def test_as_a_datagram(row: Row) -> None:
+    """Checklist rows 22, 64: SUBSCRIBE with each defect."""
     lab = household()
     check(lab, lab.receive(row.data, UDP), row.datagram)
 
 
 @by_name
 def test_byte_by_byte_as_a_stream(row: Row) -> None:
+    """Checklist rows 31, 64: SUBSCRIBE with each defect."""
     lab, reader = household(), MessageReader()
     sent, lost = feed(lab, reader, row.data)
     check(lab, sent, row.stream)

@@ -61,7 +61,7 @@ HUGE_BODY = options().replace(b"Content-Length: 0", b"Content-Length: 104857600"
 @pytest.mark.parametrize(
     ("data", "statuses"),
     [
-        (HUGE_BODY, (b"SIP/2.0 513",)),
+        (HUGE_BODY, (b"SIP/2.0 413",)),
         (options(extra="".join(f"X-{n}: y\r\n" for n in range(10_000))), (b"SIP/2.0 513", b"SIP/2.0 400")),
         (options(extra=f"X-Long: {'y' * (1 << 20)}\r\n"), (b"SIP/2.0 513", b"SIP/2.0 400")),
         (b"\x00" * 100_000, (b"",)),

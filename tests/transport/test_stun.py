@@ -107,7 +107,7 @@ def test_any_bytes_get_an_answer_or_none(data: bytes, framed: bool) -> None:
 async def test_an_independent_client_learns_its_address_on_the_sip_port(
     lab: Lab, host: str, family: socket.AddressFamily
 ) -> None:
-    """And SIP goes on beside it, on the same socket."""
+    """Checklist row 33: And SIP goes on beside it, on the same socket."""
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.bind((host, 0))
         sock.setblocking(False)

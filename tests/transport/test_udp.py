@@ -125,3 +125,41 @@ async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_boun
         assert await asyncio.wait_for(loop.sock_recv(sock, 4096), 5) == notify("after")
     assert failed == []
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("listen", "phone", "asked"),
+    [
+        ("udp:0.0.0.0:0", "127.0.0.3", "127.0.0.2"),
+        ("udp:0.0.0.0:0", "127.0.0.1", "127.0.0.9"),
+        ("udp:[::]:0", "::1", "::1"),
+    ],
+)
+async def test_an_answer_comes_from_the_address_that_was_asked(listen: str, phone: str, asked: str) -> None:
+    """Checklist rows 28 and 34: RFC 3581 §4, also for a listener of all addresses."""
+    family = socket.AF_INET6 if ":" in phone else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind((phone, 0))
+        async with Lab(listen=(listen,)) as lab:
+            sock.connect((asked, lab.port))  # so that nothing else is heard
+            loop = asyncio.get_running_loop()
+            port = sock.getsockname()[1]
+            host = f"[{phone}]" if ":" in phone else phone
+            lines = [
+                "SUBSCRIBE sip:alice@example.com SIP/2.0",
+                f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bKw;rport",
+                "From: <sip:alice@example.com>;tag=a",
+                "To: <sip:alice@example.com>",
+                "Call-ID: wild",
+                "CSeq: 1 SUBSCRIBE",
+                f"Contact: <sip:alice@{host}:{port}>",
+                "Event: ua-profile",
+                "Expires: 600",
+            ]
+            await loop.sock_sendall(sock, ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode())
+            async with asyncio.timeout(5):
+                answer, notify = await loop.sock_recv(sock, 65535), await loop.sock_recv(sock, 65535)
+            ours = f"[{asked}]:{lab.port}" if ":" in asked else f"{asked}:{lab.port}"
+            assert answer.startswith(b"SIP/2.0 200 ") and f"Contact: <sip:{ours}".encode() in answer
+            assert notify.startswith(b"NOTIFY ") and f"Via: SIP/2.0/UDP {ours};".encode() in notify

@@ -60,6 +60,7 @@ async def test_subscribe_without_a_length_is_answered_and_notified(
 
 
 async def test_a_message_in_fragments_is_one_message(web: Lab) -> None:
+    """Checklist row 63: RFC 7118 §5."""
     async with dial(web) as client:
         request = options(transport="WS").decode()
         await client.send([request[:20], request[20:21], request[21:]])
@@ -105,6 +106,7 @@ async def test_our_own_pings_are_sent_and_a_peer_without_pong_is_cut(certificate
 async def test_a_handshake_without_sip_is_answered_400_with_a_sentence(
     web: Lab, offered: list[Subprotocol] | None
 ) -> None:
+    """Checklist row 63: RFC 7118 §4.1."""
     with pytest.raises(InvalidStatus) as raised:
         async with dial(web, subprotocols=offered):
             pass
@@ -115,6 +117,7 @@ async def test_a_handshake_without_sip_is_answered_400_with_a_sentence(
 
 
 async def test_of_several_subprotocols_sip_is_chosen(web: Lab) -> None:
+    """Checklist row 63: RFC 7118 §4.1."""
     async with dial(web, subprotocols=[Subprotocol("msrp"), Subprotocol("sip")]) as client:
         assert client.subprotocol == "sip"
 

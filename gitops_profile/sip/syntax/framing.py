@@ -91,6 +91,8 @@ class MessageReader:
         length = length_of([match[1].strip(" \t") for line in lines[1:] if (match := _LENGTH_LINE.fullmatch(line))])
         if length is None:
             raise SIPSyntaxError("Content-Length missing on a stream")
+        if length > self._max_message:
+            raise SIPSyntaxError("Request Entity Too Large", status=413)
         if length + len(head) > self._max_message:
             raise SIPSyntaxError("Message Too Large", status=513)
         return length

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .errors import SIPSyntaxError
-from .grammar import TOKEN
+from .grammar import TOKEN, split_commas
 from .headers import COMPACT_FORMS, NAMES, Headers
 from .via import Via
 
@@ -113,17 +113,20 @@ class Response:
     body: bytes = b""
 
     def matching(self) -> tuple[str, str, str] | None:
-        """Branch, sent-by and CSeq method of the request it answers; None when they cannot be read."""
-        via = self.headers.get("via")
+        """Branch, sent-by and CSeq method of the request it answers; None when they cannot be read.
+
+        None, too, for a response with more than our own Via: it has lost its way (RFC 3261 §8.1.3.3).
+        """
+        vias = self.headers.all("via")
         match = _CSEQ.fullmatch(self.headers.get("cseq") or "")
-        if via is None or match is None:
+        if len(vias) != 1 or match is None:
             return None
-        plain = _OWN_VIA.fullmatch(via)
+        plain = _OWN_VIA.fullmatch(vias[0])
         if plain is not None:
             return plain[4], f"{plain[2]}:{plain[3]}", match[2]
         try:
-            hops = self.headers.items("via")
-            hop = Via.parse(hops[0] if hops else "")
+            hops = split_commas(vias[0])
+            hop = Via.parse(hops[0] if len(hops) == 1 else "")
         except SIPSyntaxError:
             return None
         return hop.branch or "", f"{hop.host}:{hop.sent_by[1]}", match[2]

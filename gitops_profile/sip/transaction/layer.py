@@ -93,6 +93,9 @@ class TransactionLayer:
         transaction.request = None
         transaction.response = response
         self._outbox.append((response, transaction.destination))
+        if not response.startswith(b"SIP/2.0 2"):
+            # Nothing was made by it, so nothing can be made twice; and some phones try again with the same CSeq.
+            self._forget_merge(transaction)
         if transaction.destination.reliable and not transaction.is_invite:
             self._forget(transaction)  # Timer J is zero
             return
@@ -124,6 +127,15 @@ class TransactionLayer:
 
     def _forget(self, transaction: ServerTransaction) -> None:
         self._servers.pop(transaction.key, None)
+        self._forget_merge(transaction)
+
+    def forget_request(self, from_tag: str, call_id: str, cseq: int) -> None:
+        """Forget the SUBSCRIBE that made a dialog, so that its repetition is a new request."""
+        made = self._merges.get((from_tag, call_id, str(cseq), "SUBSCRIBE"))
+        if made is not None:
+            self._forget(made)
+
+    def _forget_merge(self, transaction: ServerTransaction) -> None:
         key = transaction.merge_key
         if key is not None and self._merges.get(key) is transaction:
             del self._merges[key]

@@ -174,11 +174,11 @@ def test_a_loop_of_a_hundred_hops_is_not_answered() -> None:
 
 
 def test_response_says_what_it_answers() -> None:
-    data = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=b, SIP/2.0/UDP x\r\nCSeq: 7 NOTIFY\r\n\r\n"
+    data = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=b\r\nCSeq: 7 NOTIFY\r\n\r\n"
     response = parse_message(data)
     assert isinstance(response, Response) and response.matching() == ("b", "192.0.2.1:5060", "NOTIFY")
     for old, new in ((b"7 NOTIFY", b"x NOTIFY"), (b"SIP/2.0/UDP 192.0.2.1;branch=b", b""), (b"branch=b", b'x="')):
-        broken = parse_message(data.replace(old, new).replace(b", SIP/2.0/UDP x", b","))
+        broken = parse_message(data.replace(old, new))
         assert isinstance(broken, Response) and broken.matching() is None
 
 
@@ -189,7 +189,8 @@ def test_response_says_what_it_answers() -> None:
         (b"SIP/2.0/UDP [2001:db8::1]:5060;branch=b1", ("b1", "[2001:db8::1]:5060", "NOTIFY")),
         (b"SIP/2.0/UDP 192.0.2.1:5060;rport;branch=b1", ("b1", "192.0.2.1:5060", "NOTIFY")),
         (b"SIP/2.0/TLS Us.example.com;branch=b1", ("b1", "us.example.com:5061", "NOTIFY")),
-        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1, SIP/2.0/UDP x", ("b1", "192.0.2.1:5060", "NOTIFY")),
+        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1, SIP/2.0/UDP x", None),  # RFC 3261 §8.1.3.3: it has lost its way
+        (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1\r\nVia: SIP/2.0/UDP x", None),
         (b"SIP/2.0/UDP 192.0.2.1:65536;branch=b1", None),
         (b"SIP/2.0/UDP 192.0.2.1:5060;branch=b1;=x", None),
         (b"SIP/2.0/UDP -x:5060;branch=b1", None),

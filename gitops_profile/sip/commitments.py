@@ -1,0 +1,122 @@
+"""What becomes of a batch: its messages leave when it is durable, and nothing of it counts when it is not (I6)."""
+
+from collections import deque
+
+from .batch import Batch, NotifyItem, ReplyItem
+from .delivery import Delivery
+from .reply import build_response
+from .settings import NotifierSettings
+from .subscription import Subscription, SubscriptionState
+from .subscription_events import SubscriptionEvent, SubscriptionStarted
+from .transaction import TransactionLayer
+
+UNPROVEN_TRANSMISSIONS = 4
+"""Of a NOTIFY over UDP to where nobody has shown yet that he wants it (RFC 6665 §6.3), and of one for a fetch."""
+
+
+class Commitments:
+    """The store's word on the batches of one notifier, and those that it refused until they are tried again."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        settings: NotifierSettings,
+        layer: TransactionLayer,
+        happened: list[SubscriptionEvent],
+    ) -> None:
+        self._delivery = delivery
+        self._settings = settings
+        self._layer = layer
+        self._events = happened
+        self._refused: deque[tuple[float, Batch]] = deque()
+        """When to try again; all wait equally long, so the first is the next."""
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is wanted next."""
+        return self._refused[0][0] if self._refused else None
+
+    def handle_deadline(self, *, now: float) -> None:
+        """Try again what the store has refused."""
+        while self._refused and self._refused[0][0] <= now:
+            self._again(self._refused.popleft()[1], now)
+            self._delivery.drain(now)
+
+    def committed(self, batch: Batch, *, now: float) -> None:
+        """What the batch holds is durable: its messages may leave."""
+        for item in batch.items:
+            subscription = item.subscription
+            if isinstance(item, ReplyItem):
+                self._layer.respond(item.transaction, item.data, now=now)
+                if subscription.fresh and subscription.stored:
+                    left = int(subscription.expires_at - now)
+                    source = item.flow.remote[0]
+                    self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
+                subscription.fresh = False
+            elif subscription.in_flight == item.branch:
+                subscription.delivery = "notified"  # now, for it has not left before
+                limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None
+                self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
+
+    def commit_failed(self, batch: Batch, *, now: float) -> None:
+        """Nothing of the batch is durable: nothing of it is acknowledged, and it is tried again (I6)."""
+        for item in batch.items:
+            subscription = item.subscription
+            if isinstance(item, ReplyItem):
+                fields = (("Retry-After", "10"),)
+                data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
+                self._layer.respond(item.transaction, data, now=now)
+                if subscription.fresh:
+                    self._refuse(subscription, batch)
+                else:
+                    self._take_back(item, batch)
+            elif subscription.in_flight == item.branch:
+                self._delivery.release(item)
+                batch.retry.append(subscription)
+                subscription.owed = subscription.state is SubscriptionState.TERMINATED
+                subscription.retry_at = now + self._settings.store_retry
+        batch.items.clear()
+        self._refused.append((now + self._settings.store_retry, batch))
+
+    def _refuse(self, subscription: Subscription, batch: Batch) -> None:
+        """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
+        delivery = self._delivery
+        if subscription.in_flight is not None and not batch.holds(subscription.in_flight):
+            # A look-up was answered meanwhile: a later batch has the row as well.
+            delivery.batch.delete(subscription.id)
+        delivery.supersede(subscription)
+        subscription.owed = False
+        delivery.registry.forget(subscription)
+        delivery.fetched(subscription)
+
+    def _take_back(self, item: ReplyItem, batch: Batch) -> None:
+        """A request that was refused changes nothing (RFC 3261 §8.2), if it still is the last word.
+
+        It is not when a newer request has come since, or when the operator has ended the subscription.
+        """
+        subscription = item.subscription
+        is_newest = item.request.cseq == subscription.dialog.remote_cseq
+        if item.before is None or not is_newest or subscription.final_reason not in (None, "timeout"):
+            return
+        if subscription.take_back(item.before):
+            self._delivery.registry.keep(subscription)
+        self._delivery.arm(subscription, subscription.ends_at)
+        batch.deletes.discard(subscription.id)
+        batch.rows.append(item.before)  # its CSeq stays used (RFC 3261 §12.2.2)
+
+    def _is_unproven(self, item: NotifyItem) -> bool:
+        subscription = item.subscription
+        if not subscription.stored:
+            return True
+        known = subscription.proven or subscription.identity is not None
+        return not known and self._delivery.admission.may_be_forged(item.flow)
+
+    def _again(self, batch: Batch, now: float) -> None:
+        delivery = self._delivery
+        for id_ in batch.deletes:
+            delivery.batch.delete(id_)
+        for row in batch.rows:
+            subscription = delivery.registry.find(row.id)
+            if subscription is not None:
+                delivery.save(subscription)
+        for subscription in batch.retry:
+            delivery.consider(subscription, now)
