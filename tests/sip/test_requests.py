@@ -173,6 +173,16 @@ def test_sips_in_the_clear_is_refused(target: str, contact: str, routes: str | N
     assert statuses(phone.subscribe(Record_Route=routes)) in ([400], [416]) and len(lab.rows) == 0
 
 
+def test_a_refresh_does_not_make_sips_of_a_dialog_in_the_clear() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.contact = "<sips:alice@192.0.2.9>"
+    assert statuses(phone.subscribe()) == [400]
+    phone.take(lab.change("alice", b"<b/>"))
+    assert phone.notifies[-1].uri == "sip:alice@192.0.2.9:5062"
+
+
 def test_a_sip_dialog_over_tls_is_no_sips_dialog() -> None:
     phone = Phone(Lab(), flow=TLS)
     phone.contact = "<sip:alice@192.0.2.9;transport=tls>"
