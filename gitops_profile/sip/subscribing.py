@@ -1,0 +1,238 @@
+"""SUBSCRIBE: a new subscription, a refresh, a poll, an end (RFC 6665 §4.2.1, protocol.md 5.1)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .access import AccessControl
+from .audience import Audience
+from .batch import ReplyItem
+from .delivery import Delivery
+from .dialog import Dialog, contact_of
+from .event_package import EventPackage
+from .flow import Flow
+from .notify import contact_uri
+from .refusal import Refused
+from .reply import build_response
+from .routing import is_same_host
+from .settings import NotifierSettings
+from .stored import StoredSubscription
+from .subscribe import (
+    accept_of,
+    audience_of,
+    check_extensions,
+    check_size,
+    check_uri,
+    condition_of,
+    domain_of,
+    echoed_event,
+    event_of,
+    resource_of,
+)
+from .subscription import Subscription, SubscriptionState, etag_of, subscription_id
+from .subscription_events import SubscriptionEvent, SubscriptionRefreshed
+from .syntax import URI, Request, SIPSyntaxError
+from .transaction import ServerTransaction
+
+OUT_OF_ORDER = "CSeq out of order"
+NOT_YOURS = "Not provisioned"
+"""For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""
+
+
+class Subscribing:
+    """What becomes of a SUBSCRIBE. Refusals are raised as Refused, whoever called answers them."""
+
+    def __init__(
+        self,
+        package: EventPackage,
+        access: AccessControl,
+        settings: NotifierSettings,
+        new_token: Callable[[], str],
+        delivery: Delivery,
+        happened: list[SubscriptionEvent],
+    ) -> None:
+        self._package = package
+        self._access = access
+        self._settings = settings
+        self._new_token = new_token
+        self._delivery = delivery
+        self._events = happened
+
+    def subscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
+        """protocol.md 5.1, in its order."""
+        try:
+            check_uri(request, flow)
+            check_extensions(request)
+            check_size(request)
+            if request.to.tag is not None:
+                self._resubscribe(request, transaction, flow, now)
+                return
+            subscription, expires = self._new_subscription(request, flow, now)
+        except SIPSyntaxError as error:
+            raise Refused(400, error.reason) from error
+        if expires == 0:
+            subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
+            self._delivery.admission.count(subscription.source, fetch=True)
+            self._delivery.terminate(subscription, "timeout")
+        else:
+            self._delivery.registry.keep(subscription)
+            self._delivery.arm(subscription, subscription.ends_at)
+            self._delivery.save(subscription)
+        self._accept(request, transaction, flow, subscription, expires)
+        subscription.owed = True
+        self._delivery.consider(subscription, now)
+
+    def _new_subscription(self, request: Request, flow: Flow, now: float) -> tuple[Subscription, int]:
+        """The subscription that an initial SUBSCRIBE makes, and its seconds; raises Refused or SIPSyntaxError."""
+        contact = contact_of(request)
+        event = event_of(request, self._package)
+        identity = self._access.identify(request, flow, domain_of(request, self._package), now=now)
+        resource = resource_of(request, event, self._package)
+        if not self._access.permits(identity, resource):
+            raise Refused(403, NOT_YOURS)
+        audience = audience_of(request, event, contact, flow, identity)
+        if not self._package.accepts(resource, audience):
+            raise Refused(406)
+        expires = self._settings.durations.grant(request)
+        registry, admission = self._delivery.registry, self._delivery.admission
+        if expires == 0:
+            self._delivery.make_room_for_fetch(now)
+        admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
+        if identity is None:
+            admission.check_unverified(flow, now=now)
+        dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
+        self._check_sips(dialog.next_hop(), flow)
+        subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
+        subscription.audience, subscription.identity = audience, identity
+        subscription.follows = self._may_follow(request, flow, identity)
+        subscription.suppress = condition_of(request)
+        subscription.user_agent = request.headers.get("user-agent")
+        subscription.expires_at = now + expires
+        return subscription, expires
+
+    def _check_sips(self, hop: URI, flow: Flow) -> None:
+        """SIPS is for TLS only: the NOTIFYs could not go there in the clear (RFC 3261 §26.2.2); raises Refused."""
+        if hop.scheme == "sips" and not flow.secure and not self._access.trusts(flow):
+            raise Refused(400, "SIPS needs TLS")
+
+    def _may_follow(self, request: Request, flow: Flow, identity: str | None) -> bool:
+        """Whether NOTIFYs may go where the dialog says: not for strangers, and not to a private address behind a NAT.
+
+        Whoever is behind one says in his Via another address than the packet has (RFC 3581).
+        """
+        return self._access.trusts(flow) or (identity is not None and is_same_host(request.via.host, flow.remote[0]))
+
+    def in_dialog(self, request: Request) -> Subscription:
+        """The subscription of a request with a To tag; raises Refused (RFC 3261 §12.2.2)."""
+        subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to.tag or ""))
+        if (
+            subscription is None
+            or subscription.state is SubscriptionState.TERMINATED
+            or subscription.dialog.remote_tag != (request.from_.tag or "")
+        ):
+            raise Refused(481)
+        if request.cseq < subscription.dialog.remote_cseq:
+            raise Refused(500, OUT_OF_ORDER)
+        return subscription
+
+    def use_cseq(self, request: Request, subscription: Subscription, identity: str | None = None) -> None:
+        """From here on the CSeq is used, whatever is answered; raises Refused when it has been already.
+
+        Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up. Whoever has just shown who he is
+        has shown that this is no repetition: SIP.js forgets the CSeq with which it answered a challenge.
+        """
+        if request.cseq == subscription.dialog.remote_cseq and identity is None:
+            raise Refused(500, OUT_OF_ORDER)
+        subscription.dialog.remote_cseq = request.cseq
+        self._delivery.save(subscription)
+
+    def _resubscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
+        """A SUBSCRIBE inside a dialog: refresh, poll or end (RFC 6665 §4.2.1.4). It starts the clock anew."""
+        subscription = self.in_dialog(request)
+        event = event_of(request, self._package)
+        identity = self._same_identity(request, flow, subscription, now)
+        self.use_cseq(request, subscription, identity)
+        if event.id != subscription.event_id:
+            # RFC 6665 §4.5.2. RFC 6080 §6.2.1: the dialog says which profile it is, so there is nothing to share.
+            raise Refused(403, "Dialog sharing is not supported")
+        if subscription.dialog.secure and not flow.secure:
+            raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
+        expires = self._settings.durations.grant(request)
+        audience, target = self._refreshed(request, flow, subscription, identity)
+        before = subscription.to_stored()
+        subscription.dialog.remote_target = target
+        subscription.flow = flow
+        subscription.audience = audience
+        subscription.follows = self._may_follow(request, flow, identity)
+        subscription.suppress = condition_of(request)
+        subscription.proven = True  # only who got our answer knows its tag
+        subscription.expires_at = now + expires
+        subscription.retry_at = 0.0
+        state = self._delivery.state(subscription)
+        crossing = self._delivery.supersede(subscription)
+        if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
+            subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
+        unchanged = subscription.is_suppressed(state)
+        if unchanged:
+            subscription.acknowledged_etag = etag_of(state)  # the phone says that it has it
+            subscription.delivery, subscription.delivered_at = "acknowledged", now
+        if expires == 0:
+            self._delivery.terminate(subscription, "timeout")
+        else:
+            self._delivery.arm(subscription, subscription.ends_at)
+            self._delivery.save(subscription)
+            self._events.append(SubscriptionRefreshed(subscription.id, subscription.resource, expires))
+        self._accept(request, transaction, flow, subscription, expires, before, status=204 if unchanged else 200)
+        subscription.owed = not unchanged
+        if subscription.owed:
+            self._delivery.consider(subscription, now)
+
+    def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:
+        """Who refreshes, who must be who subscribed and may still have it; raises Refused."""
+        domain = self._package.domain_of(subscription.resource)
+        identity = self._access.identify(request, flow, domain, now=now)
+        if identity != subscription.identity or not self._access.permits(identity, subscription.resource):
+            raise Refused(403, NOT_YOURS)
+        return identity
+
+    def _refreshed(
+        self, request: Request, flow: Flow, subscription: Subscription, identity: str | None
+    ) -> tuple[Audience, str]:
+        """The audience and the remote target after a refresh, which leaves out what has not changed."""
+        old, target = subscription.audience, subscription.dialog.remote_target
+        audience = replace(old, identified=identity is not None, secure=flow.secure)
+        if request.headers.get("accept") is not None:
+            audience = replace(audience, accept=accept_of(request))
+        if request.headers.get("contact") is not None:
+            contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
+            target = contact.uri
+            if not subscription.dialog.route_set:
+                self._check_sips(URI.parse(target), flow)
+            audience = replace(audience, schemes=contact.parameters.get("schemes"))
+        if not self._package.accepts(subscription.resource, audience):
+            raise Refused(406)
+        return audience, target
+
+    def _accept(
+        self,
+        request: Request,
+        transaction: ServerTransaction,
+        flow: Flow,
+        subscription: Subscription,
+        expires: int,
+        before: StoredSubscription | None = None,
+        status: int = 200,
+    ) -> None:
+        """The 2xx, which leaves only when the batch is durable (I6), and before the NOTIFY (stacks.md, JsSIP).
+
+        204 promises that no NOTIFY follows (RFC 5839 §7.1).
+        """
+        dialog = subscription.dialog
+        contact = contact_uri(flow, dialog, self._settings.instance)
+        fields = [
+            ("Expires", str(expires)),
+            ("Contact", f"<{contact}>"),
+            ("Allow-Events", self._package.name),
+            *(("Record-Route", value) for value in request.headers.all("record-route")),
+        ]
+        data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
+        self._delivery.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))
