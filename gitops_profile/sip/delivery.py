@@ -263,6 +263,8 @@ class Delivery:
         if subscription.state is SubscriptionState.TERMINATED:
             if subscription.owed and status not in ENDING_ANSWERS:
                 self._emit(subscription, now)  # the terminating one had to wait for this one
+            elif not subscription.stored and status in ENDING_ANSWERS:
+                self._forget_request(subscription)
             self.fetched(subscription)
             return
         if 200 <= status < 300:
@@ -273,9 +275,7 @@ class Delivery:
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
-            # Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over.
-            dialog = subscription.dialog
-            self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
+            self._forget_request(subscription)
             return
         elif is_lost and not item.flow.reliable and subscription.failures >= LOST_TRIES:
             self.terminate(subscription, "NOTIFY undeliverable")
@@ -284,6 +284,11 @@ class Delivery:
             self._failed(subscription, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
         self.save(subscription)
         self.consider(subscription, now)
+
+    def _forget_request(self, subscription: Subscription) -> None:
+        """Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over."""
+        dialog = subscription.dialog
+        self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
 
     def _failed(self, subscription: Subscription, retry_after: int, now: float, *, is_gone: bool = False) -> None:
         """Any other failure leaves the subscription as it is; the NOTIFY is tried again later (RFC 6665 §4.2.2)."""
