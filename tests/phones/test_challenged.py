@@ -116,3 +116,14 @@ def test_a_storm_of_one_answer_to_the_challenge_is_one_subscription() -> None:
     first = phone.lab.receive(data, phone.flow)
     assert [phone.lab.receive(data, phone.flow) for _ in range(10)] == [first[:1]] * 10
     assert statuses(phone.take(first)) == [200, "NOTIFY"] and phone.held == 1
+
+
+WITH_BRANCH = [row for row in SUBSCRIBERS if b"branch=z9hG4bK" in row.data]
+
+
+@pytest.mark.parametrize("row", WITH_BRANCH, ids=[row.name for row in WITH_BRANCH])
+def test_an_answer_to_the_challenge_that_does_not_count_its_cseq_up(row: Row) -> None:
+    """RFC 3261 §22.2 wants the next CSeq. The 401 made nothing, so this can be no merged request (§8.2.2.2)."""
+    phone = Handset(gated(), row)
+    challenge = challenged(phone, phone.first)
+    assert statuses(phone.send(with_credentials(phone.again(0, to_tag=False), challenge))) == [200, "NOTIFY"]
