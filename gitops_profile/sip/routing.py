@@ -74,8 +74,6 @@ def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
     transport = named or "udp"
     port = hop.port or DEFAULT_PORT.get(transport, 5060)
     first = _flow(transport, flow, (host, port))
-    if here and flow.secure and not first.secure:
-        return [flow]  # RFC 6080 §6.7: what came protected is answered protected
     if not here or first.transport == flow.transport:
         return [first]
     return [first, flow]  # what the Contact asks for, and if that fails the path that has worked
@@ -101,10 +99,14 @@ def over_tcp(flow: Flow) -> Flow:
 
 
 def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
-    """A SIPS dialog stays on TLS, whatever that costs (RFC 3261 §12.1.1, §26.2.2)."""
-    if not subscription.dialog.secure:
+    """What came protected is answered protected, for what it says may be sensitive (RFC 6080 §5.2, §6.7).
+
+    A SIPS dialog stays on TLS, whatever that costs (RFC 3261 §12.1.1, §26.2.2); any other has the way it came.
+    """
+    if not subscription.dialog.secure and not subscription.flow.secure:
         return flows
-    return [flow for flow in flows if flow.secure]
+    secure = [flow for flow in flows if flow.secure]
+    return secure if secure or subscription.dialog.secure else [subscription.flow]
 
 
 def _is_nobodys(host: str, flow: Flow) -> bool:

@@ -143,6 +143,36 @@ def test_the_contact_on_the_host_of_the_subscribe_is_tried_and_then_the_path_tha
     assert tried == expected and [flow.connection for flow in tried] == [flow.connection for flow in expected]
 
 
+CLEAR = [
+    (f"<sip:alice@{ELSEWHERE}:5070>", None),
+    (f"<sip:alice@{ELSEWHERE}:5070;transport=udp>", None),
+    (f"<sip:alice@{ELSEWHERE}:5070;transport=tcp>", None),
+    ("<sip:alice@192.0.2.9>", f"<sip:{ELSEWHERE};lr>"),
+    (NAMED, None),
+]
+
+
+@pytest.mark.parametrize(("contact", "routes"), CLEAR)
+def test_what_came_protected_is_answered_protected_wherever_the_dialog_leads(contact: str, routes: str | None) -> None:
+    """Checklist row 42: RFC 6080 §5.2, §6.7: the document may be sensitive, and was meant for TLS."""
+    lab = trusting()
+    subscribed(lab, contact, TLS, Record_Route=routes)
+    for hop in lab.notifier.lookups():
+        lab.notifier.looked_up(hop, [Target("udp", ELSEWHERE, 5060), Target("tcp", ELSEWHERE, 5060)], now=lab.now)
+        lab.pump()
+    assert lab.sent[-1][1].startswith(b"NOTIFY ") and lab.sent[-1][2] == TLS
+    assert lab.fail(lab.sent[-1][1], TLS) == []  # and when that is gone, not at all
+    lab.change("alice", b"<b/>")
+    assert all(flow == TLS for _, _, flow in lab.sent)
+
+
+def test_of_several_ways_a_protected_one_is_taken() -> None:
+    lab = trusting()
+    subscribed(lab, NAMED, TLS)
+    sent = looked_up(lab, Target("udp", ELSEWHERE, 5060), Target("tls", ELSEWHERE, 5061))
+    assert [(flow.transport, flow.remote) for _, flow in sent] == [("tls", (ELSEWHERE, 5061))]
+
+
 def test_when_the_last_flow_fails_the_subscription_waits_with_its_state_unknown() -> None:
     """Checklist row 17: RFC 6665 §4.2.2."""
     lab = Lab()
