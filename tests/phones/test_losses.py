@@ -121,10 +121,6 @@ def test_a_notify_that_is_lost_for_a_while_carries_what_it_did_and_then_the_newe
 
 
 @pytest.mark.parametrize("name", ["snom-doc-pnp", "yealink-w52p-pnp", "panasonic-ut113-pnp"])
-@pytest.mark.xfail(
-    reason="F4 for a fetch: its NOTIFY is given up after 7.5 s, and the repeated SUBSCRIBE still answered 200 alone",
-    raises=AssertionError,
-)
 def test_a_fetch_over_a_link_that_is_dead_for_ten_seconds(name: str) -> None:
     phone = Handset(Household(), BY_NAME[name])
     for at in (0.0, 0.5, 1.5, 3.5, 7.5):
