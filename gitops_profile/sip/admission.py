@@ -10,6 +10,8 @@ from .settings import NotifierSettings
 
 MAX_SOURCES = 10_000
 """Addresses whose budget is remembered; whoever has been quiet for longest starts afresh."""
+SHARE, SMALL_SHARE = 8, 8
+"""One address may have an eighth of all unanswered fetches, and eight in any case."""
 BURST = 2.0
 """Seconds' worth of budget that may be used at once."""
 
@@ -20,6 +22,7 @@ class Admission:
     def __init__(self, settings: NotifierSettings) -> None:
         self._settings = settings
         self._per_source: Counter[str] = Counter()
+        self._fetching: Counter[str] = Counter()
         self._fetches = 0
         """Fetches whose NOTIFY is unanswered: they hold a document each, and no subscription counts them."""
         self._spent: OrderedDict[str, float] = OrderedDict()
@@ -36,10 +39,15 @@ class Admission:
             (fetch and self.has_all_fetches)
             or total >= settings.max_subscriptions
             or same >= settings.max_per_resource
-            or (self._per_source[source] >= settings.max_per_source and not self.is_unlimited(source))
+            or (self._has_its_share(source, fetch=fetch) and not self.is_unlimited(source))
         )
         if full:
             raise Refused(503, "", ("Retry-After", "60"))
+
+    def _has_its_share(self, source: str, *, fetch: bool) -> bool:
+        if fetch and self._fetching[source] >= max(self._settings.max_fetches // SHARE, SMALL_SHARE):
+            return True
+        return self._per_source[source] >= self._settings.max_per_source
 
     @property
     def has_all_fetches(self) -> bool:
@@ -71,11 +79,17 @@ class Admission:
     def count(self, source: str, *, fetch: bool = False) -> None:
         """One more is there."""
         self._per_source[source] += 1
-        self._fetches += fetch
+        if fetch:
+            self._fetches += 1
+            self._fetching[source] += 1
 
     def uncount(self, source: str, *, fetch: bool = False) -> None:
         """One is gone."""
-        self._fetches -= fetch
+        if fetch:
+            self._fetches -= 1
+            self._fetching[source] -= 1
+            if self._fetching[source] <= 0:
+                del self._fetching[source]
         self._per_source[source] -= 1
         if self._per_source[source] <= 0:
             del self._per_source[source]

@@ -49,7 +49,7 @@ from .subscription_events import (
     SubscriptionEvent,
     SubscriptionRefreshed,
 )
-from .syntax import Request, Response, SIPSyntaxError, parse_message
+from .syntax import URI, Request, Response, SIPSyntaxError, parse_message
 from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
@@ -274,8 +274,7 @@ class Notifier:
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
-        if not flow.secure and dialog.next_hop().scheme == "sips" and not self._access.trusts(flow):
-            raise Refused(400, "SIPS needs TLS")  # RFC 3261 §26.2.2: the NOTIFYs could not go there in the clear
+        self._check_sips(dialog.next_hop(), flow)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
@@ -283,6 +282,11 @@ class Notifier:
         subscription.user_agent = request.headers.get("user-agent")
         subscription.expires_at = now + expires
         return subscription, expires
+
+    def _check_sips(self, hop: URI, flow: Flow) -> None:
+        """SIPS is for TLS only: the NOTIFYs could not go there in the clear (RFC 3261 §26.2.2); raises Refused."""
+        if hop.scheme == "sips" and not flow.secure and not self._access.trusts(flow):
+            raise Refused(400, "SIPS needs TLS")
 
     def _may_follow(self, request: Request, flow: Flow, identity: str | None) -> bool:
         """Whether NOTIFYs may go where the dialog says: not for strangers, and not to a private address behind a NAT.
@@ -375,6 +379,8 @@ class Notifier:
         if request.headers.get("contact") is not None:
             contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
             target = contact.uri
+            if not subscription.dialog.route_set:
+                self._check_sips(URI.parse(target), flow)
             audience = replace(audience, schemes=contact.parameters.get("schemes"))
         if not self._package.accepts(subscription.resource, audience):
             raise Refused(406)

@@ -5,7 +5,7 @@ import pytest
 from gitops_profile.sip.syntax import Request
 from tests.sip.harness import parsed, statuses
 
-from .handset import Handset, Household, body_of, reply
+from .handset import Handset, Household, body_of, edit, reply
 from .traffic_index import BY_NAME, SUBSCRIBERS, Row
 
 by_row = pytest.mark.parametrize("row", SUBSCRIBERS, ids=[row.name for row in SUBSCRIBERS])
@@ -118,3 +118,27 @@ def test_a_notify_that_is_lost_for_a_while_carries_what_it_did_and_then_the_newe
     messages = phone.take(lab.since(before)[-1:])
     assert [m.body for m in messages if isinstance(m, Request)] == [body_of(key, 2), body_of(key, 3)]
     assert phone.delivery == "acknowledged"
+
+
+@pytest.mark.parametrize("name", ["snom-doc-pnp", "yealink-w52p-pnp", "panasonic-ut113-pnp"])
+@pytest.mark.xfail(
+    reason="F4 for a fetch: its NOTIFY is given up after 7.5 s, and the repeated SUBSCRIBE still answered 200 alone",
+    raises=AssertionError,
+)
+def test_a_fetch_over_a_link_that_is_dead_for_ten_seconds(name: str) -> None:
+    phone = Handset(Household(), BY_NAME[name])
+    for at in (0.0, 0.5, 1.5, 3.5, 7.5):
+        phone.lab.run_until(1000.0 + at)
+        phone.lab.receive(phone.first, phone.flow)
+    phone.lab.run_until(1011.5)
+    assert statuses(phone.subscribe()) == [200, "NOTIFY"]
+    assert phone.notifies[0].body == body_of(phone.row.document)
+
+
+@pytest.mark.parametrize("name", ["yealink-user", "fanvil-device", "pjsip-user"])
+def test_a_second_try_that_does_not_count_its_cseq_up(name: str) -> None:
+    """After a 423: RFC 3261 §8.1.3.5 wants the next CSeq, and nothing was made that could be made twice."""
+    phone = Handset(Household(), BY_NAME[name])
+    phone.last = edit(phone.first, "Expires", "30")
+    assert statuses(phone.send(phone.last)) == [423]
+    assert statuses(phone.send(phone.again(0, to_tag=False, expires=60))) == [200, "NOTIFY"]

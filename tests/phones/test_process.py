@@ -182,3 +182,32 @@ def test_what_is_meant_for_the_multicast_group_is_refused_at_once(lab: Lab) -> N
                 line.read()
             line.socket.close()
     assert deliveries(lab) == []
+
+
+def test_a_storm_an_answer_and_a_farewell_from_other_ports(lab: Lab) -> None:
+    """Snom, without a branch: eleven times the same, and nothing comes from where it came from before."""
+    snom = next(row for row in SUBSCRIBERS if row.name == "snom-user")
+    line, other = (Line(snom, "plain", lab.server.address(), "udp") for _ in range(2))
+    try:
+        for _ in range(11):
+            line.send(line.last)  # most of them before the store has written, and so before there is an answer
+        answer, notify = line.read(), line.read()
+        while notify.startswith(b"SIP/2.0 200 "):
+            assert notify == answer
+            notify = line.read()
+        other.socket.send(reply(parsed(notify)))  # type: ignore[arg-type]
+        eventually("the answer is heard", lambda: deliveries(lab) == ["acknowledged"])
+        line.send(line.last)
+        while (again := line.read()) == notify:
+            pass  # it was sent once more before its answer was heard: the machine is busy
+        assert again == answer
+        tag = field(answer, "To").rpartition(";tag=")[2]
+        other.send(line.again(tag, expires=0))  # its Via has rport, its Contact names the first port
+        assert other.answered() == tag
+        while line.socket.recv(65535, socket.MSG_PEEK) in (answer, notify):
+            line.read()  # what the storm has left
+        line.notified(1, "terminated;reason=timeout")
+        eventually("nobody is left", lambda: deliveries(lab) == [])
+    finally:
+        line.socket.close()
+        other.socket.close()

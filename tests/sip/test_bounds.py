@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.sip import NotifierSettings
+from gitops_profile.sip import Flow, NotifierSettings
 from gitops_profile.sip.subscription_events import MessageRefused, NotifyAnswered
 from gitops_profile.sip.transaction import Timers, TransactionLayer, layer
 
@@ -92,11 +92,6 @@ def test_at_the_bound_of_fetches_a_silent_one_makes_room() -> None:
     assert [event.status for event in lab.happened if isinstance(event, NotifyAnswered)].count(408) == 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="review W5: over TCP nothing is sent again, so no fetch is ever called silent, and two ordinary addresses "
-    "with 1000 unanswered fetches each refuse everybody's for 32 s",
-)
 def test_at_the_bound_of_fetches_a_silent_one_over_tcp_makes_room_too() -> None:
     lab = Lab(NotifierSettings(max_fetches=2))
     for number in range(2):
@@ -104,6 +99,14 @@ def test_at_the_bound_of_fetches_a_silent_one_over_tcp_makes_room_too() -> None:
         assert statuses(phone.subscribe(0, answer=None)) == [200, "NOTIFY"]
     lab.run_until(lab.now + 1)
     assert statuses(Phone(lab, call_id="honest").subscribe(0)) == [200, "NOTIFY"]
+
+
+def test_one_address_has_no_more_than_its_share_of_the_fetches() -> None:
+    lab = Lab(NotifierSettings(max_fetches=80))
+    came = [statuses(Phone(lab, call_id=str(n)).subscribe(0, answer=None))[0] for n in range(12)]
+    assert came == [200] * 10 + [503] * 2
+    other = Flow("udp", UDP.local, ("192.0.2.77", 5060))
+    assert statuses(Phone(lab, flow=other, call_id="other").subscribe(0)) == [200, "NOTIFY"]
 
 
 def test_silent_fetches_leave_nothing_behind() -> None:

@@ -149,8 +149,7 @@ class TransactionLayer:
         transaction = ClientTransaction(branch, data, destination, owner, now, self._timers.t1, limit)
         self._clients[branch] = transaction
         self._outbox.append((data, destination))
-        first = self._timers.timeout if destination.reliable else transaction.interval
-        self._push(now + first, transaction)
+        self._push(now + transaction.interval, transaction)
 
     def receive_response(self, response: Response) -> ClientTransaction | None:
         """The transaction that a final response ends; None for provisional and unmatched ones (§17.1.3)."""
@@ -188,7 +187,7 @@ class TransactionLayer:
         return slow
 
     def handle_deadline(self, *, now: float) -> tuple[list[ClientTransaction], list[ClientTransaction]]:
-        """Retransmit and end what is due; the client transactions that timed out, and those sent a second time."""
+        """Retransmit and end what is due; the client transactions that timed out, and those silent for T1."""
         while self._trying and self._trying[0][0] <= now:
             _, waiting = self._trying.popleft()
             if waiting.state is ServerState.TRYING and not waiting.is_invite:
@@ -210,6 +209,10 @@ class TransactionLayer:
         return timed_out, repeated
 
     def _repeat_request(self, transaction: ClientTransaction, due: float, repeated: list[ClientTransaction]) -> None:
+        if transaction.destination.reliable:
+            repeated.append(transaction)  # Timer E is none; its silence counts all the same
+            self._push(transaction.started + self._timers.timeout, transaction)
+            return
         self._outbox.append((transaction.data, transaction.destination))
         transaction.sent += 1
         if transaction.sent == 2:
