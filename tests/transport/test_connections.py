@@ -273,7 +273,7 @@ async def test_connections_are_opened_a_few_at_a_time(monkeypatch: pytest.Monkey
 async def test_a_tls_connection_of_somebody_else_is_not_used(
     certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
-    """Checklist row 36: RFC 5923 §9.2. An address is nobody's name: behind a NAT, or on the same machine, another one may
+    """Checklist row 36: RFC 5923 §9.2. An address is nobody's name: behind a NAT, or on one machine, somebody else may
     have it by now, and the document that goes there is not for him."""
     async with Lab(listen=LISTEN, certificates=certificates) as lab:
         reader, writer = await asyncio.open_connection("127.0.0.1", lab.ports["tls"], ssl=trusting)
