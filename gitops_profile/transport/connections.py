@@ -86,11 +86,13 @@ class StreamTransport:
         await asyncio.sleep(0)
 
     def _of_peer(self, flow: Flow) -> StreamConnection | None:
-        """The connection with the same peer; one that is to go to a certified name takes none of another name."""
+        """Another connection with the same peer. On TLS it must have been certified who that is: to an address alone,
+        behind a NAT or after a restart, somebody else may have connected since (RFC 5923 §9.2)."""
         connection = self._by_remote.get((flow.transport, flow.remote))
-        if connection is None or connection.flow is None or flow.transport != "tls" or not flow.peer:
+        if connection is None or flow.transport != "tls":
             return connection
-        return connection if not set(flow.peer).isdisjoint(connection.flow.peer) else None
+        wanted = flow.peer or (flow.remote[0],)
+        return connection if not connection.certified.isdisjoint(wanted) else None
 
     async def _dial(self, flow: Flow) -> None:
         connection = None

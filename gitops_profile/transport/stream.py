@@ -51,6 +51,8 @@ class StreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.flow: Flow | None = None
         """None until the connection is made, and for ever when it is not wanted."""
+        self.certified: frozenset[str] = frozenset()
+        """The names and addresses that the peer has shown to be his."""
         self._ending = False
         """Whether nothing more is read."""
         self._unheard = bytearray()
@@ -66,6 +68,7 @@ class StreamConnection(asyncio.Protocol):
             return
         transport.set_write_buffer_limits(high=self._limits.unread_bytes)
         names = certificate_names(certificate)
+        self.certified = frozenset((*names, *(self._must_certify or ())))
         self.flow = Flow(self._name, (local[0], local[1]), (peer[0], peer[1]), self.number, names)
         self._owner.opened(self)
         self._arm(self._limits.idle)
