@@ -197,7 +197,7 @@ class Gate:
 
         That is the one whose password is tried: the From is whatever a guesser likes.
         """
-        return f"{flow.remote[0]} {user}" if self.trusts(flow) else flow.remote[0]
+        return f"{flow.remote[0]} {user}" if self.trusts(flow) else flow.source
 
     def _receiver(self, flow: Flow) -> str:
         """Whom alone a nonce is for: over UDP the address that it was sent to, for wrong answers to a nonce that he got

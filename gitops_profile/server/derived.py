@@ -1,5 +1,7 @@
 """What each part is given of the settings."""
 
+from ipaddress import ip_network
+
 from gitops_profile.config import Config
 from gitops_profile.sip import Durations, NotifierSettings
 from gitops_profile.transport import (
@@ -11,6 +13,9 @@ from gitops_profile.transport import (
     possible_connections,
 )
 
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+"""No source: a proxy on this machine, or a laboratory."""
+
 
 def stream_limits(config: Config) -> StreamLimits:
     """Of TCP, TLS and WebSocket connections."""
@@ -18,7 +23,7 @@ def stream_limits(config: Config) -> StreamLimits:
     return StreamLimits(
         connections=possible_connections(StreamLimits().connections),
         per_source=limits.subscriptions_per_source,  # a phone has one connection
-        trusted=tuple(config.trusted_proxies),
+        trusted=(*config.trusted_proxies, *LOOPBACK),
         message_bytes=limits.message_bytes,
     )
 

@@ -3,7 +3,7 @@
 from .access import AccessControl, OpenAccess
 from .audience import Audience
 from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
-from .flow import Flow, host_port
+from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
 from .refusal import Refused
 from .routing import Hop, Target
@@ -48,4 +48,5 @@ __all__ = [
     "Target",
     "Timers",
     "host_port",
+    "source_of",
 ]

@@ -29,8 +29,8 @@ class Admission:
         """When the budget of an address is whole again."""
         self.is_unlimited = lru_cache(maxsize=MAX_SOURCES)(self._is_unlimited)
 
-    def check(self, source: str, total: int, same: int, *, fetch: bool) -> None:
-        """One more subscription or fetch from `source`, beside `total` others, `same` of them to its resource.
+    def check(self, flow: Flow, total: int, same: int, *, fetch: bool) -> None:
+        """One more subscription or fetch by `flow`, beside `total` others, `same` of them to its resource.
 
         Raises Refused 503 at a bound.
         """
@@ -39,7 +39,7 @@ class Admission:
             (fetch and self.has_all_fetches)
             or total >= settings.max_subscriptions
             or same >= settings.max_per_resource
-            or (self._has_its_share(source, fetch=fetch) and not self.is_unlimited(source))
+            or (self._has_its_share(flow.source, fetch=fetch) and not self.is_unlimited(flow.remote[0]))
         )
         if full:
             raise Refused(503, "", ("Retry-After", "60"))
@@ -56,9 +56,9 @@ class Admission:
 
     def check_unverified(self, flow: Flow, *, now: float) -> None:
         """A SUBSCRIBE from an address that may be forged; raises Refused 503 when it has had its share of NOTIFYs."""
-        source = flow.remote[0]
         if not self.may_be_forged(flow):
             return
+        source = flow.source
         whole = max(self._spent.get(source, 0.0), now)
         if whole > now + BURST:
             raise Refused(503, "", ("Retry-After", "10"))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import IPv6Network
 
 Endpoint = tuple[str, int]
 
@@ -20,6 +21,11 @@ class Flow:
     peer: tuple[str, ...] = field(default=(), compare=False)
     """The names in the peer's verified certificate (RFC 5922 §7.1). No part of what makes two flows the same: flows are
     keys where every message is handled."""
+
+    @property
+    def source(self) -> str:
+        """Whom its peer counts for: see `source_of`."""
+        return source_of(self.remote[0])
 
     @property
     def reliable(self) -> bool:
@@ -44,6 +50,17 @@ class Flow:
         """The inverse of `str`; a connection does not outlive the process. Raises ValueError."""
         transport, local, remote = text.split("|")
         return cls(transport, _endpoint(local), _endpoint(remote))
+
+
+@lru_cache(maxsize=1 << 15)
+def source_of(address: str) -> str:
+    """What is counted as one source: an IPv4 address, or the /64 of an IPv6 one, which every customer has whole."""
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False).network_address)
+    except ValueError:
+        return address
 
 
 @lru_cache(maxsize=1 << 15)

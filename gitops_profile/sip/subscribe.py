@@ -7,7 +7,7 @@ from .audience import Audience
 from .event_package import EventPackage, SubscriptionRefused
 from .flow import Flow
 from .refusal import Refused
-from .syntax import TOKEN, URI, Address, EventHeader, Request, SIPSyntaxError
+from .syntax import TOKEN, URI, Address, EventHeader, Request, SIPSyntaxError, Via
 
 ALLOW = "SUBSCRIBE, OPTIONS, CANCEL, ACK"
 KNOWN_METHODS = frozenset(
@@ -113,8 +113,13 @@ def audience_of(request: Request, event: EventHeader, contact: Address, flow: Fl
         version=parameters.get("version"),
         schemes=contact.parameters.get("schemes"),
         identified=identity is not None,
-        secure=flow.secure,
+        secure=is_protected(request, flow),
     )
+
+
+def is_protected(request: Request, flow: Flow) -> bool:
+    """Whether the request came over TLS all the way, as its Vias say (RFC 6080 §5.2.1: both ways, end to end)."""
+    return flow.secure and all(Via.parse(via).transport in ("tls", "wss") for via in request.vias[1:])
 
 
 def accept_of(request: Request) -> str | None:

@@ -26,6 +26,7 @@ from .subscribe import (
     domain_of,
     echoed_event,
     event_of,
+    is_protected,
     resource_of,
 )
 from .subscription import Subscription, SubscriptionState, etag_of, subscription_id
@@ -96,7 +97,7 @@ class Subscribing:
         registry, admission = self._delivery.registry, self._delivery.admission
         if expires == 0:
             self._delivery.make_room_for_fetch(now)
-        admission.check(flow.remote[0], len(registry), registry.count_to(resource), fetch=expires == 0)
+        admission.check(flow, len(registry), registry.count_to(resource), fetch=expires == 0)
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
@@ -199,7 +200,7 @@ class Subscribing:
     ) -> tuple[Audience, str]:
         """The audience and the remote target after a refresh, which leaves out what has not changed."""
         old, target = subscription.audience, subscription.dialog.remote_target
-        audience = replace(old, identified=identity is not None, secure=flow.secure)
+        audience = replace(old, identified=identity is not None, secure=is_protected(request, flow))
         if request.headers.get("accept") is not None:
             audience = replace(audience, accept=accept_of(request))
         if request.headers.get("contact") is not None:

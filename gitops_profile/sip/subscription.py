@@ -78,7 +78,7 @@ class Subscription:
         """The Event value of every NOTIFY: the package, and `id` when the SUBSCRIBE had one."""
         self.event_id = event_id
         self.flow = flow
-        self.source = flow.remote[0]
+        self.source = flow.source
         """The address that this subscription counts for, wherever the phone moves later."""
         self.alarm_at = float("inf")
         """The earliest deadline that is in the notifier's heap."""
@@ -192,7 +192,8 @@ class Subscription:
         subscription.identity, subscription.follows, subscription.suppress = row.identity, row.follows, row.suppress
         subscription.audience = Audience(
             row.accept, row.vendor, row.model, row.version, row.schemes,
-            identified=row.identity is not None, secure=subscription.flow.secure,
+            # Behind a proxy nobody remembers how the phone came to it: until its next refresh, unprotected.
+            identified=row.identity is not None, secure=subscription.flow.secure and not row.route_set,
         )  # fmt: skip
         subscription.expires_at = row.expires_at
         subscription.acknowledged_etag = row.acknowledged_etag

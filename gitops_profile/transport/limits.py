@@ -11,6 +11,8 @@ from enum import StrEnum
 from itertools import count
 from typing import Protocol
 
+from gitops_profile.sip import source_of
+
 logger = logging.getLogger(__name__)
 
 QUIET = 60.0
@@ -120,7 +122,7 @@ class Admission:
     def __init__(self, limits: StreamLimits, on_refused: Callable[[TransportRefused], None]) -> None:
         self.limits = limits
         self._on_refused = on_refused
-        self._hosts: dict[int, str] = {}
+        self._sources: dict[int, str] = {}
         self._per_source: Counter[str] = Counter()
         self._numbers = count(1)
         self._unread: dict[int, Unread] = {}
@@ -128,19 +130,20 @@ class Admission:
         self._warn_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._hosts)
+        return len(self._sources)
 
     def admit(self, host: str) -> int | None:
         """The number of one more connection with `host`; None when a bound is reached."""
-        if len(self._hosts) >= self.limits.connections:
+        if len(self._sources) >= self.limits.connections:
             self.refuse(host, Reason.TOO_MANY)
             return None
-        if self._per_source[host] >= self.limits.per_source and not self._is_trusted(host):
+        source = source_of(host)
+        if self._per_source[source] >= self.limits.per_source and not self._is_trusted(host):
             self.refuse(host, Reason.TOO_MANY_OF_SOURCE)
             return None
         number = next(self._numbers)
-        self._hosts[number] = host
-        self._per_source[host] += 1
+        self._sources[number] = source
+        self._per_source[source] += 1
         return number
 
     def _is_trusted(self, host: str) -> bool:
@@ -149,13 +152,13 @@ class Admission:
 
     def release(self, number: int) -> None:
         """The connection is gone; a second time does nothing."""
-        host = self._hosts.pop(number, None)
-        if host is None:
+        source = self._sources.pop(number, None)
+        if source is None:
             return
         self._unread.pop(number, None)
-        self._per_source[host] -= 1
-        if not self._per_source[host]:
-            del self._per_source[host]
+        self._per_source[source] -= 1
+        if not self._per_source[source]:
+            del self._per_source[source]
 
     def bound_unread(self, connection: Unread) -> None:
         """Look at what `connection` has unread, before more is written to it; cuts it or another at a bound."""

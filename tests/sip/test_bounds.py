@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifierSettings
+from gitops_profile.sip import Flow, NotifierSettings, source_of
 from gitops_profile.sip.subscription_events import MessageRefused, NotifyAnswered
 from gitops_profile.sip.transaction import Timers, TransactionLayer, layer
 
@@ -135,3 +135,21 @@ def test_lists_and_parameters_are_bounded(fields: dict[str, str]) -> None:
     assert statuses(Phone(lab).subscribe(600, 200, **fields)) == [400]
     (refused,) = [event for event in lab.happened if isinstance(event, MessageRefused)]
     assert refused.reason.startswith("too many ")
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("fe80::1%eth0", "fe80::"), ("x", "x")],
+)
+def test_a_customers_64_bits_of_ipv6_are_one_source(address: str, source: str) -> None:
+    assert source_of(address) == source
+
+
+def test_another_address_of_the_same_64_has_no_bound_of_its_own() -> None:
+    lab = Lab(NotifierSettings(max_per_source=2))
+    local = ("2001:db8::1", 5060)
+    came = []
+    for number in range(4):
+        flow = Flow("udp", local, (f"2001:db8:9:9::{number + 1:x}", 5062))
+        came += statuses(Phone(lab, flow=flow, call_id=str(number)).subscribe())[:1]
+    assert came == [200, 200, 503, 503]

@@ -315,3 +315,23 @@ def test_a_datagram_of_64_kilobytes_is_read() -> None:
     body = b"x" * (65_507 - len(data) - len("Content-Type: text/plain\r\n") - 4)
     data = with_body(data, body, b"Content-Type: text/plain")
     assert len(data) == 65_507 and answer_of(data, lab=lab).status == 200
+
+
+@pytest.mark.parametrize(
+    ("flow", "below", "protected"),
+    [
+        (TLS, (), True), (WSS, (), True), (UDP, (), False), (TCP, (), False), (TLS, ("TLS", "WSS"), True),
+        (TLS, ("UDP",), False), (TLS, ("TLS", "TCP"), False), (WSS, ("WS",), False),
+    ],
+)  # fmt: skip
+def test_a_way_is_protected_when_each_hop_of_it_is(flow: Flow, below: tuple[str, ...], protected: bool) -> None:
+    """Checklist row 42: RFC 6080 §5.2.1. A phone that came to its edge in the clear is answered in the clear there."""
+    lab = Lab()
+    phone = Phone(lab, flow=flow)
+    vias = [f"SIP/2.0/{flow.transport.upper()} 192.0.2.9:5062;branch=z9hG4bKa"]
+    vias += [f"SIP/2.0/{transport} 10.1.1.1;branch=z9hG4bKb" for transport in below]
+    phone.subscribe(Via=", ".join(vias))
+    (held,) = lab.notifier.subscriptions()
+    assert held.audience.secure is protected
+    phone.subscribe(Via=", ".join(vias).replace("z9hG4bKa", "z9hG4bKc"))
+    assert held.audience.secure is protected
