@@ -56,6 +56,8 @@ class Commitments:
                 subscription.delivery = "notified"  # now, for it has not left before
                 limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None
                 self._layer.send_request(item.branch, item.data, item.flow, item, now=now, limit=limit)
+                if item.flow.reliable:
+                    item.data = b""  # the stream has it
 
     def commit_failed(self, batch: Batch, *, now: float) -> None:
         """Nothing of the batch is durable: nothing of it is acknowledged, and it is tried again (I6)."""

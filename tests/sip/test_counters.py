@@ -28,6 +28,13 @@ SETTINGS = NotifierSettings(
 )  # fmt: skip
 
 
+def branch_of(data: bytes) -> str:
+    """Of the top Via of a NOTIFY; nothing for a response."""
+    if not data.startswith(b"NOTIFY "):
+        return ""
+    return data.partition(b"\r\nVia: ")[2].partition(b";branch=")[2].partition(b";")[0].decode()
+
+
 class World:
     """A laboratory, and everything that can happen to it; `n` chooses how."""
 
@@ -66,10 +73,18 @@ class World:
         if self.phones:
             self.again(self.phones[n % len(self.phones)], n, 0)
 
+    def sent(self) -> list[tuple[bytes, Flow]]:
+        """NOTIFYs that are unanswered, as they were sent."""
+        open_ones = self.lab.notifier._layer._clients
+        return [
+            (data, flow)
+            for branch, (data, flow) in {branch_of(data): (data, flow) for _, data, flow in self.lab.sent}.items()
+            if branch in open_ones
+        ]
+
     def waiting(self) -> list[tuple[Request, Flow]]:
-        """NOTIFYs that are unanswered."""
-        clients = self.lab.notifier._layer._clients
-        found = [(parsed(client.data), client.destination) for client in clients.values()]
+        """The same as messages."""
+        found = [(parsed(data), flow) for data, flow in self.sent()]
         return [(message, flow) for message, flow in found if isinstance(message, Request)]
 
     def answer(self, n: int) -> None:
@@ -78,10 +93,8 @@ class World:
             self.lab.receive(Phone.answer(notify, ANSWERS[n // 8 % len(ANSWERS)], (None, 3)[n % 2]), flow)
 
     def fail(self, n: int) -> None:
-        clients = list(self.lab.notifier._layer._clients.values())
-        if clients:
-            client = clients[n % len(clients)]
-            self.lab.fail(client.data, client.destination)
+        if sent := self.sent():
+            self.lab.fail(*sent[n % len(sent)])
 
     def change(self, n: int) -> None:
         body = (None, b"<1/>", b"<2/>", b"x" * 900, b"y" * 70_000)[n // 2 % 5]

@@ -77,8 +77,8 @@ def notifies(status: int) -> str:
 
 CASES = [
     Case("huge_length", "udp", "400", refused(400)),
-    Case("huge_length", "tcp", "513", refused(513), closes=True),
-    Case("huge_length", "tls", "513", cut("too_large"), closes=True, megabytes=70),
+    Case("huge_length", "tcp", "413", refused(413), closes=True),
+    Case("huge_length", "tls", "413", cut("too_large"), closes=True, megabytes=70),
     Case("huge_length", "ws", "close-1009", cut("too_large"), closes=True),
     Case("many_headers", "udp", "513", refused(513)),
     Case("many_headers", "tcp", "513", refused(513), closes=True),

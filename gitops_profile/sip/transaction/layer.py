@@ -146,7 +146,8 @@ class TransactionLayer:
         self, branch: str, data: bytes, destination: Flow, owner: object, *, now: float, limit: int | None = None
     ) -> None:
         """Send a request; `owner` comes back with its end. `limit` ends it after so many transmissions."""
-        transaction = ClientTransaction(branch, data, destination, owner, now, self._timers.t1, limit)
+        kept = b"" if destination.reliable else data  # a stream repeats by itself, and documents may be large
+        transaction = ClientTransaction(branch, kept, destination, owner, now, self._timers.t1, limit)
         self._clients[branch] = transaction
         self._outbox.append((data, destination))
         self._push(now + transaction.interval, transaction)
