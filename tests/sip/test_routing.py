@@ -175,7 +175,7 @@ def test_of_several_ways_a_protected_one_is_taken() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="review W12: a phone that has shown who it is gets no NOTIFY when the name in its Contact leads nowhere, and a "
+    reason="review W12: a phone that has shown who it is gets no NOTIFY when its Contact names nothing, and a "
     "stranger gets it on the path of his SUBSCRIBE",
 )
 @pytest.mark.parametrize("flow", [UDP, TCP])
