@@ -173,6 +173,20 @@ def test_of_several_ways_a_protected_one_is_taken() -> None:
     assert [(flow.transport, flow.remote) for _, flow in sent] == [("tls", (ELSEWHERE, 5061))]
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="review W12: a phone that has shown who it is gets no NOTIFY when its Contact names nothing, and a "
+    "stranger gets it on the path of his SUBSCRIBE",
+)
+@pytest.mark.parametrize("flow", [UDP, TCP])
+def test_a_contact_that_leads_nowhere_is_answered_the_way_it_came(flow: Flow) -> None:
+    """Checklist row 1: RFC 6665 §4.2.1.2: a NOTIFY follows every 2xx, over an open connection in any case."""
+    lab = Lab(access=FakeAccess())
+    subscribed(lab, "<sip:alice@phone.local>", flow, X_Identity="alice", Via=f"SIP/2.0/{flow.transport.upper()} "
+               "192.0.2.9:5062;branch=z9hG4bKx;rport")  # fmt: skip
+    assert [to for _, to in looked_up(lab)] == [flow]
+
+
 def test_when_the_last_flow_fails_the_subscription_waits_with_its_state_unknown() -> None:
     """Checklist row 17: RFC 6665 §4.2.2."""
     lab = Lab()
