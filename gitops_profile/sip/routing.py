@@ -63,7 +63,8 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
         return None
     # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
     found = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=(host.lower(),)) for t in targets]
-    return _secured(found, subscription)
+    # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
+    return _secured(found or [flow], subscription)
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:

@@ -183,4 +183,5 @@ def test_a_fetch_that_waits_for_a_name_counts() -> None:
     [hop] = lab.notifier.lookups()
     lab.notifier.looked_up(hop, [], now=lab.now)
     lab.pump()
+    phone.take([lab.sent[-1][1]])
     assert asked(lab, source(1), "c3", 0) == 200
