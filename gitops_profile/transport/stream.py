@@ -101,7 +101,7 @@ class StreamConnection(asyncio.Protocol):
             # The frame is lost: RFC 4475 §3.1.2.2-3 says to close, after what was whole is answered.
             self._ending = True
             self._unheard.clear()
-            self._refuse(Reason.TOO_LARGE if error.status == 513 else Reason.UNFRAMED)
+            self._refuse(Reason.TOO_LARGE if error.status in (413, 513) else Reason.UNFRAMED)
             self._owner.unframed(error, self.flow)
             self._arm(self._limits.linger)
             return

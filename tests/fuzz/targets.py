@@ -158,7 +158,7 @@ def _matching(response: Response) -> tuple[str, str, str] | None:
     """What `Response.matching` says, by the long way."""
     cseq = re.fullmatch(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)", response.headers.get("cseq") or "")
     vias = _try(response.headers.items, "via")
-    via = _try(Via.parse, vias[0]) if vias else None
+    via = _try(Via.parse, vias[0]) if vias and len(vias) == 1 else None
     if via is None or cseq is None:
         return None
     return via.branch or "", f"{via.host}:{via.sent_by[1]}", cseq[2]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .address import Address
 from .errors import SIPSyntaxError
-from .grammar import TOKEN, split_commas
+from .grammar import TOKEN
 from .headers import COMPACT_FORMS, NAMES, Headers
 from .via import Via
 
@@ -119,13 +119,13 @@ class Response:
         """
         vias = self.headers.all("via")
         match = _CSEQ.fullmatch(self.headers.get("cseq") or "")
-        if len(vias) != 1 or match is None:
+        if not vias or match is None:
             return None
-        plain = _OWN_VIA.fullmatch(vias[0])
+        plain = _OWN_VIA.fullmatch(vias[0]) if len(vias) == 1 else None
         if plain is not None:
             return plain[4], f"{plain[2]}:{plain[3]}", match[2]
         try:
-            hops = split_commas(vias[0])
+            hops = self.headers.items("via")
             hop = Via.parse(hops[0] if len(hops) == 1 else "")
         except SIPSyntaxError:
             return None
