@@ -1,10 +1,10 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
-from .base import FileEntryLike
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
 from .settings import RepositorySettings
+from .state import FileEntryLike
 
 __all__ = [
     "LOADER_VERSION",
