@@ -3,6 +3,7 @@
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
+from .provenance import Origin, Provenance, provenance
 from .settings import RepositorySettings
 from .state import FileEntryLike
 
@@ -12,8 +13,11 @@ __all__ = [
     "Load",
     "LoadResult",
     "Loader",
+    "Origin",
     "Problem",
+    "Provenance",
     "RepositorySettings",
     "UnreadableProfile",
     "manifest_schema",
+    "provenance",
 ]

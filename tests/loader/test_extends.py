@@ -90,32 +90,32 @@ def test_a_variant_stands_on_the_bases_of_its_manifest() -> None:
         ("bases/vendor.yaml", "content_type: xml\n",
          "bases/vendor.yaml:1:1: content_type: Value error, is no media type, such as text/xml"),
         ("bases/vendor.yaml", "body: x\n",
-         "bases/vendor.yaml:1:1: body: a base has no document of its own "
-         "(give it a template, or the manifests this key)"),
-        ("bases/vendor.yaml", "a: [\n", "bases/vendor.yaml:2:1: broken YAML: did not find expected node content, "
-         "while parsing a flow node"),
+         ("bases/vendor.yaml:1:1: body: a base has no document of its own "
+         "(give it a template, or the manifests this key)")),
+        ("bases/vendor.yaml", "a: [\n", ("bases/vendor.yaml:2:1: broken YAML: did not find expected node content, "
+         "while parsing a flow node")),
         ("bases/vendor.yaml", "extends: models/t4\n",
-         "bases/vendor.yaml:1:1: extends: 'models/t4' extends itself: models/t4 → vendor → models/t4 "
-         "(a base must not come back to itself)"),
+         ("bases/vendor.yaml:1:1: extends: 'models/t4' extends itself: models/t4 → vendor → models/t4 "
+         "(a base must not come back to itself)")),
         ("bases/vendor.yaml", "extends: vendor\n",
-         "bases/vendor.yaml:1:1: extends: 'vendor' extends itself: vendor → vendor "
-         "(a base must not come back to itself)"),
+         ("bases/vendor.yaml:1:1: extends: 'vendor' extends itself: vendor → vendor "
+         "(a base must not come back to itself)")),
         ("bases/unused.yaml", "extends: none\n",
-         "bases/unused.yaml:1:1: extends: there is no bases/none.yaml "
-         "(known bases: models/t4, site, unused, vendor)"),
+         ("bases/unused.yaml:1:1: extends: there is no bases/none.yaml "
+         "(known bases: models/t4, site, unused, vendor)")),
         ("bases/other.yml", "values: {}\n",
          "bases/other.yml: a base is called bases/NAME.yaml (rename it)"),
         (f"{DEVICES}/defaults.yaml", "values: {}\nextends: vendor\n",
-         f"{DEVICES}/defaults.yaml:2:1: extends: a folder extends no base "
-         "(name the base in the manifests, or put its values here)"),
+         (f"{DEVICES}/defaults.yaml:2:1: extends: a folder extends no base "
+         "(name the base in the manifests, or put its values here)")),
         (f"{DEVICES}/one.yaml", "variants:\n  - when: {vendor: a}\n    extends: vendor\n",
-         f"{DEVICES}/one.yaml:3:5: extends: a variant extends no base "
-         "(name the base at the top, or give the variant a template and values)"),
+         (f"{DEVICES}/one.yaml:3:5: extends: a variant extends no base "
+         "(name the base at the top, or give the variant a template and values)")),
         (f"{DEVICES}/one.yaml", "extends: [site, site]\n",
          f"{DEVICES}/one.yaml:1:1: extends: Value error, 'site' is there twice"),
         (f"{DEVICES}/one.yaml", "extends: ../user/x\n",
-         f"{DEVICES}/one.yaml:1:1: extends: Value error, '../user/x' cannot be the name of a base: "
-         "NAME stands for bases/NAME.yaml"),
+         (f"{DEVICES}/one.yaml:1:1: extends: Value error, '../user/x' cannot be the name of a base: "
+         "NAME stands for bases/NAME.yaml")),
     ],
 )  # fmt: skip
 def test_a_problem_is_said_once_where_it_is(path: str, content: str, problem: str) -> None:
@@ -127,8 +127,8 @@ def test_a_base_that_is_a_link_is_refused_once() -> None:
         Entry(path, "120000", "b", 3) if path == "bases/vendor.yaml" else entry(path, content)
         for path, content in GOOD.items()
     )
-    assert [str(p) for p in run(load, GOOD).problems] == ["bases/vendor.yaml: is a symbolic link (put the file itself "
-                                                           "here)"]  # fmt: skip
+    assert [str(p) for p in run(load, GOOD).problems] == [("bases/vendor.yaml: is a symbolic link (put the file itself "
+                                                           "here)")]  # fmt: skip
 
 
 def test_a_manifest_that_names_a_missing_template_itself_is_told_so_too() -> None:
@@ -159,8 +159,8 @@ def test_a_manifest_of_too_many_bases_is_refused() -> None:
     bases: dict[str, str | bytes] = {f"bases/n{n}.yaml": f"extends: m{n}\n" for n in range(17)}
     bases |= {f"bases/m{n}.yaml": "values: {}\n" for n in range(17)}
     files = {**GOOD, **bases, f"{DEVICES}/one.yaml": f"extends: [{', '.join(f'n{n}' for n in range(17))}]\n"}
-    assert said(files) == [f"{DEVICES}/one.yaml:1:1: extends: more than 32 bases, with those that they extend "
-                           "(put some of them together)"]  # fmt: skip
+    assert said(files) == [(f"{DEVICES}/one.yaml:1:1: extends: more than 32 bases, with those that they extend "
+                           "(put some of them together)")]  # fmt: skip
 
 
 def concerned(changes: dict[str, str | bytes | None]) -> set[str]:
