@@ -1,10 +1,11 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
-from .base import FileEntryLike
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
+from .provenance import Origin, Provenance, provenance
 from .settings import RepositorySettings
+from .state import FileEntryLike
 
 __all__ = [
     "LOADER_VERSION",
@@ -12,8 +13,11 @@ __all__ = [
     "Load",
     "LoadResult",
     "Loader",
+    "Origin",
     "Problem",
+    "Provenance",
     "RepositorySettings",
     "UnreadableProfile",
     "manifest_schema",
+    "provenance",
 ]

@@ -1,15 +1,15 @@
 """One file as the document it makes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant, mac_of
 
 from .aliases import read_aliases
-from .base import Base
 from .layout import folders_above, key_of_path
-from .manifest import Defaults, Delivery, Manifest, ReadManifest, merge
+from .manifest import Delivery, Manifest, ReadManifest, merge
 from .problem import Problem, UnreadableProfile
+from .state import State
 from .template import MAX_OUTPUT
 from .yaml_data import DataPath
 
@@ -17,17 +17,19 @@ _INHERITED = ("template", "content_type", "sensitive", "effective_by")
 _SOURCES = ("template", "body", "file")
 
 Layers = tuple[tuple[Delivery, DataPath], ...]
-"""What a document is made from, nearest first (a variant, the manifest, defaults), each with its place in the file."""
+"""What a document is made from, nearest first: a variant, the manifest, what it inherits; each with its place in the
+file.
+"""
 Made = tuple[str, bytes, bool, int | None]
 """Content type, body, sensitive and effective_by."""
 
 
 class Builder:
-    """Makes documents from the files of one state; folder defaults are merged once for each folder."""
+    """Makes documents from the files of one state; what a folder and its bases give is merged once."""
 
-    def __init__(self, state: Base) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._folders: dict[str, Defaults] = {}
+        self._folders: dict[tuple[str, tuple[str, ...]], Delivery] = {}
 
     def plain(self, path: str, content: bytes) -> ProfileDocument:
         """A plain document: delivered byte for byte. Raises UnreadableProfile."""
@@ -36,6 +38,8 @@ class Builder:
     def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:
         """The document of a manifest with its variants and aliases. Raises UnreadableProfile."""
         key = key_of_path(path)
+        if read.manifest.extends:
+            self._state.bases.check(path, read.manifest.extends, read.data)
         aliases = read_aliases(path, read, key)
         layers = self._layers(path, read.manifest)
         content_type, body, sensitive, effective_by = self._make(path, read, key, layers)
@@ -55,20 +59,23 @@ class Builder:
                 yield source[0], _name(source[1]) if source[0] == "template" else source[1]
 
     def _layers(self, path: str, manifest: Manifest) -> Layers:
-        return (manifest, ()), (self._inherited(path), ())
+        return (manifest, ()), (self._inherited(path, manifest.extends), ())
 
-    def _inherited(self, path: str) -> Defaults:
-        """Every defaults.yaml from the top down to the folder of `path`, merged."""
+    def _inherited(self, path: str, extends: tuple[str, ...]) -> Delivery:
+        """Every defaults.yaml from the top down to the folder of `path`, then the bases, merged."""
         folder = path.rpartition("/")[0]
-        known = self._folders.get(folder)
+        known = self._folders.get((folder, extends))
         if known is None:
-            known = Defaults()
-            for above in folders_above(path):
-                own = self._state.defaults.get(above)
-                if own is not None:
-                    update = {n: getattr(own, n) for n in _INHERITED if getattr(own, n) is not None}
-                    known = known.model_copy(update={**update, "values": merge(known.values, own.values)})
-            self._folders[folder] = known
+            if extends:
+                known = self._inherited(path, ())
+                layers: Iterable[Delivery] = self._state.bases.in_order(extends)
+            else:
+                known = Delivery()
+                layers = filter(None, map(self._state.defaults.get, folders_above(path)))
+            for layer in layers:
+                update = {n: getattr(layer, n) for n in _INHERITED if getattr(layer, n) is not None}
+                known = known.model_copy(update={**update, "values": merge(known.values, layer.values)})
+            self._folders[folder, extends] = known
         return known
 
     def _variants(self, path: str, read: ReadManifest, key: ProfileKey, layers: Layers) -> tuple[Variant, ...]:
@@ -110,6 +117,8 @@ class Builder:
                 return given or settings.content_type(text), data, sensitive, effective_by
         name = _name(text)
         if name not in self._state.templates:
+            if _source(layers[:-1]) is None and self._state.bases.name_template(name):
+                raise UnreadableProfile  # said of the base
             raise UnreadableProfile(Problem(path, *read.data.place(place), f"there is no templates/{name}"))
         context: dict[str, Any] = {}
         for layer, _ in reversed(layers):

@@ -16,6 +16,7 @@ from .problem import Problem, UnreadableProfile
 IDENTITY_FOLDERS = frozenset(profile_type.value for profile_type in ProfileType)
 SETTINGS = "profiles.yaml"
 DEFAULTS = "defaults.yaml"
+BASES = "bases"
 MANIFEST_EXTENSIONS = (".yaml", ".yml")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -25,6 +26,7 @@ class Kind(Enum):
 
     SETTINGS = "settings"
     DEFAULTS = "defaults"
+    BASE = "base"
     TEMPLATE = "template"
     MANIFEST = "manifest"
     PLAIN = "plain document"
@@ -44,6 +46,8 @@ def kind_of(path: str) -> Kind:
         return named.get(path, Kind.PLAIN if folder in IDENTITY_FOLDERS else Kind.IGNORED)
     if folder in _FOLDERS:
         return _FOLDERS[folder]
+    if folder == BASES and "/." not in path and _extension(path).lower() in MANIFEST_EXTENSIONS:
+        return Kind.BASE
     if folder not in IDENTITY_FOLDERS or "/." in path:
         return Kind.IGNORED  # .gitkeep, .editorconfig; a user whose name begins with a dot is written %2E
     if path.endswith(f"/{DEFAULTS}"):

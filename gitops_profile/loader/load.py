@@ -1,7 +1,7 @@
 """A tree of files as documents and problems; a change reads, parses and renders only what it concerns.
 
-A `Load` works on top of the Loader's base and leaves it untouched until it is accepted, so a rejected revision leaves
-no trace.
+A `Load` works on top of what the Loader has accepted and leaves that untouched until it is accepted itself, so a
+rejected revision leaves no trace.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,22 +10,25 @@ from dataclasses import dataclass
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 
 from .aliases import place_of_alias
-from .base import Base, FileEntryLike
+from .bases import Bases, base_name, read_base
 from .build import Builder
+from .concern import concerned
 from .layout import SETTINGS, Kind, kind_of
-from .manifest import ReadManifest, read_defaults, read_manifest
+from .manifest import read_defaults, read_manifest
 from .overlay import fold, overlay
 from .problem import Problem, UnreadableProfile
 from .schema import validate
 from .settings import RepositorySettings
+from .state import FileEntryLike, State
 from .template import Templates
 from .yaml_data import read_yaml
 
-LOADER_VERSION = 3
+LOADER_VERSION = 4
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""
 _TOO_LARGE = b"\0 too large"
+_READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
 
 
@@ -45,31 +48,31 @@ class Loader:
     """Loads one profile repository, revision after revision."""
 
     def __init__(self) -> None:
-        self.base = Base()
+        self.accepted = State()
 
     def whole(self, files: Iterable[FileEntryLike]) -> "Load":
-        """A load of everything, whatever the base is."""
-        return Load(self, Base(), list(files), [], whole=True)
+        """A load of everything, whatever was accepted before."""
+        return Load(self, State(), list(files), [], whole=True)
 
     def change(self, changed: Iterable[FileEntryLike], removed: Iterable[str]) -> "Load":
-        """A load of what differs from the base. New settings concern everything."""
+        """A load of what differs from the accepted one. New settings concern everything."""
         changed, removed = list(changed), list(removed)
         if any(path == SETTINGS for path in [*removed, *(file.path for file in changed)]):
             gone = frozenset(removed)
-            files = {path: file for path, file in self.base.files.items() if path not in gone}
+            files = {path: file for path, file in self.accepted.files.items() if path not in gone}
             files |= {file.path: file for file in changed}
             return self.whole(files.values())
-        return Load(self, self.base, changed, removed, whole=False)
+        return Load(self, self.accepted, changed, removed, whole=False)
 
 
 class Load:
     """One load: `wanted` and `supply` until nothing is wanted, then `finish`, then `accept` or forget it."""
 
     def __init__(
-        self, loader: Loader, base: Base, changed: list[FileEntryLike], removed: list[str], *, whole: bool
+        self, loader: Loader, before: State, changed: list[FileEntryLike], removed: list[str], *, whole: bool
     ) -> None:
         self._loader = loader
-        self._base = base
+        self._before = before
         self._whole = whole
         self._removed = removed
         self._problems: list[Problem] = []
@@ -77,11 +80,11 @@ class Load:
         self._blobs: dict[str, bytes] = {}
         self._all_changed = changed
         over = not whole
-        self.state = Base(
-            files=overlay(base.files, over), manifests=overlay(base.manifests, over),
-            defaults=overlay(base.defaults, over), sources=dict(base.sources), data=dict(base.data),
-            settings=base.settings, owners=overlay(base.owners, over), keys=overlay(base.keys, over),
-            templates=base.templates,
+        self.state = State(
+            files=overlay(before.files, over), manifests=overlay(before.manifests, over),
+            defaults=overlay(before.defaults, over), sources=dict(before.sources), data=dict(before.data),
+            settings=before.settings, owners=overlay(before.owners, over), keys=overlay(before.keys, over),
+            templates=before.templates, bases=before.bases,
         )  # fmt: skip
 
     def _content(self, path: str) -> bytes:
@@ -110,11 +113,12 @@ class Load:
 
         `progress(path, done, total)` is called before each file; it may raise UnreadableProfile to leave the file out.
         """
-        shared = [p for p in self._changed if kind_of(p) not in (Kind.MANIFEST, Kind.PLAIN, Kind.IGNORED)]
+        shared = [p for p in self._changed if kind_of(p) not in _READ_LATER]
         for path in shared:
             self._read_shared(path, progress)
         affected = self._affected()
         self._forget_removed()
+        self._read_bases(progress)
         if any(kind_of(p) is Kind.TEMPLATE for p in (*self._changed, *self._removed)):
             self.state.templates = Templates(self.state.sources)
             for path in sorted(p for p in self._changed if kind_of(p) is Kind.TEMPLATE):
@@ -125,6 +129,7 @@ class Load:
                         self._problems += self.state.templates.problems(name)
                 except UnreadableProfile as error:
                     self._problems += error.problems
+        self._problems += self.state.bases.without_template(self.state.sources)
         documents = self._build(affected, progress)
         gone = self._gone(documents, affected)
         for file in self._all_changed:
@@ -133,14 +138,15 @@ class Load:
         return LoadResult(documents, gone, problems, self._whole, self.state.settings)
 
     def accept(self) -> None:
-        """Make this load the base."""
+        """Make this load the one that the next builds on."""
         if self._whole:
-            self._loader.base = self.state
+            self._loader.accepted = self.state
             return
-        base = self._loader.base
+        accepted = self._loader.accepted
         for name in ("files", "manifests", "defaults", "owners", "keys"):
-            fold(getattr(base, name), getattr(self.state, name))
-        base.sources, base.data, base.templates = self.state.sources, self.state.data, self.state.templates
+            fold(getattr(accepted, name), getattr(self.state, name))
+        for name in ("bases", "sources", "data", "templates"):
+            setattr(accepted, name, getattr(self.state, name))
 
     # -- what is concerned ---------------------------------------------------------------------------------------
 
@@ -163,33 +169,11 @@ class Load:
         """Paths of the documents that this load makes again."""
         paths = {path for path in self._changed if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN)}
         if not self._whole:
-            moved = [*self._changed, *self._removed]
-            folders = tuple(p.rpartition("/")[0] for p in moved if kind_of(p) is Kind.DEFAULTS)
-            prefixes = tuple(f"{folder}/" if folder else "" for folder in folders)
-            templates = {p.removeprefix("templates/") for p in moved if kind_of(p) is Kind.TEMPLATE}
-            data = {p for p in moved if kind_of(p) is Kind.DATA}
-            if prefixes or templates or data:
-                builder = Builder(self._base)
-                for path, read in self._base.manifests.items():
-                    if path.startswith(prefixes) or self._uses(builder, path, read, templates, data):
-                        paths.add(path)
+            paths |= concerned(self._before, [*self._changed, *self._removed])
         return sorted(paths.difference(self._removed))
 
-    def _uses(self, builder: Builder, path: str, read: ReadManifest, templates: set[str], data: set[str]) -> bool:
-        if not templates and not data:
-            return False
-        for kind, name in builder.sources_of(path, read.manifest):
-            if kind == "file":
-                if f"files/{name}" in data:
-                    return True
-            elif templates:
-                used = self._base.templates.uses(name)
-                if used is None or name in templates or bool(used & templates):
-                    return True
-        return False
-
     def _file(self, path: str) -> FileEntryLike:
-        return self._changed.get(path) or self._base.files[path]
+        return self._changed.get(path) or self._before.files[path]
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -211,6 +195,24 @@ class Load:
         except UnicodeDecodeError:
             self._problems.append(Problem(path, 0, 0, "a template must be UTF-8 text"))
 
+    def _read_bases(self, progress: Progress | None) -> None:
+        """The bases of this state; a change of any one may change what the others extend."""
+        moved = [p for p in (*self._removed, *(f.path for f in self._all_changed)) if kind_of(p) is Kind.BASE]
+        if not moved:
+            return
+        read = {**self._before.bases.read, **dict.fromkeys(map(base_name, moved))}
+        for path in self._removed:
+            if kind_of(path) is Kind.BASE:
+                read.pop(base_name(path), None)
+        for path in (p for p in moved if p in self._changed):
+            try:
+                self._tell(progress, path, 0, 0)
+                read[base_name(path)] = read_base(path, self._content(path))
+            except UnreadableProfile as error:
+                self._problems += error.problems
+        self.state.bases = Bases(read)
+        self._problems += self.state.bases.problems
+
     def _forget_removed(self) -> None:
         for path in self._removed:
             match kind_of(path):
@@ -226,7 +228,7 @@ class Load:
     def _build(self, affected: list[str], progress: Progress | None) -> dict[ProfileKey, ProfileDocument]:
         builder = Builder(self.state)
         for path in [*self._removed, *affected]:
-            for key in self._base.keys.get(path, ()):
+            for key in self._before.keys.get(path, ()):
                 self.state.owners.pop(key, None)
             self.state.keys.pop(path, None)
         documents: dict[ProfileKey, ProfileDocument] = {}
@@ -270,7 +272,7 @@ class Load:
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:
             return frozenset()
-        before = {keys[0] for path in [*self._removed, *affected] if (keys := self._base.keys.get(path))}
+        before = {keys[0] for path in [*self._removed, *affected] if (keys := self._before.keys.get(path))}
         return frozenset(key for key in before if key not in documents)
 
     @staticmethod

@@ -1,9 +1,9 @@
 """Manifests and folder defaults (design.md section 4)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from gitops_profile.presentity import MAX_DEVICE_TEXT
 
@@ -15,6 +15,9 @@ from .yaml_data import YAMLData, read_yaml
 MAX_VARIANTS = 32
 """In one manifest: each is rendered, kept and logged with every change of any of them."""
 
+MAX_BASES = 32
+"""That one file extends, those that its bases extend included."""
+
 
 def _as_written(value: Any) -> Any:
     """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_data.py)."""
@@ -22,6 +25,29 @@ def _as_written(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_as_written, json_schema_input_type=str | int | float)]
+
+
+def _listed(value: Any) -> Any:
+    """One name is a list of one."""
+    return (value,) if type(value) in (str, int, float) else value
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there twice")
+        # Whoever looks for the file of a base must not be led out of the folder.
+        if not name.isprintable() or any(part == "" or part.startswith(".") for part in name.split("/")):
+            raise ValueError(f"{name!r} cannot be the name of a base: NAME stands for bases/NAME.yaml")
+    return names
+
+
+Extends = Annotated[
+    Annotated[tuple[Text, ...], Field(max_length=MAX_BASES)],
+    BeforeValidator(_listed, json_schema_input_type=Text | Annotated[list[Text], Field(max_length=MAX_BASES)]),
+    AfterValidator(_each_once),
+]
+"""Names of bases, the weakest first."""
 
 
 class Delivery(BaseModel):
@@ -46,7 +72,21 @@ class Delivery(BaseModel):
 class Defaults(Delivery):
     """What a folder's `defaults.yaml` may hold: it is inherited by every manifest below."""
 
+    REFUSED: ClassVar = {
+        "extends": ("a folder extends no base", "name the base in the manifests, or put its values here")
+    }
+
     notify: dict[str, Any] | None = None
+
+
+class ProfileBase(Delivery):
+    """What a base may hold: a named set of values and a template, for those that extend it."""
+
+    REFUSED: ClassVar = dict.fromkeys(
+        ("body", "file"), ("a base has no document of its own", "give it a template, or the manifests this key")
+    )
+
+    extends: Extends = ()
 
 
 class Content(Delivery):
@@ -90,23 +130,20 @@ class When(BaseModel):
 class VariantRule(Content):
     """What the phones of one kind get instead; what it does not name is the manifest's."""
 
+    REFUSED: ClassVar = {
+        "extends": ("a variant extends no base", "name the base at the top, or give the variant a template and values")
+    }
+
     when: When
 
 
 class Manifest(Content):
-    """What a manifest may hold. `extends` keeps its place and comes next."""
+    """What a manifest may hold."""
 
+    extends: Extends = ()
     notify: dict[str, Any] | None = None
     aliases: list[Text] = Field(default_factory=list)
     variants: list[VariantRule] = Field(default_factory=list, max_length=MAX_VARIANTS)
-    extends: Any = None
-
-    @field_validator("extends")
-    @classmethod
-    def _later(cls, value: Any) -> Any:
-        if value is not None:
-            raise ValueError("is not supported yet")
-        return value
 
 
 @dataclass(frozen=True, slots=True)

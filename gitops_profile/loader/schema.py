@@ -1,6 +1,7 @@
 """Data against a pydantic model, with the file's line for whatever does not fit."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +10,8 @@ from .problem import Problem, UnreadableProfile
 from .yaml_data import YAMLData
 
 M = TypeVar("M", bound=BaseModel)
+_LISTED = 20
+"""Names in a hint."""
 
 
 def validate(path: str, data: YAMLData, model: type[M]) -> M:
@@ -24,15 +27,29 @@ def validate(path: str, data: YAMLData, model: type[M]) -> M:
             line, column = data.place(item["loc"])
             message, hint = str(item["msg"]), ""
             if item["type"] == "extra_forbidden":
-                key = str(item["loc"][-1])
-                message = f"unknown key {key!r}"
-                known = list(_model_at(model, item["loc"][:-1]).model_fields)
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+                message, hint = _misplaced(_model_at(model, item["loc"][:-1]), str(item["loc"][-1]))
             elif item["loc"]:
                 message = f"{'.'.join(str(part) for part in item['loc'])}: {message}"
             problems.append(Problem(path, line, column, message, hint))
         raise UnreadableProfile(*problems) from error
+
+
+def did_you_mean(name: str, known: Sequence[str], kind: str) -> str:
+    """A hint: what was probably meant, or else all of the `kind` that there are."""
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    listed = ", ".join([*known[:_LISTED], *(["…"] if len(known) > _LISTED else [])])
+    return f"known {kind}: {listed}" if known else f"there are no {kind}"
+
+
+def _misplaced(model: type[BaseModel], key: str) -> tuple[str, str]:
+    """Message and hint for a key that `model` does not have: some are known elsewhere, and refused by name."""
+    refused: dict[str, tuple[str, str]] = getattr(model, "REFUSED", {})
+    if key in refused:
+        message, hint = refused[key]
+        return f"{key}: {message}", hint
+    return f"unknown key {key!r}", did_you_mean(key, list(model.model_fields), "keys")
 
 
 def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel]:

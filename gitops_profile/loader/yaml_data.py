@@ -9,7 +9,7 @@ Building from the events of the C parser takes a quarter of the time of ruamel's
 (tests/bench/bench_load.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -63,10 +63,18 @@ class YAMLData:
 
     def place(self, path: DataPath) -> Place:
         """Where the value at `path` stands (a mapping's at its key), or else the nearest known value around it."""
-        places = _Reader(_events(self.text), keep_places=True).read()[1]
-        while path and path not in places:
-            path = path[:-1]
-        return places.get(path, (1, 1))
+        return nearest(self.places(), path)
+
+    def places(self) -> dict[DataPath, Place]:
+        """Where every value stands, as above; what an alias stands for has no place of its own."""
+        return _Reader(_events(self.text), keep_places=True).read()[1]
+
+
+def nearest(places: Mapping[DataPath, Place], path: DataPath) -> Place:
+    """The place of `path`, or else of the nearest known value around it."""
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path, (1, 1))
 
 
 class _YAMLProblem(ValueError):

@@ -63,7 +63,7 @@ def test_a_whole_tree() -> None:
         ("user/example.com/alice.yaml", "body: x\nbody: y\n", 2, "twice"),
         ("user/example.com/alice.yaml", "body: x\nvalus: {}\n", 2, "did you mean 'values'?"),
         ("user/example.com/alice.yaml", "body: x\ntemplate: y\n", 1, "only one of"),
-        ("user/example.com/alice.yaml", "body: x\nextends: y\n", 2, "not supported yet"),
+        ("user/example.com/alice.yaml", "body: x\nextends: y\n", 2, "there is no bases/y.yaml"),
         ("user/example.com/alice.yaml", "body: !!python/name:os.system x\n", 1, "data only"),
         ("user/example.com/alice.yaml", "- a\n", 1, "expected keys and values"),
         ("user/example.com/alice.yaml", "values: {a: 1}\n", 0, "nothing says"),

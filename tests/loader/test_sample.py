@@ -21,6 +21,7 @@ def test_the_sample_has_no_problem_and_profiles_of_both_domains() -> None:
         "device/example.com/001565a1b2c1",
         "device/example.com/001565a1b2c3",
         "device/example.com/000413d4e5f6",
+        "device/example.com/001565e7f801",
         "device/example.com/meeting-rooms",
         "device/example.net/000413a7b8c9",
         "local-network/example.com",
@@ -42,6 +43,9 @@ def test_values_come_from_the_folders_of_a_phone() -> None:
     assert alice.startswith("#!version:1.0.0.1\naccount.1.enable = 1\n")
     assert "linekey.3.label = Meeting room\n" in alice and "account.1.sip_server.1.transport_type = 1\n" in alice
     assert "Meeting room" not in bodies["device/example.com/001565a1b2c1"]
+    branch = bodies["device/example.com/001565e7f801"]
+    assert branch.startswith("#!version:1.0.0.1\n") and "linekey.2.value = *97\n" in branch
+    assert "local_time.time_zone_name = Europe/London\n" in branch
     assert ">Bob &amp; Sons<" in bodies["device/example.com/000413d4e5f6"]
     assert "<extension>0301</extension>" in bodies["user/example.net/carol"]
 

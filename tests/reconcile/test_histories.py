@@ -25,6 +25,7 @@ class History:
         self.number = 0
         manifest = {f"{USERS}/m.yaml": "template: t.j2\n", "profiles/templates/t.j2": "{{ v|default('-') }}"}
         manifest |= {"profiles/templates/variant.j2": "{{ v|default('.') }}", f"{USERS}/n.yaml": "body: n\n"}
+        manifest |= {f"{USERS}/e.yaml": "extends: b\n", "profiles/bases/b.yaml": "template: t.j2\nvalues: {v: 1}\n"}
         git.commit({**dict.fromkeys(NAMES[:2], "<x/>"), **manifest})
         git.commit({NAMES[2]: "<y/>"})
 
@@ -43,6 +44,21 @@ class History:
 
     def template(self, choice: int) -> None:
         self.git.commit({"profiles/templates/t.j2": f"{choice}{{{{ v|default('+') }}}}"})
+
+    def base(self, choice: int) -> None:
+        template = ["t.j2", "variant.j2"][choice % 2]
+        below = ["", "extends: c\n"][choice // 2 % 2]
+        self.git.commit({"profiles/bases/b.yaml": f"template: {template}\n{below}values: {{v: {choice}}}\n"})
+
+    def base_below(self, choice: int) -> None:
+        """A base that others may extend comes, changes and goes; with it gone, they are a problem."""
+        known = (self.git.folder / "profiles/bases/c.yaml").exists()
+        gone = known and choice % 4 == 0
+        self.git.commit({"profiles/bases/c.yaml": None if gone else f"values: {{v: {choice}}}\n"})
+
+    def extends(self, choice: int) -> None:
+        names = ["b", "[b, c]", "c", "[]"][choice % 4]
+        self.git.commit({f"{USERS}/e.yaml": f"extends: {names}\ntemplate: t.j2\n"})
 
     def variants(self, choice: int) -> None:
         rules = ["{when: {vendor: a}, template: variant.j2}", "{when: {vendor: b}, values: {v: 5}}"]
@@ -106,7 +122,7 @@ class History:
 
 
 STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken", "no_folder"]
-STEPS += ["variants", "variant_template", "alias", "alias_elsewhere"]
+STEPS += ["variants", "variant_template", "alias", "alias_elsewhere", "base", "base_below", "extends"]
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
 
 

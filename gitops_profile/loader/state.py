@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gitops_profile.presentity import ProfileKey
 
+from .bases import Bases
 from .manifest import Defaults, ReadManifest
 from .settings import RepositorySettings
 from .template import Templates
@@ -25,13 +26,14 @@ class FileEntryLike(Protocol):
 
 
 @dataclass(slots=True)
-class Base:
+class State:
     """What an accepted load knows; a Load lays its own findings over it."""
 
     files: MutableMapping[str, FileEntryLike] = field(default_factory=dict)
     manifests: MutableMapping[str, ReadManifest] = field(default_factory=dict)
     defaults: MutableMapping[str, Defaults] = field(default_factory=dict)
     """By folder."""
+    bases: Bases = field(default_factory=lambda: Bases({}))
     sources: dict[str, str] = field(default_factory=dict)
     """Templates by name."""
     data: dict[str, bytes] = field(default_factory=dict)
