@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import look, profiles
+from .check import check
 from .demo import demo
 from .output import say
 from .passwd import passwd
@@ -26,7 +27,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(demo)
 app.command()(phone)
-app.command()(profiles.check)
+app.command()(check)
 app.command()(profiles.render)
 app.command()(look.events)
 app.command()(look.status)

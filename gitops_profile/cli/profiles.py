@@ -1,4 +1,4 @@
-"""`check`, `render`, `log`: profiles without a server."""
+"""`render`, `log`: profiles without a server."""
 
 import asyncio
 import sys
@@ -31,46 +31,6 @@ from .output import PROBLEM, Format, emit_json, fail, say
 log = typer.Typer(help="The event log: check it, or write it anew from git.", no_args_is_help=True)
 
 
-def check(
-    paths: Annotated[list[Path] | None, typer.Argument(help="report only problems of these files or folders")] = None,
-    repo: Repo = None,
-    ref: Annotated[
-        str | None, typer.Option("--ref", help="check a revision instead of the files as they are now")
-    ] = None,
-    path: Path_ = None,
-    config: ConfigFile = None,
-    output: Output = Format.TEXT,
-) -> None:
-    """Problems in the profiles, as they are on disk or at a revision. Exit status 1 when there are any."""
-    settings = configured(config, repository__url=repo, repository__path=path)
-    for wanted in paths or []:
-        if not wanted.exists():
-            fail(f"{wanted}: no such file or folder")
-    with _repository(settings) as repository:
-        loaded = _load(settings, repository, ref)
-        root = _profiles_folder(settings, repository)
-    problems = [p for p in loaded.problems if not paths or _concerns(root / p.path, paths)]
-    if output is Format.JSON:
-        emit_json(
-            [
-                {
-                    "path": p.path,
-                    "line": p.line or None,
-                    "column": p.column or None,
-                    "message": p.message,
-                    "hint": p.hint,
-                }
-                for p in problems
-            ]
-        )
-    else:
-        for problem in problems:
-            say(str(problem))
-        say(f"{len(loaded.documents)} profiles, {len(problems)} problems")
-    if problems:
-        raise typer.Exit(PROBLEM)
-
-
 def render(
     key: Annotated[
         str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")
@@ -86,8 +46,8 @@ def render(
 ) -> None:
     """The document that a phone would get, byte for byte."""
     settings = configured(config, repository__url=repo, repository__path=path)
-    with _repository(settings) as repository:
-        loaded = _load(settings, repository, at)
+    with open_repository(settings) as repository:
+        loaded = load_profiles(settings, repository, at)
     try:
         document = _find(loaded, key)
     except InvalidKey as error:
@@ -128,7 +88,7 @@ def log_verify(
     folder = StateFolder(settings.state).log
     try:
         report = asyncio.run(verify(folder))
-        with _repository(settings) as repository:
+        with open_repository(settings) as repository:
             commit, differences = asyncio.run(_compare(settings, repository, folder))
     except LogCorrupt as error:
         fail(str(error), PROBLEM)
@@ -178,7 +138,7 @@ def log_rebuild(
     except (StoreUnavailable, OSError) as error:
         fail(str(error))
     try:
-        with _repository(settings) as repository:
+        with open_repository(settings) as repository:
             work = rebuild(repository, settings.repository.ref, settings.repository.path, folder.log)
             outcome, kept = asyncio.run(work)
     except (SourceUnavailable, LogUnavailable) as error:
@@ -197,7 +157,7 @@ def log_rebuild(
 # -- loading -----------------------------------------------------------------------------------------------------
 
 
-class _repository:  # reads as the verb it is: `with _repository(settings) as repository`
+class open_repository:  # reads as the verb it is: `with open_repository(settings) as repository`
     """The repository of the settings, closed at the end; ends the command when it is none."""
 
     def __init__(self, settings: Config) -> None:
@@ -213,7 +173,7 @@ class _repository:  # reads as the verb it is: `with _repository(settings) as re
         self._repository.close()
 
 
-def _load(settings: Config, repository: Repository, ref: str | None) -> Loaded:
+def load_profiles(settings: Config, repository: Repository, ref: str | None) -> Loaded:
     """All profiles, at a revision or as they are on disk; ends the command when that is not possible."""
     path = settings.repository.path
     try:
@@ -243,13 +203,3 @@ async def _loaded_folder(repository: Repository, folder: Path) -> Loaded:
         return await loading.load_folder(folder)
     finally:
         await loading.close()
-
-
-def _profiles_folder(settings: Config, repository: Repository) -> Path:
-    top = repository.work_tree or repository.git_dir
-    return top / settings.repository.path
-
-
-def _concerns(file: Path, wanted: list[Path]) -> bool:
-    resolved = file.resolve()
-    return any(resolved == w.resolve() or w.resolve() in resolved.parents for w in wanted)
