@@ -12,6 +12,7 @@ from .demo import demo
 from .output import say
 from .passwd import passwd
 from .phone import phone
+from .plan import plan
 from .schema import schema
 from .serve import serve
 
@@ -27,6 +28,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(phone)
 app.command()(profiles.check)
+app.command()(plan)
 app.command()(profiles.render)
 app.command()(look.events)
 app.command()(look.status)
