@@ -65,7 +65,7 @@ def states(draw: st.DrawFn) -> Documents:
 def test_a_plan_is_empty_exactly_when_the_tables_are_equal(before: Documents, after: Documents) -> None:
     plan = compare(before, after)
     assert bool(plan) == (before != after)
-    assert [c.key for c in plan.changes] == sorted(k for k in before | after if before.get(k) != after.get(k))
+    assert [c.key for c in plan.changes] == sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
     assert not compare(after, after)
 
 
@@ -73,7 +73,7 @@ def test_a_plan_is_empty_exactly_when_the_tables_are_equal(before: Documents, af
 @settings(deadline=None, max_examples=300)
 def test_the_hunks_of_a_document_lead_from_the_old_body_to_the_new_one(old: bytes, new: bytes) -> None:
     plan = compare(state(document("p", old)), state(document("p", new)))
-    hunks = sorted((p.line, g.difference) for g in plan.groups for p in g.places if isinstance(g.difference, Hunk))  # type: ignore[type-var]
+    hunks = sorted((p.line, g.difference) for g in plan.groups for p in g.places if isinstance(g.difference, Hunk))
     if not hunks:
         return
     lines = new.decode().splitlines(keepends=True) if "\r" not in new.decode() else _lines(new.decode())
