@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config digest event_packages eventlog http loader metrics presentity reconcile sip source subscriptions "
-    "transport"
+    "access config digest event_packages eventlog http loader metrics plan presentity reconcile sip source "
+    "subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "loader": "presentity",
+    "plan": "loader presentity",
     "event_packages": "sip presentity",
     "transport": "sip metrics",
     "http": "presentity metrics digest",
@@ -41,7 +42,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "access", "digest", "presentity", "loader", "event_packages"}
+PURE_ROOMS = {"sip", "access", "digest", "presentity", "loader", "plan", "event_packages"}
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

@@ -13,6 +13,7 @@ from .demo import demo
 from .output import say
 from .passwd import passwd
 from .phone import phone
+from .plan import plan
 from .schema import schema
 from .serve import serve
 
@@ -28,6 +29,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(phone)
 app.command()(check)
+app.command()(plan)
 app.command()(profiles.render)
 app.command()(look.events)
 app.command()(look.status)

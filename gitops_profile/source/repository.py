@@ -214,6 +214,19 @@ class Repository:
             return False
         return True
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
+
+        Raises SourceUnavailable.
+        """
+        self.place()
+        try:
+            return str(self._repo.git.merge_base(one, other)).strip() or None
+        except git.GitCommandError as error:
+            if error.status == 1:
+                return None
+            raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
+
     def close(self) -> None:
         """End every git process."""
         self._objects.close()
