@@ -9,11 +9,13 @@ import typer
 
 from . import look, profiles
 from .demo import demo
+from .history import history
 from .output import say
 from .passwd import passwd
 from .phone import phone
 from .schema import schema
 from .serve import serve
+from .trace import trace
 
 app = typer.Typer(
     name="gitops-profile",
@@ -28,6 +30,8 @@ app.command()(demo)
 app.command()(phone)
 app.command()(profiles.check)
 app.command()(profiles.render)
+app.command()(history)
+app.command()(trace)
 app.command()(look.events)
 app.command()(look.status)
 app.add_typer(look.get, name="get")
