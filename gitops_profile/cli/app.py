@@ -10,12 +10,14 @@ import typer
 from . import look, profiles
 from .check import check
 from .demo import demo
+from .history import history
 from .output import say
 from .passwd import passwd
 from .phone import phone
 from .plan import plan
 from .schema import schema
 from .serve import serve
+from .trace import trace
 
 app = typer.Typer(
     name="gitops-profile",
@@ -31,6 +33,8 @@ app.command()(phone)
 app.command()(check)
 app.command()(plan)
 app.command()(profiles.render)
+app.command()(history)
+app.command()(trace)
 app.command()(look.events)
 app.command()(look.status)
 app.add_typer(look.get, name="get")

@@ -10,7 +10,7 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable, verify
 from gitops_profile.loader import Problem
-from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey
+from gitops_profile.presentity import InvalidKey, Presentation, ProfileDocument, ProfileKey
 from gitops_profile.reconcile import (
     Difference,
     Loaded,
@@ -25,6 +25,7 @@ from gitops_profile.server import StateFolder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
+from .moments import logged_document, only_log, revision_at
 from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, fail, say
 
@@ -35,19 +36,37 @@ def render(
     key: Annotated[
         str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")
     ],
-    at: Annotated[str | None, typer.Option("--at", help="a revision; by default the files as they are now")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="a revision or date; by default the files as they are now")
+    ] = None,
+    from_log: Annotated[
+        bool, typer.Option("--from-log", help="as it was in force by the event log; --at is a date or position")
+    ] = False,
     vendor: Annotated[str | None, typer.Option("--vendor", help="for a phone that says this vendor")] = None,
     model: Annotated[str | None, typer.Option("--model", help="for a phone that says this model")] = None,
     version: Annotated[str | None, typer.Option("--version", help="for a phone that says this version")] = None,
     repo: Repo = None,
     path: Path_ = None,
+    state: State = None,
     config: ConfigFile = None,
     output: Output = Format.TEXT,
 ) -> None:
     """The document that a phone would get, byte for byte."""
-    settings = configured(config, repository__url=repo, repository__path=path)
+    settings = configured(config, repository__url=repo, repository__path=path, state=str(state) if state else None)
+    if from_log or only_log(settings):
+        document = logged_document(settings, key, at)
+        if document is None:
+            fail(f"the event log has no profile {key}" + (f" in force at {at}" if at else ""), PROBLEM)
+    else:
+        document = _rendered(settings, key, at)
+    _give(document, document.for_device(vendor, model, version), output)
+
+
+def _rendered(settings: Config, key: str, at: str | None) -> ProfileDocument:
+    """The document as the files make it; ends the command when there is none."""
     with open_repository(settings) as repository:
-        loaded = load_profiles(settings, repository, at)
+        revision = at if at is None else revision_at(repository, settings.repository.ref, at)
+        loaded = load_profiles(settings, repository, revision)
     try:
         document = _find(loaded, key)
     except InvalidKey as error:
@@ -55,7 +74,11 @@ def render(
     if document is None:
         about = [p for p in loaded.problems if key.rpartition("/")[2].rpartition("@")[0] in p.path] or loaded.problems
         fail(f"there is no profile {key}" + (f"; first problem: {about[0]}" if about else ""), PROBLEM)
-    given = document.for_device(vendor, model, version)
+    return document
+
+
+def _give(document: ProfileDocument, given: Presentation, output: Format) -> None:
+    """The body as it is, or with its facts."""
     if output is Format.JSON:
         body = given.body.decode("utf-8", "backslashreplace")
         emit_json({"key": str(document.key), "content_type": given.content_type, "etag": given.etag, "body": body})

@@ -4,7 +4,7 @@ from .file_log import FileEventLog
 from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
 from .outside import read_log
-from .record import NewRecord, Record
+from .record import NewRecord, Record, time_text
 from .verification import VerifyReport, verify
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "VerifyReport",
     "VersionConflict",
     "read_log",
+    "time_text",
     "verify",
 ]

@@ -15,6 +15,7 @@ from .events import (
     RevisionSuperseded,
 )
 from .events_codec import UnknownEvent, decode_event, encode_event
+from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, mac_of
 from .key import InvalidKey, ProfileKey, ProfileType, canonical_domain
 from .table import PresentityTable, SnapshotUnusable
@@ -31,6 +32,7 @@ __all__ = [
     "ProfileAdded",
     "ProfileChanged",
     "ProfileDocument",
+    "ProfileHistory",
     "ProfileKey",
     "ProfileRemoved",
     "ProfileType",
@@ -41,11 +43,14 @@ __all__ = [
     "SnapshotUnusable",
     "UnknownEvent",
     "Variant",
+    "Version",
     "canonical_device",
     "canonical_domain",
     "concealed_tag",
     "decode_event",
+    "difference",
     "encode_event",
     "entity_tag",
     "mac_of",
+    "request_number",
 ]

@@ -1,6 +1,7 @@
 """A revision → presentity events in the log."""
 
 from .differ import diff
+from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
 from .reconciler import Outcome, Reconciler, Verdict
@@ -17,7 +18,9 @@ __all__ = [
     "Verdict",
     "compare",
     "diff",
+    "read_history",
     "read_table",
+    "read_table_at",
     "rebuild",
     "replay",
 ]

@@ -1,5 +1,6 @@
 """Git, read-only; the only room that runs git."""
 
+from .dates import parse_date
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .repository import Changes, FileEntry, Repository
 from .revision import Revision
@@ -15,4 +16,5 @@ __all__ = [
     "Repository",
     "Revision",
     "SourceUnavailable",
+    "parse_date",
 ]

@@ -131,6 +131,18 @@ class Repository:
             return None
         return str(out).strip()
 
+    def commit_before(self, commit: str, seconds: int) -> str | None:
+        """The newest commit on the way to `commit` that was made by then (Unix seconds); None when none was.
+
+        Only first parents are followed: what a merge brought in was not on the branch before it. Raises
+        SourceUnavailable.
+        """
+        try:
+            out = self._repo.git.rev_list("-1", "--first-parent", f"--min-age={seconds}", commit)
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git rev-list of {commit} failed: {_said(error)}") from error
+        return str(out).strip() or None
+
     def revision(self, commit: str) -> Revision:
         """The commit; raises SourceUnavailable."""
         found = self._objects.read(commit)

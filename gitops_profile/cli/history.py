@@ -1,0 +1,115 @@
+"""`history`: every version of one profile, from the event log."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gitops_profile.config import Config
+from gitops_profile.eventlog import LogCorrupt, LogUnavailable
+from gitops_profile.presentity import InvalidKey, ProfileHistory, ProfileKey, UnknownEvent, Version, difference
+from gitops_profile.reconcile import read_history
+from gitops_profile.server import StateFolder
+
+from .options import ConfigFile, Output, State, configured
+from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
+
+Key = Annotated[str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")]
+_COLUMNS = ("POSITION", "TIME", "WHAT", "BYTES", "ETAG", "COMMIT", "AUTHOR", "REQUEST", "SUBJECT")
+
+
+def history(
+    key: Key,
+    diff: Annotated[bool, typer.Option("--diff", help="how each version differs from the one before it")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="the oldest first")] = False,
+    config: ConfigFile = None,
+    state: State = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Every version of one profile: when, by which commit, and whose it was. A server may run or not."""
+    settings = configured(config, state=str(state) if state else None)
+    found = _read(log_folder(settings), keys_of(key))
+    versions = found.versions()
+    if not versions:
+        fail(f"there never was a profile {key}; gitops-profile events shows all that ever were", PROBLEM)
+    rows = [_row(version, before) for before, version in zip((None, *versions), versions, strict=False)]
+    if not reverse:
+        rows.reverse()
+    if output is Format.JSON:
+        emit_json([{"key": str(found.owner)} | {k: v for k, v in row.items() if diff or k != "diff"} for row in rows])
+        return
+    if str(found.owner) != key:
+        say(f"{key} is {found.owner}")
+    if not diff:
+        emit_table(_COLUMNS, map(_cells, rows))
+        return
+    for row in rows:
+        say(printable("  ".join(str(cell) for cell in _cells(row) if cell is not None)))
+        for line in row["diff"]:
+            say("  " + printable(line))
+
+
+def log_folder(settings: Config) -> Path:
+    """The event log; ends the command when there is none."""
+    folder = StateFolder(settings.state).log
+    if not folder.is_dir():
+        fail(f"there is no event log in {settings.state}; name the state folder with --state")
+    return folder
+
+
+def keys_of(text: str) -> list[ProfileKey]:
+    """What a person means by a key, the likelier first; ends the command when it can be none."""
+    try:
+        if not text.startswith(("sip:", "sips:")):
+            return [ProfileKey.parse(text)]
+        user, _, domain = text.partition(":")[2].rpartition("@")
+        return [ProfileKey.user(domain, user), ProfileKey.device(domain, user)]
+    except InvalidKey as error:
+        fail(str(error))
+
+
+def _read(folder: Path, keys: list[ProfileKey]) -> ProfileHistory:
+    """The history of the first of the keys that has one."""
+    found = ProfileHistory(keys[0])
+    try:
+        for key in keys:
+            found = asyncio.run(read_history(folder, key))
+            if found.versions():
+                break
+    except LogCorrupt as error:
+        fail(str(error), PROBLEM)
+    except (LogUnavailable, UnknownEvent) as error:
+        fail(str(error))
+    return found
+
+
+def _row(version: Version, before: Version | None) -> dict[str, Any]:
+    document, revision = version.document, version.revision
+    known = before.document if before is not None else None
+    return {
+        "position": version.position,
+        "time": version.time,
+        "change": version.change,
+        "path": version.path,
+        "content_type": document.content_type if document else None,
+        "bytes": len(document.body) if document else None,
+        # A plain hash of a short secret can be guessed.
+        "etag": document.etag if document and not document.sensitive else None,
+        "sensitive": document.sensitive if document else None,
+        "commit": revision.commit,
+        "author": revision.author,
+        "committer": revision.committer,
+        "committed_at": revision.committed_at,
+        "signer": revision.signer,
+        "subject": revision.message,
+        "request": version.request,
+        "diff": difference(known, document),
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    request = f"#{row['request']}" if row["request"] is not None else None
+    etag = row["etag"][:12] if row["etag"] else None
+    cells = [row["position"], row["time"], row["change"], row["bytes"], etag, row["commit"][:12], row["author"]]
+    return [*cells, request, row["subject"]]

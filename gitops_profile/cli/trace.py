@@ -1,0 +1,122 @@
+"""`trace`: why this phone has this document."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from gitops_profile.config import Config
+from gitops_profile.http import AdminError, AdminUnavailable, call_admin
+from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, request_number
+from gitops_profile.server import StateFolder
+
+from .history import Key, keys_of
+from .moments import logged_table
+from .options import ConfigFile, Output, State, configured
+from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
+
+
+def trace(
+    key: Key,
+    vendor: Annotated[str | None, typer.Option("--vendor", help="for a phone that says this vendor")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="for a phone that says this model")] = None,
+    version: Annotated[str | None, typer.Option("--version", help="for a phone that says this version")] = None,
+    config: ConfigFile = None,
+    state: State = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Where a document comes from, what a phone gets of it, and, of a running server, who has it."""
+    settings = configured(config, state=str(state) if state else None)
+    keys = keys_of(key)
+    table = logged_table(settings)
+    asked, owner = next(((k, o) for k in keys if (o := table.resolve(k)) is not None), (keys[0], None))
+    document = table.get(owner) if owner is not None else None
+    stamp = table.revision_of(owner) if owner is not None else None
+    if document is None or stamp is None:
+        fail(f"no profile {key} is in force; gitops-profile history {key} says whether one ever was", PROBLEM)
+    facts = _facts(asked, document, stamp) | {
+        "device": {"vendor": vendor, "model": model, "version": version},
+        "gets": _presentation(document.for_device(vendor, model, version)),
+        "subscribers": _subscribers(settings, document),
+    }
+    if output is Format.JSON:
+        emit_json(facts)
+    else:
+        _show(facts)
+
+
+def _facts(asked: ProfileKey, document: ProfileDocument, stamp: RevisionStamp) -> dict[str, Any]:
+    return {
+        "asked": str(asked),
+        "key": str(document.key),
+        "aliases": [str(alias) for alias in document.aliases],
+        "path": document.path,
+        "commit": stamp.commit,
+        "author": stamp.author,
+        "committer": stamp.committer,
+        "committed_at": stamp.committed_at,
+        "subject": stamp.message,
+        "request": request_number(stamp.message),
+        "document": _presentation(document),
+        "variants": [_presentation(variant) for variant in document.variants],
+    }
+
+
+def _presentation(presentation: Presentation) -> dict[str, Any]:
+    when = None
+    if not isinstance(presentation, ProfileDocument):
+        globs = {name: getattr(presentation, name) for name in ("vendor", "model", "version")}
+        when = {name: glob for name, glob in globs.items() if glob is not None}
+    return {
+        "when": when,
+        "content_type": presentation.content_type,
+        "bytes": len(presentation.body),
+        # A plain hash of a short secret can be guessed.
+        "etag": None if presentation.sensitive else presentation.etag,
+        "sensitive": presentation.sensitive,
+        "effective_by": presentation.effective_by,
+    }
+
+
+def _subscribers(settings: Config, document: ProfileDocument) -> list[dict[str, Any]] | None:
+    """Who is subscribed to the document under any of its names; None when no server runs."""
+    try:
+        rows = asyncio.run(call_admin(StateFolder(settings.state).socket, "subscriptions"))
+    except AdminUnavailable:
+        return None
+    except AdminError as error:
+        fail(str(error), PROBLEM)
+    names = {str(document.key), *map(str, document.aliases)}
+    return [row for row in rows if row["key"] in names]
+
+
+def _show(facts: dict[str, Any]) -> None:
+    alias = "" if facts["asked"] == facts["key"] else f", by its alias {facts['asked']}"
+    lines = [
+        f"profile    {facts['key']}{alias}",
+        f"file       {facts['path']}",
+        f"commit     {facts['commit'][:12]} of {facts['committed_at']}: {facts['subject']}",
+        f"author     {facts['author']}, committed by {facts['committer']}",
+        f"document   {_described(facts['document'])}",
+        *(f"variant    {_described(variant)}" for variant in facts["variants"]),
+    ]
+    device = " ".join(f"{name}={text}" for name, text in facts["device"].items() if text is not None)
+    lines.append(f"gets       {_described(facts['gets'])}, a phone that says {device or 'nothing of itself'}")
+    for line in lines:
+        say(printable(line))
+    subscribers = facts["subscribers"]
+    if subscribers is None:
+        say("phones     no server is running")
+        return
+    say(f"phones     {len(subscribers)} subscribed")
+    if subscribers:
+        fields = ("key", "contact", "delivery", "delivered_at", "current", "user_agent")
+        cells = [[{True: "yes", False: "no"}.get(row[f], row[f]) for f in fields] for row in subscribers]
+        emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "CURRENT", "USER AGENT"), cells)
+
+
+def _described(presentation: dict[str, Any]) -> str:
+    when = presentation["when"]
+    kind = "" if when is None else "for " + " ".join(f"{name}={glob}" for name, glob in when.items()) + ": "
+    etag = "sensitive" if presentation["sensitive"] else f"etag {presentation['etag']}"
+    return f"{kind}{presentation['content_type']}, {presentation['bytes']} bytes, {etag}"
