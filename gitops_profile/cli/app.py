@@ -11,6 +11,7 @@ from . import look, profiles
 from .check import check
 from .demo import demo
 from .history import history
+from .init import init
 from .output import say
 from .passwd import passwd
 from .phone import phone
@@ -40,6 +41,7 @@ app.command()(look.status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
 app.add_typer(profiles.log, name="log")
+app.command()(init)
 app.command()(schema)
 app.command()(passwd)
 
