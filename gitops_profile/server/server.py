@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,13 +14,11 @@ from gitops_profile.config import Config, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminError, AdminServer, OperationsServer
+from gitops_profile.http import AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
-from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, Verdict, replay
-from gitops_profile.sip import (
-    Notifier,
-)
+from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
+from gitops_profile.sip import Notifier
 from gitops_profile.source import NotARepository, RefTracker, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
@@ -32,7 +29,8 @@ from gitops_profile.transport import (
     bind_all,
 )
 
-from . import derived, gatekeeping, views
+from . import derived, gatekeeping
+from .answers import Answers
 from .content import build_content
 from .follower import Follower
 from .observer import Observer
@@ -195,7 +193,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        admin = AdminServer(self._state.socket, self._handlers())
+        admin = AdminServer(self._state.socket, self._answers().handlers())
         await admin.start()
         self._stack.push_async_callback(admin.close)
         await self._start_http()
@@ -293,58 +291,11 @@ class Server:
         self._metrics.position.set(self._journal.position)
         return self._metrics.exposition()
 
+    def _answers(self) -> Answers:
+        return Answers(
+            self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
+            facts=lambda: {"ready": self._ready, "listening": self.bound, "http": self.http},
+        )  # fmt: skip
+
     def _health(self) -> tuple[bool, dict[str, Any]]:
         return self._ready, {"ready": self._ready, "position": self._journal.position}
-
-    def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
-        return {
-            "status": self._answer_status,
-            "presentities": self._answer_presentities,
-            "subscriptions": self._answer_subscriptions,
-            "reconcile": self._answer_reconcile,
-        }
-
-    async def _answer_status(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        table, held = self._journal.table, list(self._notifier.subscriptions())
-        current = sum(views.is_current(subscription, self._package) for subscription in held)
-        return {
-            "ready": self._ready,
-            "time": views.iso(time.time()),
-            "listening": self.bound,
-            "http": self.http,
-            "ref": self._config.repository.ref,
-            "head_seen": self._follower.head_seen,
-            "applied": views.outcome(table.applied),
-            "rejected": views.outcome(table.rejected),
-            "waiting": self._follower.waiting,
-            "presentities": len(table),
-            "position": self._journal.position,
-            "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
-        }
-
-    async def _answer_presentities(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return views.presentities(self._journal.table)
-
-    async def _answer_subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return views.subscriptions(self._notifier, self._package)
-
-    async def _answer_reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Look at git now, and say what became of its head."""
-        try:
-            commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
-        except SourceUnavailable as error:
-            raise AdminError(str(error)) from error
-        finally:
-            self._tracker.nudge()
-        if commit is None:
-            raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
-        for _ in range(1200):
-            table = self._journal.table
-            for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
-                if event is not None and event.revision.commit == commit:
-                    return {"verdict": verdict, **(views.outcome(event) or {})}
-            last = self._follower.last
-            if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
-                return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
-            await asyncio.sleep(0.05)
-        raise AdminError(f"revision {commit} is still being looked at; see: gitops-profile status")

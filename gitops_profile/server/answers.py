@@ -1,0 +1,92 @@
+"""What the admin socket answers: what this server serves, and how far it has come."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gitops_profile.config import Config
+from gitops_profile.http import AdminError, Handler
+from gitops_profile.reconcile import Journal, Verdict
+from gitops_profile.sip import EventPackage, Notifier
+from gitops_profile.source import RefTracker, Repository, SourceUnavailable
+
+from . import views
+from .follower import Follower
+
+
+class Answers:
+    """The handlers of the admin socket."""
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        follower: Follower,
+        repository: Repository,
+        tracker: RefTracker,
+        notifier: Notifier,
+        package: EventPackage,
+        *,
+        facts: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._follower = follower
+        self._repository = repository
+        self._tracker = tracker
+        self._notifier = notifier
+        self._package = package
+        self._facts = facts
+
+    def handlers(self) -> dict[str, Handler]:
+        """By the names by which the command line asks."""
+        return {
+            "status": self._status,
+            "presentities": self._presentities,
+            "subscriptions": self._subscriptions,
+            "reconcile": self._reconcile,
+        }
+
+    async def _status(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        table, held = self._journal.table, list(self._notifier.subscriptions())
+        current = sum(views.is_current(subscription, self._package) for subscription in held)
+        return {
+            **self._facts(),
+            "time": views.iso(time.time()),
+            "ref": self._config.repository.ref,
+            "head_seen": self._follower.head_seen,
+            "applied": views.outcome(table.applied),
+            "rejected": views.outcome(table.rejected),
+            "waiting": self._follower.waiting,
+            "presentities": len(table),
+            "position": self._journal.position,
+            "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
+        }
+
+    async def _presentities(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return views.presentities(self._journal.table)
+
+    async def _subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return views.subscriptions(self._notifier, self._package)
+
+    async def _reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Look at git now, and say what became of its head."""
+        try:
+            commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
+        except SourceUnavailable as error:
+            raise AdminError(str(error)) from error
+        finally:
+            self._tracker.nudge()
+        if commit is None:
+            raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
+        for _ in range(1200):
+            table = self._journal.table
+            for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
+                if event is not None and event.revision.commit == commit:
+                    return {"verdict": verdict, **(views.outcome(event) or {})}
+            last = self._follower.last
+            if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
+                return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
+            await asyncio.sleep(0.05)
+        raise AdminError(f"revision {commit} is still being looked at; see: gitops-profile status")
