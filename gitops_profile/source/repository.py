@@ -226,6 +226,26 @@ class Repository:
             return False
         return True
 
+    def first_parents(self, old_commit: str, new_commit: str, limit: int) -> tuple[list[Revision], int]:
+        """What was on the branch between two commits, the newest first and at most `limit`; and how many there are.
+
+        Only first parents are followed. Nothing when the two have no history in common, or the old one is gone. Raises
+        SourceUnavailable.
+        """
+        if self.merge_base(old_commit, new_commit) is None:
+            return [], 0
+        between = ("--first-parent", f"{old_commit}..{new_commit}^")
+        try:
+            out = self._repo.git.rev_list("--header", f"--max-count={limit}", *between, stdout_as_string=False)
+            count = limit
+            if out.count(b"\0") >= limit:
+                count = int(self._repo.git.rev_list("--count", *between))
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
+        commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece]
+        found = [parse_commit(name.decode(), data) for name, _, data in commits]
+        return found, max(count, len(found)) if len(found) == limit else len(found)
+
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
 
