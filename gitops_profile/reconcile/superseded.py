@@ -58,7 +58,7 @@ async def passed_over(
 async def rewritten(
     table: PresentityTable, revision: Revision, is_ancestor: IsAncestor, ref: str
 ) -> list[HistoryRewritten]:
-    """A note for people when the ref left the revision in force (reset, force-push): once, whatever its head is worth."""
+    """A note, once, when the ref left the revision in force (reset, force-push), whatever becomes of its head."""
     if table.applied is None:
         return []
     old, noted = table.applied.revision.commit, table.rewritten

@@ -232,19 +232,20 @@ class Repository:
         Only first parents are followed. Nothing when the two have no history in common, or the old one is gone. Raises
         SourceUnavailable.
         """
-        if self.merge_base(old_commit, new_commit) is None:
-            return [], 0
-        between = ("--first-parent", f"{old_commit}..{new_commit}^")
+        self.place()
+        git_ = self._repo.git
         try:
-            out = self._repo.git.rev_list("--header", f"--max-count={limit}", *between, stdout_as_string=False)
-            count = limit
-            if out.count(b"\0") >= limit:
-                count = int(self._repo.git.rev_list("--count", *between))
+            git_.merge_base(old_commit, new_commit)
+        except git.GitCommandError:
+            return [], 0
+        between = ("--first-parent", f"{old_commit}..{new_commit}")
+        try:
+            out = git_.rev_list("--header", "--skip=1", f"--max-count={limit}", *between, stdout_as_string=False)
+            commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece.strip()]
+            count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
         except git.GitCommandError as error:
             raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
-        commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece]
-        found = [parse_commit(name.decode(), data) for name, _, data in commits]
-        return found, max(count, len(found)) if len(found) == limit else len(found)
+        return [parse_commit(name.decode(), data) for name, _, data in commits], count
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
