@@ -18,6 +18,7 @@ from .phone import phone
 from .plan import plan
 from .schema import schema
 from .serve import serve
+from .suspend import resume, suspend
 from .trace import trace
 
 app = typer.Typer(
@@ -40,6 +41,8 @@ app.command()(look.events)
 app.command()(look.status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(suspend)
+app.command()(resume)
 app.add_typer(profiles.log, name="log")
 app.command()(init)
 app.command()(schema)

@@ -44,6 +44,8 @@ class PresentityTable:
         """The newest note that the ref left the revision in force; None once a later one is in force."""
         self.judged: dict[str, None] = {}
         """Commits after the revision in force that have their verdict already."""
+        self.superseded: list[RevisionSuperseded] = []
+        """What the newest revision that went past others went past."""
         self.suspensions: dict[str, ApplicationSuspended] = {}
         """By scope."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
@@ -80,6 +82,9 @@ class PresentityTable:
                 self.rejected = event
                 self._judge(event.revision.commit)
             case RevisionSuperseded():
+                if self.superseded and self.superseded[0].by != event.by:
+                    self.superseded.clear()
+                self.superseded.append(event)
                 self._judge(event.revision.commit)
             case HistoryRewritten():
                 self.rewritten = event
@@ -144,7 +149,7 @@ class PresentityTable:
             )
             for d in self
         ]  # fmt: skip
-        state = (self.applied, self.rejected, self.rewritten, *self.suspensions.values())
+        state = (self.applied, self.rejected, self.rewritten, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
         return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes, list(self.judged)))

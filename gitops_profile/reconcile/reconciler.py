@@ -59,6 +59,8 @@ class Outcome:
     removed: int = 0
     problems: tuple[Problem, ...] = ()
     reason: str = ""
+    storage: bool = False
+    """Whether it waits for the log, and not for git."""
     held_back: int = 0
     """Profiles that are not as the commit has them, because their application is suspended."""
     superseded: tuple[str, ...] = ()
@@ -100,7 +102,8 @@ class Reconciler:
                 return await self._reconcile(revision, overtaken)
             except (SourceUnavailable, LogUnavailable) as error:
                 logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
-                return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
+                storage = isinstance(error, LogUnavailable)
+                return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage)
 
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()

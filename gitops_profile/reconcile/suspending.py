@@ -116,8 +116,10 @@ class Suspending:
         logger.info("application suspended scope=%s by=%s", name, by)
         return event, True
 
-    async def resume(self, scope: str, by: str) -> int:
-        """Follow git again in a scope: what was held back comes into force, in one batch; how many profiles.
+    async def resume(self, scope: str, by: str) -> tuple[str, int]:
+        """Follow git again in a scope: what was held back comes into force, in one batch.
+
+        The scope as it was recorded, and how many profiles came into force.
 
         Raises NoSuchScope, SourceUnavailable, LogUnavailable; then it is still suspended.
         """
@@ -138,7 +140,7 @@ class Suspending:
         logger.info("application resumed scope=%s by=%s profiles=%d", name, by, len(events))
         if keys:
             self._on_changed(keys)
-        return len(events)
+        return name, len(events)
 
     async def _release(self, name: str) -> tuple[list[PresentityEvent], Division]:
         """What comes into force when a scope is no longer suspended."""

@@ -1,9 +1,9 @@
 """Which of a revision's changes are held back while the application to some profiles is suspended (pure).
 
 A scope is `all`, a folder of the profile repository, or the key of a profile (or an alias of it). A profile is in a
-scope as it is in force or as the revision has it, so that a file that moves across the border of a folder stays where it
-is. Two documents that hand a key or an alias over to one another come into force together or not at all: otherwise two
-would claim it, or nobody, and a phone that no one meant to touch would lose its profile.
+scope as it is in force or as the revision has it, so that a file that moves across the border of a folder stays where
+it is. Two documents that hand a key or an alias over to one another come into force together or not at all: otherwise
+two would claim it, or nobody, and a phone that no one meant to touch would lose its profile.
 """
 
 from collections import defaultdict

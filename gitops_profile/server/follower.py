@@ -44,12 +44,16 @@ class Follower:
         self.gone = False
         """Whether the ref does not exist."""
         self.last: Outcome | None = None
+        self.applied_at: float | None = None
+        """When a revision was applied last, Unix seconds; None since the start."""
         self.took: float | None = None
         """Seconds from when the revision that was applied last was seen until it was in force."""
         self.looked = asyncio.Event()
         """Set when a revision has been judged, or there is none: whoever waits for the first may look."""
         self.on_outcome: list[Callable[[Outcome], None]] = []
         """Told of each verdict, also of those on revisions that were passed over."""
+        self.on_seen: list[Callable[[], None]] = []
+        """Told when the ref moved."""
 
     @property
     def waiting(self) -> str | None:
@@ -69,6 +73,9 @@ class Follower:
         """Note the newest revision of the ref."""
         async for seen in self._tracker:
             self.gone = isinstance(seen, RefGone)
+            # At the end of this turn, when it is noted.
+            for listener in self.on_seen:
+                asyncio.get_running_loop().call_soon(listener)
             if isinstance(seen, RefGone):
                 self._newest = None
                 self.looked.set()
@@ -104,7 +111,8 @@ class Follower:
         if outcome.verdict not in _WAITS:
             self._judged(revision, overtaken)
         if outcome.verdict is Verdict.APPLIED and seen_at is not None:
-            self.took = max(0.0, self._wall() - seen_at)
+            self.applied_at = self._wall()
+            self.took = max(0.0, self.applied_at - seen_at)
         if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
             logger.warning("not ready: no revision is in force yet, waiting for a good one")
         if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:

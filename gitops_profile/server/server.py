@@ -19,7 +19,7 @@ from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
-from gitops_profile.source import NotARepository, RefTracker, Repository, SourceUnavailable
+from gitops_profile.source import NotARepository, RefTracker, Repository, Revision, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
@@ -33,6 +33,7 @@ from . import derived, gatekeeping
 from .answers import Answers
 from .content import build_content
 from .follower import Follower
+from .lifecycle import Lifecycle
 from .observer import Observer
 from .state import StateFolder
 
@@ -124,13 +125,17 @@ class Server:
         self._stack.push_async_callback(self._loading.close)
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
-            on_changed=self._changed, is_ancestor=self._is_ancestor, progress=self._progress,
+            on_changed=self._changed, is_ancestor=self._is_ancestor, between=self._between, progress=self._progress,
         )  # fmt: skip
         self._tracker = await asyncio.to_thread(
             RefTracker, location, config.repository.ref, poll=config.repository.poll
         )
         self._stack.push_async_callback(self._tracker.close)
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._lifecycle = Lifecycle(
+            config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
+            self._metrics,
+        )  # fmt: skip
 
     def _build_sip(self, secret: bytes) -> None:
         """The notifier and what it asks: who may, which document, where it is as a link."""
@@ -193,7 +198,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        admin = AdminServer(self._state.socket, self._answers().handlers())
+        admin = AdminServer(self._state.socket, {**self._answers().handlers(), **self._lifecycle.handlers()})
         await admin.start()
         self._stack.push_async_callback(admin.close)
         await self._start_http()
@@ -204,6 +209,7 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
+                self._lifecycle.watch(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
@@ -273,6 +279,9 @@ class Server:
     async def _is_ancestor(self, old: str, new: str) -> bool:
         return await asyncio.to_thread(self._repository.is_ancestor, old, new)
 
+    async def _between(self, old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
+        return await asyncio.to_thread(self._repository.first_parents, old, new, limit)
+
     def _changed(self, keys: Sequence[ProfileKey]) -> None:
         for key in keys:
             if key not in self._journal.table:
@@ -286,6 +295,7 @@ class Server:
         self._store.clock_jumped(seconds)
 
     def _expose(self) -> bytes:
+        self._lifecycle.refresh()
         self._metrics.subscriptions.set(len(self._notifier))
         self._metrics.presentities.set(len(self._journal.table))
         self._metrics.position.set(self._journal.position)
@@ -295,6 +305,7 @@ class Server:
         return Answers(
             self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
             facts=lambda: {"ready": self._ready, "listening": self.bound, "http": self.http},
+            life=self._lifecycle.status,
         )  # fmt: skip
 
     def _health(self) -> tuple[bool, dict[str, Any]]:

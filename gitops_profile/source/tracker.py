@@ -59,6 +59,11 @@ class RefTracker:
         self._watched: Place | None = None
         self._trouble = ""
 
+    @property
+    def trouble(self) -> str:
+        """Why git could not be asked at the last look; empty when it could."""
+        return self._trouble
+
     def nudge(self) -> None:
         """Look now."""
         self._wanted.set()
