@@ -8,7 +8,7 @@ from .reconciler import Outcome, Reconciler, Verdict
 from .superseded import MAX_SUPERSEDED
 from .suspending import NoSuchScope, Suspending
 from .suspension import ALL
-from .verify import Difference, compare, rebuild
+from .verify import Difference, compare, held_back, rebuild
 
 __all__ = [
     "ALL",
@@ -25,6 +25,7 @@ __all__ = [
     "Verdict",
     "compare",
     "diff",
+    "held_back",
     "read_history",
     "read_table",
     "read_table_at",

@@ -13,6 +13,7 @@ from gitops_profile.source import Repository, SourceUnavailable
 from .journal import replay
 from .loading import Loaded, LoaderProcess
 from .reconciler import Outcome, Reconciler, Verdict
+from .suspension import changes_of, divide
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,12 @@ def compare(table: PresentityTable, loaded: Loaded) -> list[Difference]:
             differences.append(Difference(str(key), "is another document in git"))
     gone = [str(document.key) for document in table if document.key not in loaded.documents]
     return differences + [Difference(key, "is in the log and not in git") for key in sorted(gone)]
+
+
+def held_back(table: PresentityTable, loaded: Loaded) -> set[str]:
+    """The keys of the profiles that a suspension keeps from a whole load of the revision in force."""
+    wanted = changes_of(loaded.documents, (), table, {}, whole=True)
+    return {str(key) for key in divide(wanted, table, set(table.suspensions)).held}
 
 
 async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> tuple[Outcome, Path | None]:

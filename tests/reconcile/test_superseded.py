@@ -14,8 +14,8 @@ from .lab import Lab
 
 USERS = "profiles/user/example.com"
 ALICE = f"{USERS}/alice.xml"
-BROKEN = {f"{USERS}/broken.yaml": "a: ["}
-MENDED = {f"{USERS}/broken.yaml": None}
+BROKEN: dict[str, str | bytes | None] = {f"{USERS}/broken.yaml": "a: ["}
+MENDED: dict[str, str | bytes | None] = {f"{USERS}/broken.yaml": None}
 
 
 @pytest.fixture
