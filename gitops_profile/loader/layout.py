@@ -55,6 +55,11 @@ def kind_of(path: str) -> Kind:
     return Kind.MANIFEST if _extension(path).lower() in MANIFEST_EXTENSIONS else Kind.PLAIN
 
 
+def leaves_tree(path: str) -> bool:
+    """Whether a part of the path is one that git itself would not check out: `..`, `.`, nothing, or its own folder."""
+    return any(part in ("", ".", "..") or part.lower() == ".git" for part in path.split("/"))
+
+
 def key_of_path(path: str) -> ProfileKey:
     """The key of the profile kept at the path of a manifest or plain document; raises UnreadableProfile."""
     folder, _, rest = path.partition("/")

@@ -13,7 +13,7 @@ from .aliases import place_of_alias
 from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned
-from .layout import SETTINGS, Kind, kind_of
+from .layout import SETTINGS, Kind, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, overlay
 from .problem import Problem, UnreadableProfile
@@ -152,6 +152,9 @@ class Load:
 
     def _admit(self, file: FileEntryLike) -> bool:
         """Whether a file may be read at all; what may not is a problem."""
+        if leaves_tree(file.path):
+            self._problems.append(Problem(file.path, 0, 0, "has a path that leaves the tree", "remove it from git"))
+            return False
         if kind_of(file.path) is Kind.IGNORED:
             return False
         if file.mode == "120000":

@@ -28,14 +28,15 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def serving(repository: Path, state: Path) -> Iterator[tuple[int, int]]:
-    """The real server: its process id and its UDP port."""
+def serving(repository: Path, state: Path, **variables: str) -> Iterator[tuple[int, int]]:
+    """The real server, with more settings as variables: its process id and its UDP port."""
     command = [sys.executable, "-m", "gitops_profile", "serve", "--repo", str(repository), "--state", str(state)]
     log = state.with_suffix(".log")
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [*command, "--listen", "udp:127.0.0.1:0"],
-            stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)}, text=True,
+            stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, text=True,
+            env={**ENVIRONMENT, **variables, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         try:
             assert process.stdout is not None

@@ -68,6 +68,8 @@ class Phones:
     users: int
     window: int = 64
     further: int = 0
+    tell_first: bool = False
+    """Say "first" when the first of the further NOTIFYs has come."""
 
     def run(self, pipe: Connection) -> None:
         """The body of the phones' process: says its port, is told the server's, says "subscribed", then "done"."""
@@ -84,8 +86,11 @@ class Phones:
             waiting = iter(requests[self.window :])
             self._answer(sock, server, self.count, waiting)
             pipe.send("subscribed")
+            if self.further and self.tell_first:
+                self._answer(sock, server, 1, waiting)
+                pipe.send("first")
             if self.further:
-                self._answer(sock, server, self.further, waiting)
+                self._answer(sock, server, self.further - self.tell_first, waiting)
             pipe.send("done")
             pipe.recv()  # keeps the socket open until the server has read everything
 

@@ -103,6 +103,12 @@ def test_links_and_submodules_are_refused(mode: str, words: str) -> None:
     assert [words in str(p) for p in result.problems] == [True]
 
 
+@pytest.mark.parametrize("path", ["user/example.com/../x.xml", "../x.xml", "user/./x.xml", ".git/config", "a//b.md"])
+def test_what_git_would_not_check_out_is_refused_wherever_it_lies(path: str) -> None:
+    result = run(Loader().whole([entry(path, "<x/>")]), {})
+    assert [str(p) for p in result.problems] == [f"{path}: has a path that leaves the tree (remove it from git)"]
+
+
 def test_a_huge_file_is_refused_without_being_read() -> None:
     load = Loader().whole([entry("user/example.com/x.xml", b"x" * 5_000_000)])
     assert load.wanted() == [] and "bytes long" in str(load.finish().problems[0])
