@@ -60,11 +60,6 @@ class Follower:
         """Why the newest revision has to wait; None when it does not."""
         return self.last.reason if self.last and self.last.verdict is Verdict.UNAVAILABLE else None
 
-    @property
-    def looking(self) -> bool:
-        """Whether the newest revision has no verdict yet."""
-        return self._newest is not None and (self.last is None or self.last.commit != self._newest.commit)
-
     def again(self) -> None:
         """Look at the newest revision once more, as after `resume`."""
         self._moved.set()
@@ -80,7 +75,7 @@ class Follower:
                 self._newest = None
                 self.looked.set()
             else:
-                if self._newest is not None and self._newest.commit != seen.commit:
+                if self._newest is not None and not self._has_verdict(self._newest):
                     self._overtaken.append(self._newest)
                 self._newest, self.head_seen, self.seen_at = seen, seen.commit, self._wall()
                 self._moved.set()
@@ -120,6 +115,10 @@ class Follower:
         self._tell(outcome)
         await self._journal.save_snapshot()
         return outcome.verdict
+
+    def _has_verdict(self, revision: Revision) -> bool:
+        last = self.last
+        return last is not None and last.commit == revision.commit and last.verdict not in _WAITS
 
     def _judged(self, revision: Revision, overtaken: tuple[Revision, ...]) -> None:
         """A revision has its verdict, and so have those before it: what was noted of them meanwhile is settled."""
