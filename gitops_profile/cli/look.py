@@ -12,7 +12,7 @@ from gitops_profile.http import AdminError, AdminUnavailable, call_admin
 from gitops_profile.server import StateFolder
 
 from .options import ConfigFile, Output, State, configured
-from .output import PROBLEM, Format, emit_json, emit_table, fail, say
+from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
 get = typer.Typer(help="The tables of a running server.", no_args_is_help=True)
 
@@ -103,7 +103,8 @@ async def _events(folder: Path, after: int, follow: bool, output: Format) -> Non
                 line = {"position": record.position, "time": record.time, "stream": record.stream, "type": record.type}
                 say(json.dumps({**line, "version": record.version, "data": data}, ensure_ascii=False))
             else:
-                say(f"{record.position:>8} {record.time} {record.type:<16} {record.stream} {_detail(data)}".rstrip())
+                text = f"{record.position:>8} {record.time} {record.type:<16} {record.stream} {_detail(data)}"
+                say(printable(text.rstrip()))
         if not follow:
             return
         await asyncio.sleep(0.2)

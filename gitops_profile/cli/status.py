@@ -108,6 +108,8 @@ def _suspended(facts: dict[str, Any]) -> Iterator[Line]:
         yield "", f"and {len(suspended) - _SHOWN} more scopes", NOTE
     if facts["held_back"]:
         yield "held back", f"{facts['held_back']} profiles are not as the revision in force has them", NOTE
+        for key in facts["held_back_profiles"][:_SHOWN]:
+            yield "", key, ""
 
 
 def _source(facts: dict[str, Any]) -> Iterator[Line]:

@@ -44,7 +44,10 @@ def resume(scope: Scope = "all", config: ConfigFile = None, state: State = None,
     if output is Format.JSON:
         emit_json(facts)
         return
-    say(printable(f"{facts['scope']} resumed, {facts['released']} profiles that were held back are in force"))
+    done = f"{facts['released']} profiles that were held back are in force"
+    if facts["scope"] == "all":
+        done = "the head is being looked at; gitops-profile status says how far it is"
+    say(printable(f"{facts['scope']} resumed: {done}"))
     if facts["still_suspended"]:
         say(printable(f"still suspended: {', '.join(facts['still_suspended'])}"))
 

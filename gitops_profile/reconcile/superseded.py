@@ -1,6 +1,7 @@
 """What is noted of commits that a newer one went past, and of a ref that left its history (pure)."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from gitops_profile.presentity import HistoryRewritten, PresentityTable, RevisionStamp, RevisionSuperseded
 from gitops_profile.source import Revision
@@ -21,18 +22,17 @@ def stamp_of(revision: Revision) -> RevisionStamp:
 
 
 def superseded(
-    passed: Iterable[Revision], total: int, judged: Collection[str], by: str, ref: str
+    passed: Iterable[Revision], older: int, judged: Collection[str], by: str, ref: str
 ) -> list[RevisionSuperseded]:
-    """A verdict for each commit that has none, the oldest first. `passed` is newest first, `total` may count more."""
+    """A verdict for each commit that has none, the oldest first. `passed` is newest first, `older` came before them."""
     fresh = {revision.commit: revision for revision in passed}
-    older = max(0, total - len(fresh))
     events = [
         RevisionSuperseded(stamp_of(revision), ref, by)
         for revision in reversed(fresh.values())
         if revision.commit not in judged and revision.commit != by
     ]
     if older and events:
-        events[0] = RevisionSuperseded(events[0].revision, ref, by, older)
+        events[0] = replace(events[0], older=older)
     return events
 
 
@@ -43,16 +43,15 @@ async def passed_over(
 
     Nothing of a history that is new as a whole. Raises SourceUnavailable.
     """
-    passed: list[Revision] = list(reversed(overtaken))
-    total = len(passed)
-    applied = table.applied
-    if applied is not None and between is not None and revision.parent != applied.revision.commit:
-        found, count = await between(applied.revision.commit, revision.commit, MAX_SUPERSEDED)
-        known = {one.commit for one in found}
-        passed = [*found, *(one for one in passed if one.commit not in known)]
-        total = len(passed) + count - len(found)
-    in_force = applied.revision.commit if applied is not None else ""
-    return superseded(passed, total, {*table.judged, in_force}, revision.commit, ref)
+    in_force = table.applied.revision.commit if table.applied is not None else ""
+    found: Sequence[Revision] = ()
+    count = 0
+    if in_force and between is not None and in_force not in (revision.parent, revision.commit):
+        found, count = await between(in_force, revision.commit, MAX_SUPERSEDED)
+    on_branch = {one.commit for one in found}
+    elsewhere = [one for one in reversed(overtaken) if one.commit not in on_branch]
+    judged = {*table.judged, in_force}
+    return superseded([*elsewhere, *found], count - len(found), judged, revision.commit, ref)
 
 
 async def rewritten(

@@ -20,6 +20,7 @@ from .differ import diff
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled
 from .suspension import ALL, Changes, Division, changes_of, covers, divide
+from .wire import path_text
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class Suspending:
         if len(table.suspensions) >= MAX_SUSPENSIONS:
             raise NoSuchScope(f"{MAX_SUSPENSIONS} scopes are suspended already; suspend a folder above them instead")
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        event = ApplicationSuspended(name, by, " ".join(reason.split())[:MAX_REASON], at)
+        event = ApplicationSuspended(name, by, " ".join(path_text(reason).split())[:MAX_REASON], at)
         await self._journal.append([event])
         logger.info("application suspended scope=%s by=%s", name, by)
         return event, True

@@ -16,7 +16,7 @@ from .conditions import Conditions, Facts, revision_text
 from .follower import Follower
 
 SHOWN = 20
-"""Commits that `status` names of those that were passed over."""
+"""How many `status` names: of the commits that were passed over, of the profiles that are held back."""
 
 
 class Lifecycle:
@@ -66,6 +66,7 @@ class Lifecycle:
                 for event in table.suspensions.values()
             ],
             "held_back": table.applied.held_back if table.applied is not None else 0,
+            "held_back_profiles": sorted(map(str, self._suspending.held or ()))[:SHOWN],
             "superseded": self._superseded(),
         }
 

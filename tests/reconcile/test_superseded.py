@@ -95,7 +95,8 @@ async def test_what_was_seen_and_overtaken_has_its_verdict_though_it_is_on_no_br
     seen = lab.git.commit({ALICE: "<a1/>"})
     lab.git("reset", "-q", "--hard", base)
     head = lab.git.commit({ALICE: "<a2/>"})
-    assert (await lab.reconcile(head, overtaken=[seen])).superseded == (seen,)
+    assert (await lab.reconcile(head, overtaken=[seen, base, seen])).superseded == (seen,)
+    assert [event.older for event in await superseded(lab)] == [0]
     other = lab.git.commit({ALICE: "<a3/>"})
     lab.git("reset", "-q", "--hard", head)
     outcome = await lab.reconcile(head, overtaken=[other])

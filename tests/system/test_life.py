@@ -110,6 +110,7 @@ def test_one_suspended_profile_stays_and_its_phone_is_told_once_when_it_is_resum
     in_force(lab, head)
     facts = lab.command("status")
     assert (facts["held_back"], facts["suspended"][0]["scope"]) == (1, ALICE)
+    assert facts["held_back_profiles"] == [ALICE]
     assert conditions(lab)["Ready"] == ("False", "Suspended")
     done = lab.run("log", "verify", *state)
     assert done.returncode == 0 and b"1 profiles are held back" in done.stdout, done
