@@ -149,8 +149,8 @@ class Suspending:
         if held is None:
             raise SourceUnavailable("what is held back cannot be loaded from git; see: gitops-profile status")
         scopes = set(table.suspensions) - {name}
-        if table.applied is None or not held or ALL in scopes:
-            return [], Division({}, frozenset(), held)
+        if table.applied is None:
+            return [], Division({}, frozenset(), {})
         division = await asyncio.to_thread(divide, held, table, scopes)
         stamp = table.applied.revision
         events = await asyncio.to_thread(diff, division.documents, division.removed, table, stamp, whole=False)
