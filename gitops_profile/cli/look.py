@@ -115,7 +115,7 @@ def _detail(data: dict[str, Any]) -> str:
     parts = [revision.get("commit", "")[:12], revision.get("author", ""), data.get("path", "")]
     parts += [f"{name}={data[name]}" for name in ("added", "changed", "removed") if name in data]
     parts += [f"held_back={data['held_back']}"] if data.get("held_back") else []
-    parts += [f"by {data['by'][:12]}"] if data.get("by") else []
+    parts += [f"by {data['by'] if 'scope' in data else data['by'][:12]}"] if data.get("by") else []
     parts += [f"and {data['older']} older"] if data.get("older") else []
     parts += [f"{data['old_commit'][:12]} -> {data['new_commit'][:12]}"] if "old_commit" in data else []
     parts += [data["reason"]] if data.get("reason") else []

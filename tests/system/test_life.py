@@ -126,6 +126,20 @@ def test_one_suspended_profile_stays_and_its_phone_is_told_once_when_it_is_resum
     assert done.stdout == profile("alice", 3), done
 
 
+def test_a_log_that_is_written_anew_keeps_what_is_suspended(lab: Lab) -> None:
+    lab.write(alice=1, bob=1)
+    lab.server.start()
+    for scope in (ALICE, "all"):
+        lab.command("suspend", scope)
+    before = lab.ask("status")["suspended"]
+    lab.server.end()
+    assert lab.run("log", "rebuild", "--state", str(lab.server.state)).returncode == 0
+    head = lab.write(alice=2)
+    lab.server.start()
+    eventually("it was seen", lambda: lab.ask("status")["head_seen"] == head)
+    assert lab.ask("status")["suspended"] == before and conditions(lab)["Ready"] == ("False", "Suspended")
+
+
 def test_what_cannot_be_suspended_or_resumed_is_said_in_one_line(lab: Lab) -> None:
     lab.write(alice=1)
     state = ("--state", str(lab.server.state))
