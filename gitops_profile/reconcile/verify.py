@@ -52,7 +52,7 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
     What is suspended stays so where the old log can be read, with the documents of git. Raises SourceUnavailable when
     the ref does not exist. When the revision is rejected the old log stays.
     """
-    commit, old = repository.resolve(ref), folder.exists()
+    commit = repository.resolve(ref)
     if commit is None:
         raise SourceUnavailable(f"the ref {ref!r} does not exist")
     fresh = folder.with_name(folder.name + ".new")
@@ -63,7 +63,7 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
         journal = await replay(log)
         reconciler = Reconciler(journal, loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always)
         outcome = await reconciler.reconcile(repository.revision(commit))
-        suspended = await _suspensions(folder) if old else []
+        suspended = await _suspensions(folder) if _is_there(folder) else []
         if suspended:
             await journal.append(suspended)
     finally:
@@ -73,6 +73,10 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
         shutil.rmtree(fresh)
         return outcome, None
     return outcome, _swap(fresh, folder)
+
+
+def _is_there(folder: Path) -> bool:
+    return folder.is_dir()
 
 
 async def _suspensions(folder: Path) -> list[ApplicationSuspended]:
