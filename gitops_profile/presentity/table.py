@@ -26,7 +26,7 @@ from .variant import Variant
 
 SNAPSHOT_VERSION = 3
 MAX_JUDGED = 10_000
-"""Commits remembered as judged since the revision in force; of more than that the oldest are forgotten."""
+"""Commits remembered as judged; of more than that the oldest are forgotten."""
 
 
 class SnapshotUnusable(ValueError):
@@ -43,7 +43,7 @@ class PresentityTable:
         self.rewritten: HistoryRewritten | None = None
         """The newest note that the ref left the revision in force; None once a later one is in force."""
         self.judged: dict[str, None] = {}
-        """Commits after the revision in force that have their verdict already."""
+        """The newest commits that have their verdict, whichever."""
         self.superseded: list[RevisionSuperseded] = []
         """What the newest revision that went past others went past."""
         self.suspensions: dict[str, ApplicationSuspended] = {}
@@ -77,7 +77,7 @@ class PresentityTable:
         match event:
             case RevisionApplied():
                 self.applied, self.rejected, self.rewritten = event, None, None
-                self.judged.clear()
+                self._judge(event.revision.commit)
             case RevisionRejected():
                 self.rejected = event
                 self._judge(event.revision.commit)

@@ -105,6 +105,22 @@ async def test_what_was_seen_and_overtaken_has_its_verdict_though_it_is_on_no_br
     assert (await lab.reconcile(head, overtaken=[other, head])).superseded == () and lab.log.head == before
 
 
+async def test_what_had_its_verdict_once_has_no_other_when_it_is_pushed_again(lab: Lab) -> None:
+    base = lab.git.commit({ALICE: "<a/>"})
+    await lab.reconcile()
+    lab.git.commit(BROKEN)
+    await lab.reconcile()
+    lab.git.commit(MENDED)
+    await lab.reconcile()
+    tip = lab.git.head()
+    lab.git("reset", "-q", "--hard", base)
+    await lab.reconcile()
+    await lab.restart()
+    lab.git("reset", "-q", "--hard", tip)
+    lab.git.commit({ALICE: "<a2/>"})
+    assert (await lab.reconcile()).superseded == ()
+
+
 async def test_of_a_merge_only_the_branch_itself_is_looked_through(lab: Lab) -> None:
     lab.git.commit({ALICE: "<a/>"})
     await lab.reconcile()
