@@ -66,6 +66,8 @@ class Follower:
         outcome = await self._reconciler.reconcile(revision)
         self.last = outcome
         self._metrics.revisions.labels(outcome.verdict).inc()
+        if outcome.verdict is Verdict.UNAVAILABLE:
+            self._tracker.doubt()  # of a remote: is the clone damaged?
         if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
             logger.warning("not ready: no revision is in force yet, waiting for a good one")
         if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:
