@@ -29,6 +29,7 @@ SHORT_FLAGS = {
     "repository.ref": "--ref",
     "repository.path": "--path",
     "repository.poll": "--poll",
+    "repository.fetch": "--fetch",
     "http.listen": "--http",
 }
 

@@ -18,7 +18,7 @@ from .clone_folder import COMMIT_REF, HEAD_REF, CloneFolder
 from .errors import NotARepository, SourceUnavailable
 from .leash import Ended, run_git
 from .refs import OBJECT_ID, is_ref_name
-from .trouble import Blame, explain
+from .trouble import NO_GIT, Blame, explain, talked_git
 
 logger = logging.getLogger(__name__)
 
@@ -189,9 +189,19 @@ class Clone:
                 # A branch that was followed and vanishes is gone: who may push a tag must not take its place.
                 self._sources = self._sources[: number + 1]
                 break
+        if len(missing) == len(self._sources) and self.address.scheme in ("http", "https"):
+            await self._confirm(folder, surroundings, hidden)
         for name in missing:
             if await asyncio.to_thread(folder.ref, name) is not None:
                 await asyncio.to_thread(folder.drop, name)
+
+    async def _confirm(self, folder: CloneFolder, surroundings: dict[str, str], hidden: Hidden) -> None:
+        """Make sure that it is a git server which has no such ref. Raises _Failed."""
+        arguments = ["ls-remote", "--quiet", "--", self.address.url, self._sources[0][0]]
+        surroundings = surroundings | {"GIT_TRACE_PACKET": "2"}
+        traced = await self._ask(folder, arguments, surroundings, self._settings.timeout)
+        if not talked_git(traced.said):
+            raise _Failed(Blame.REMOTE, NO_GIT)
 
     async def _bring_one(
         self, folder: CloneFolder, source: str, destination: str, surroundings: dict[str, str], hidden: Hidden
@@ -234,21 +244,27 @@ class Clone:
             f"+{source}:{destination}",
         ]  # fmt: skip
         for last in (False, True):
-            try:
-                ended = await run_git(
-                    arguments, folder=folder.path, seconds=seconds, file_bytes=self._settings.file_bytes,
-                    environment=surroundings | {"GIT_DIR": str(folder.path.absolute())},
-                )  # fmt: skip
-            except TimeoutError:
-                await asyncio.to_thread(folder.tidy)
-                line = f"the remote did not finish within {seconds:g} seconds; it is tried again"
-                raise _Failed(Blame.REMOTE, line) from None
+            ended = await self._ask(folder, arguments, surroundings, seconds)
             if not ended.status:
                 return
             blame, line = explain(hidden.without(ended.said))
             if blame is not Blame.LOCKS or last:
                 raise _Failed(blame, line)
             await asyncio.to_thread(folder.tidy)
+
+    async def _ask(
+        self, folder: CloneFolder, arguments: list[str], surroundings: dict[str, str], seconds: float
+    ) -> Ended:
+        """A command that goes to the remote; raises _Failed when it takes too long."""
+        try:
+            return await run_git(
+                arguments, folder=folder.path, seconds=seconds, file_bytes=self._settings.file_bytes,
+                environment=surroundings | {"GIT_DIR": str(folder.path.absolute())},
+            )  # fmt: skip
+        except TimeoutError:
+            await asyncio.to_thread(folder.tidy)
+            line = f"the remote did not finish within {seconds:g} seconds; it is tried again"
+            raise _Failed(Blame.REMOTE, line) from None
 
     # -- a damaged clone -----------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from .access import plain
 from .errors import SourceUnavailable
 from .refs import read_ref
 
-HEAD_REF = "refs/gitops-profile/head"
-"""What HEAD of the remote is fetched to."""
+HEAD_REF = "refs/heads/_gitops-profile/head"
+"""What HEAD of the remote is fetched to. For git fsck, HEAD must be a branch."""
 COMMIT_REF = "refs/gitops-profile/commit"
 """Keeps a commit that is followed by its id."""
 _GIT_SECONDS = 60.0
@@ -40,6 +40,8 @@ class CloneFolder:
         """An empty one, whatever was there; raises SourceUnavailable."""
         shutil.rmtree(self.path, ignore_errors=True)
         try:
+            if not self.path.is_dir():
+                self.path.unlink(missing_ok=True)
             self.path.mkdir(parents=True, mode=0o700)
         except OSError as error:
             raise SourceUnavailable(f"the clone {self.path} cannot be made: {error.strerror}") from error

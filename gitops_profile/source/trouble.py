@@ -30,7 +30,7 @@ _HOST_KEY = "the host key of the remote is unknown or another one; if it is righ
 _CERTIFICATE = "the certificate of the remote is not trusted; name its CA's PEM file in repository.ca_file"
 _UNREACHED = "the remote cannot be reached, or does not answer in time"
 _NO_NAME = "the name of the remote's host cannot be resolved"
-_NO_GIT = "the remote does not talk git; is the URL the one to clone from?"
+NO_GIT = "the remote does not talk git; is the URL the one to clone from?"
 _NOTHING_THERE = "the remote has no repository there, or does not export it; look at the path in the URL"
 _UNSOUND = "the remote has an object that is not sound (git fsck says more); repair its history"
 _BROKE_OFF = "the remote broke off half-way"
@@ -59,9 +59,10 @@ _KNOWN: tuple[tuple[Blame, str, str], ...] = (
     (Blame.REMOTE, _UNREACHED, r"Connection refused|Failed to connect|Couldn't connect|unable to connect"),
     (Blame.REMOTE, _UNREACHED, r"timed out|No route to host|Network is unreachable|Operation too slow"),
     (Blame.REMOTE, "the remote leads to a protocol that is not allowed", r"transport '.*' not allowed"),
-    (Blame.REMOTE, _NO_GIT, r"not valid: is this a git repository|bad line length|protocol error|unsupported protocol"),
-    (Blame.REMOTE, _NO_GIT, r"invalid server response|unknown response|unexpected (line|ack)|bad pack header"),
-    (Blame.REMOTE, _NO_GIT, r"expected (service|flush|acknowledg|shallow|'packfile')"),
+    (Blame.REMOTE, _BROKE_OFF, r"bad pack header"),
+    (Blame.REMOTE, NO_GIT, r"is this a git repository|bad line length|protocol error|unsupported protocol"),
+    (Blame.REMOTE, NO_GIT, r"invalid server response|unknown response|unexpected (line|ack)"),
+    (Blame.REMOTE, NO_GIT, r"expected (service|flush|acknowledg|shallow|'packfile')"),
     (Blame.REMOTE, _NOTHING_THERE, r"access denied or repository not exported|appear to be a git repository"),
     (Blame.REMOTE, "it belongs to somebody else; see safe.directory of git", r"dubious ownership"),
     (Blame.CLONE, _DAMAGED, r"object file .* is empty|loose object .* is corrupt|inflate: data stream error"),
@@ -74,6 +75,15 @@ _KNOWN: tuple[tuple[Blame, str, str], ...] = (
     (Blame.REMOTE, _BROKE_OFF, r"early EOF|hung up unexpectedly|RPC failed|unexpected disconnect|index-pack"),
     (Blame.REMOTE, _BROKE_OFF, r"fetch-pack: |Connection (closed|reset)|SSL_ERROR|GnuTLS"),
 )
+
+
+def talked_git(traced: str) -> bool:
+    """Whether the remote answered in git's protocol, by what GIT_TRACE_PACKET wrote.
+
+    Where it did not, git takes any answer at all for the list of refs of a server that has nothing but files: a page
+    that asks people to sign in would be a repository without refs.
+    """
+    return re.search(r"packet: .*< (version \d|# service=|[0-9a-f]{40})", traced) is not None
 
 
 def explain(said: str) -> tuple[Blame, str]:
