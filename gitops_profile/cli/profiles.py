@@ -22,7 +22,7 @@ from gitops_profile.reconcile import (
     read_table,
     rebuild,
 )
-from gitops_profile.server import StateFolder
+from gitops_profile.server import StateFolder, repository_folder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
@@ -194,7 +194,7 @@ class open_repository:  # reads as the verb it is: `with open_repository(setting
 
     def __init__(self, settings: Config) -> None:
         try:
-            self._repository = Repository(Path(settings.repository.url))
+            self._repository = Repository(repository_folder(settings))
         except NotARepository as error:
             fail(str(error))
 

@@ -76,11 +76,10 @@ class Answers:
     async def _reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Look at git now, and say what became of its head."""
         try:
+            await self._tracker.look()
             commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
-        finally:
-            self._tracker.nudge()
         if commit is None:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):

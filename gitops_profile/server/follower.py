@@ -108,6 +108,8 @@ class Follower:
         if outcome.verdict is Verdict.APPLIED and seen_at is not None:
             self.applied_at = self._wall()
             self.took = max(0.0, self.applied_at - seen_at)
+        if outcome.verdict is Verdict.UNAVAILABLE:
+            self._tracker.doubt()  # of a remote: is the clone damaged?
         if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
             logger.warning("not ready: no revision is in force yet, waiting for a good one")
         if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:

@@ -222,8 +222,10 @@ class Repository:
         self.place()
         try:
             self._repo.git.merge_base("--is-ancestor", old_commit, new_commit)
-        except git.GitCommandError:
-            return False
+        except git.GitCommandError as error:
+            if error.status == 1 or self._objects.read(old_commit) is None:
+                return False
+            raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
         return True
 
     def first_parents(self, old_commit: str, new_commit: str, limit: int) -> tuple[list[Revision], int]:
@@ -290,9 +292,19 @@ class Repository:
             return
         # The protocol of cat-file is one line for each object, so that no name can hold a line end.
         found = self._objects.read(f"{commit}:{folder}") if "\n" not in folder else None
+        if found is None and "\n" not in folder and self._names(commit, folder):
+            # A damaged repository is not its author's fault, who would be told that the folder is not there.
+            raise SourceUnavailable(f"the folder {folder} of {commit[:12]} is missing from the repository")
         if found is None or found[0] != "tree":
             shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
             raise PathNotFound(f"there is no folder '{shown}' at {commit[:12]}; name it with --path")
+
+    def _names(self, commit: str, folder: str) -> bool:
+        """Whether the commit's trees name such an entry, whether it can be read or not. Raises SourceUnavailable."""
+        try:
+            return bool(self._repo.git.ls_tree("-z", "--full-tree", commit, "--", folder))
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
 
     def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
