@@ -4,13 +4,14 @@ It is found on demand by reading the few files concerned once more, with the pla
 The values are merged as for a document, and a final value is that of the nearest layer that has its path.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .bases import Bases, ReadBase, base_path, read_base
 from .layout import DEFAULTS, folders_above
 from .manifest import merge, read_defaults, read_manifest
+from .written import has, leaves
 from .yaml_data import DataPath, Place, nearest, read_yaml
 
 Read = Callable[[str], bytes | None]
@@ -64,7 +65,7 @@ def provenance(path: str, read: Read) -> Provenance:
         source = {name: layer.data[name] for name in _SOURCES if layer.data.get(name) is not None}
         if source:
             final = {name: value for name, value in final.items() if name not in _SOURCES} | source
-    origins = tuple(_origin(layers, leaf, value) for leaf, value in _leaves(final, ()))
+    origins = tuple(_origin(layers, leaf, value) for leaf, value in leaves(final, ()))
     return Provenance(tuple(layer.file for layer in layers), origins)
 
 
@@ -108,23 +109,6 @@ def _layer(file: str, content: bytes) -> _Layer:
     return _Layer(file, data.value or {}, data.places())
 
 
-def _leaves(value: Any, path: DataPath) -> Iterator[tuple[DataPath, Any]]:
-    if isinstance(value, dict | list) and value:
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path, value
-
-
 def _origin(layers: list[_Layer], path: DataPath, value: Any) -> Origin:
-    layer = next(layer for layer in reversed(layers) if _has(layer.data, path))
+    layer = next(layer for layer in reversed(layers) if has(layer.data, path))
     return Origin(path, value, layer.file, *nearest(layer.places, path))
-
-
-def _has(data: Any, path: DataPath) -> bool:
-    for key in path:
-        inside = key in data if isinstance(data, dict) else isinstance(data, list) and key in range(len(data))
-        if not inside or (len(path) == 1 and data[key] is None):
-            return False
-        data = data[key]
-    return True

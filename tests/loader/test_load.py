@@ -82,7 +82,7 @@ def test_a_whole_tree() -> None:
         ("templates/broken.j2", "{% if %}", 1, "template:"),
         ("device/example.com/hq/defaults.yaml", "value: {}\n", 1, "did you mean 'values'?"),
         ("profiles.yaml", "content_typs: {}\n", 1, "did you mean 'content_types'?"),
-        ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 0, "line end"),
+        ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 1, "line end"),
         ("user/example.com/alice.yaml", BOMB, 6, "more than 20000 values"),
         ("user/example.com/alice.yaml", "values: " + "[" * 40 + "]" * 40, 1, "nested deeper"),
     ],
