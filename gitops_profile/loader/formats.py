@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
+from xml.parsers import expat
 
 from markupsafe import Markup, escape
 
@@ -39,39 +40,55 @@ class MalformedOutput(ValueError):
 class Format(Enum):
     """How values get into a document."""
 
-    MARKUP = "markup"
+    XML = "xml"
+    HTML = "html"
     JSON = "json"
     LINES = "lines"
 
     @classmethod
     def of(cls, content_type: str) -> "Format":
         """What a media type is written in; whatever is neither XML, HTML nor JSON counts as lines."""
-        if _MARKUP.search(content_type):
-            return cls.MARKUP
+        found = _MARKUP.search(content_type)
+        if found is not None:
+            return cls.XML if found[1].lower() == "xml" else cls.HTML
         return cls.JSON if _JSON.search(content_type) else cls.LINES
 
     def refuses(self, value: str) -> bool:
         """Whether this text cannot be put into such a document."""
-        pattern = {Format.MARKUP: _NOT_XML, Format.LINES: _ENDS_LINE}.get(self)
+        pattern = {Format.XML: _NOT_XML, Format.HTML: _NOT_XML, Format.LINES: _ENDS_LINE}.get(self)
         return pattern is not None and pattern.search(value) is not None
 
     def check(self, document: str) -> None:
         """Raises MalformedOutput when the finished document is none of this format."""
-        if self is Format.MARKUP:
+        if self in (Format.XML, Format.HTML):
             found = _NOT_XML.search(document)
             if found is not None:
                 line = document.count("\n", 0, found.start()) + 1
-                raise MalformedOutput(
-                    f"line {line} of what it makes has U+{ord(found[0]):04X}, which XML does not allow"
-                )
+                raise MalformedOutput(f"line {line} of what it makes has a control character: U+{ord(found[0]):04X}")
+        if self is Format.XML:
+            _check_xml(document)
         elif self is Format.JSON:
-            try:
-                json.loads(document, parse_constant=_no_constant)
-            except json.JSONDecodeError as error:
-                place = f"line {error.lineno}, column {error.colno}"
-                raise MalformedOutput(f"what it makes is no JSON: {place}: {error.msg}") from error
-            except (ValueError, RecursionError) as error:
-                raise MalformedOutput(f"what it makes is no JSON: {error}") from error
+            _check_json(document)
+
+
+def _check_xml(document: str) -> None:
+    """Expat bounds what entities expand to by itself, and opens nothing."""
+    parser = expat.ParserCreate("UTF-8")  # whatever the declaration says: that is what is sent
+    try:
+        parser.Parse(document.encode(), True)
+    except expat.ExpatError as error:
+        place = f"line {error.lineno}, column {error.offset + 1}"
+        raise MalformedOutput(f"what it makes is no XML: {place}: {expat.ErrorString(error.code)}") from error
+
+
+def _check_json(document: str) -> None:
+    try:
+        json.loads(document, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedOutput(f"what it makes is no JSON: {place}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedOutput(f"what it makes is no JSON: {error}") from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -108,7 +125,8 @@ def json_value(value: Any) -> Any:
 
 
 FINALIZE: dict[Format, Callable[[Any], Any]] = {
-    Format.MARKUP: markup_value,
+    Format.XML: markup_value,
+    Format.HTML: markup_value,
     Format.JSON: json_value,
     Format.LINES: line_value,
 }

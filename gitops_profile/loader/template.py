@@ -39,7 +39,7 @@ class Templates:
         options: dict[str, Any] = {"loader": loader, "undefined": StrictUndefined, "cache_size": -1}
         options |= {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "auto_reload": False}
         self._sandboxes = {
-            form: Sandbox(autoescape=form is Format.MARKUP, finalize=finalize, **options)
+            form: Sandbox(autoescape=form in (Format.XML, Format.HTML), finalize=finalize, **options)
             for form, finalize in FINALIZE.items()
         }
         self._lines = self._sandboxes[Format.LINES]
