@@ -1,6 +1,7 @@
 """A revision → presentity events in the log."""
 
 from .differ import diff
+from .folder import Folder
 from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
@@ -9,6 +10,7 @@ from .verify import Difference, compare, rebuild
 
 __all__ = [
     "Difference",
+    "Folder",
     "Journal",
     "LoadStalled",
     "Loaded",
