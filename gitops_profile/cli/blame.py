@@ -81,15 +81,9 @@ def _chosen(file: str, found: Provenance, value_path: str | None) -> list[Origin
         if chosen:
             return chosen
     known = [_dotted(origin) for origin in found.origins]
-    # The whole of it first: what was meant is more likely near the longer name.
-    hint = did_you_mean(
-        f"values.{value_path}" if value_path.split(".")[0] not in _tops(found) else value_path, known, "values"
-    )
+    hints = [did_you_mean(name, known, "values") for name in (value_path, f"values.{value_path}")]
+    hint = next((hint for hint in hints if hint.startswith("did you mean")), hints[0])
     fail(f"{file} has no value {value_path} ({hint})", PROBLEM)
-
-
-def _tops(found: Provenance) -> set[str]:
-    return {str(origin.path[0]) for origin in found.origins}
 
 
 def _dotted(origin: Origin) -> str:

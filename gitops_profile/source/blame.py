@@ -26,7 +26,7 @@ def blame_lines(run: git.Git, commit: str | None, path: str, lines: Collection[i
         out = run.blame(*arguments, stdout_as_string=False)
     except git.GitCommandError as error:
         said = error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip().rpartition("\n")[2]
-        if commit is None and "no such path" in said:
+        if commit is None and ("no such path" in said or "no such ref" in said):
             return dict.fromkeys(lines)  # a file that git does not know yet
         raise SourceUnavailable(f"git blame of {path} failed: {said}") from error
     found = [match for row in out.split(b"\n") if (match := _LINE.fullmatch(row)) is not None]
