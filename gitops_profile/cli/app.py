@@ -19,6 +19,8 @@ from .phone import phone
 from .plan import plan
 from .schema import schema
 from .serve import serve
+from .status import status
+from .suspend import resume, suspend
 from .trace import trace
 
 app = typer.Typer(
@@ -39,9 +41,11 @@ app.command()(history)
 app.command()(trace)
 app.command()(blame)
 app.command()(look.events)
-app.command()(look.status)
+app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(suspend)
+app.command()(resume)
 app.add_typer(profiles.log, name="log")
 app.command()(init)
 app.command()(schema)
