@@ -19,6 +19,7 @@ from .plan import plan
 from .schema import schema
 from .serve import serve
 from .trace import trace
+from .wait import wait
 
 app = typer.Typer(
     name="gitops-profile",
@@ -40,6 +41,7 @@ app.command()(look.events)
 app.command()(look.status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(wait)
 app.add_typer(profiles.log, name="log")
 app.command()(init)
 app.command()(schema)

@@ -2,5 +2,6 @@
 
 from .server import CannotServe, Server
 from .state import StateFolder
+from .waiting import Goal
 
-__all__ = ["CannotServe", "Server", "StateFolder"]
+__all__ = ["CannotServe", "Goal", "Server", "StateFolder"]

@@ -34,7 +34,9 @@ from .answers import Answers
 from .content import build_content
 from .follower import Follower
 from .observer import Observer
+from .rollout import Rollouts
 from .state import StateFolder
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +133,9 @@ class Server:
         )
         self._stack.push_async_callback(self._tracker.close)
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._waiting = Waiting(
+            self._rollouts, self._journal, self._follower, lambda: self._repository.git_dir, self._tracker.nudge
+        )
 
     def _build_sip(self, secret: bytes) -> None:
         """The notifier and what it asks: who may, which document, where it is as a link."""
@@ -164,6 +169,7 @@ class Server:
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
+        self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
@@ -193,7 +199,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        admin = AdminServer(self._state.socket, self._answers().handlers())
+        admin = AdminServer(self._state.socket, {**self._answers().handlers(), **self._waiting.handlers()})
         await admin.start()
         self._stack.push_async_callback(admin.close)
         await self._start_http()
@@ -204,6 +210,7 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
+                self._rollouts.run(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
@@ -259,6 +266,8 @@ class Server:
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
+        applied = self._journal.table.applied
+        await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
@@ -277,7 +286,11 @@ class Server:
         for key in keys:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
-        self._endpoint.state_changed(self._package.affected(keys, self._notifier.resources()))
+        resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
+        self._endpoint.state_changed(resources)
+        applied = self._journal.table.applied
+        if applied is not None:
+            self._rollouts.applied(applied.revision.commit, resources, now=now)
 
     # -- what it tells -------------------------------------------------------------------------------------------
 
