@@ -2,6 +2,7 @@
 
 from .server import CannotServe, Server
 from .state import StateFolder
+from .tags import phone_tags
 from .waiting import Goal
 
-__all__ = ["CannotServe", "Goal", "Server", "StateFolder"]
+__all__ = ["CannotServe", "Goal", "Server", "StateFolder", "phone_tags"]

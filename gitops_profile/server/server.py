@@ -1,7 +1,6 @@
 """The server: git → log → table → notifier → sockets, built here and nowhere else."""
 
 import asyncio
-import hmac
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
+from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
 from gitops_profile.source import NotARepository, RefTracker, Repository, SourceUnavailable
@@ -36,6 +35,7 @@ from .follower import Follower
 from .observer import Observer
 from .rollout import Rollouts
 from .state import StateFolder
+from .tags import derived_key, phone_tags
 from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -49,16 +49,6 @@ NONCE_GRACE = 300.0
 challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
 
 _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
-
-
-def _key(secret: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
-    return hmac.digest(secret, purpose.encode(), "sha256")
-
-
-def _tag_of(key: bytes, shown: Presentation) -> str:
-    """The entity-tag that phones see."""
-    return concealed_tag(shown.etag, key) if shown.sensitive else shown.etag
 
 
 class CannotServe(Exception):
@@ -141,15 +131,15 @@ class Server:
         """The notifier and what it asks: who may, which document, where it is as a link."""
         config = self._config
         authenticator = DigestAuthenticator(
-            _key(secret, "nonces"),
+            derived_key(secret, "nonces"),
             run=secrets.token_bytes(RUN_BYTES),
             nonce_life=config.subscriptions.max_expires + NONCE_GRACE,
         )
         throttle = Throttle()
-        tag_of = partial(_tag_of, _key(secret, "tags"))
+        tag_of = phone_tags(secret)
         gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
         self._content = build_content(
-            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            config, self._journal.table, derived_key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
             on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
         )  # fmt: skip
@@ -159,7 +149,7 @@ class Server:
             tag_of=tag_of,
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
-        instance = _key(secret, "instance").hex()[:12]
+        instance = derived_key(secret, "instance").hex()[:12]
         self._notifier = Notifier(
             self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
         )

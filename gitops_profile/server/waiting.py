@@ -141,8 +141,8 @@ class Waiting:
                 first = f"the newer revision {refused.revision[:12]}, which contains it, is {refused.verdict}"
                 reasons = (first, *reasons)
             return _Verdict(refused.verdict, commit, None, reasons)
-        reason = self._follower.waiting
-        return _Verdict("waiting", commit, None, (reason,) if reason else ())
+        why = self._follower.waiting
+        return _Verdict("waiting", commit, None, (why,) if why else ())
 
     def _refused(self) -> _Verdict | None:
         """The newest revision that was looked at, when it did not come into force and somebody must act."""
