@@ -1,8 +1,9 @@
 """The composition root: builds every part, wires it, runs it, stops it in order."""
 
 from .server import CannotServe, Server
+from .source import repository_folder
 from .state import StateFolder
 from .tags import phone_tags
 from .waiting import Goal
 
-__all__ = ["CannotServe", "Goal", "Server", "StateFolder", "phone_tags"]
+__all__ = ["CannotServe", "Goal", "Server", "StateFolder", "phone_tags", "repository_folder"]
