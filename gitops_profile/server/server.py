@@ -1,7 +1,6 @@
 """The server: git → log → table → notifier → sockets, built here and nowhere else."""
 
 import asyncio
-import hmac
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminServer, OperationsServer
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
+from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
 from gitops_profile.source import NotARepository, SourceUnavailable
@@ -35,8 +34,11 @@ from .content import build_content
 from .follower import Follower
 from .lifecycle import Lifecycle
 from .observer import Observer
+from .rollout import Rollouts
 from .source import Source
 from .state import StateFolder
+from .tags import derived_key, phone_tags
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +51,6 @@ NONCE_GRACE = 300.0
 challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
 
 _EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
-
-
-def _key(secret: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
-    return hmac.digest(secret, purpose.encode(), "sha256")
-
-
-def _tag_of(key: bytes, shown: Presentation) -> str:
-    """The entity-tag that phones see."""
-    return concealed_tag(shown.etag, key) if shown.sensitive else shown.etag
 
 
 class CannotServe(Exception):
@@ -132,6 +124,9 @@ class Server:
             progress=self._progress,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._waiting = Waiting(
+            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir, self._tracker.nudge
+        )
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
             self._metrics,
@@ -149,15 +144,15 @@ class Server:
         """The notifier and what it asks: who may, which document, where it is as a link."""
         config = self._config
         authenticator = DigestAuthenticator(
-            _key(secret, "nonces"),
+            derived_key(secret, "nonces"),
             run=secrets.token_bytes(RUN_BYTES),
             nonce_life=config.subscriptions.max_expires + NONCE_GRACE,
         )
         throttle = Throttle()
-        tag_of = partial(_tag_of, _key(secret, "tags"))
+        tag_of = phone_tags(secret)
         gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
         self._content = build_content(
-            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            config, self._journal.table, derived_key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
             on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
         )  # fmt: skip
@@ -167,7 +162,7 @@ class Server:
             tag_of=tag_of,
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
-        instance = _key(secret, "instance").hex()[:12]
+        instance = derived_key(secret, "instance").hex()[:12]
         self._notifier = Notifier(
             self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
         )
@@ -177,6 +172,7 @@ class Server:
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
+        self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
@@ -206,7 +202,9 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        admin = AdminServer(self._state.socket, {**self._answers().handlers(), **self._lifecycle.handlers()})
+        parts = (self._answers(), self._lifecycle, self._waiting)
+        handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
+        admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
         await self._start_http()
@@ -217,6 +215,7 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
+                self._rollouts.run(),
                 self._lifecycle.watch(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
@@ -273,6 +272,8 @@ class Server:
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
+        applied = self._journal.table.applied
+        await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
@@ -288,7 +289,11 @@ class Server:
         for key in keys:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
-        self._endpoint.state_changed(self._package.affected(keys, self._notifier.resources()))
+        resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
+        self._endpoint.state_changed(resources)
+        applied = self._journal.table.applied
+        if applied is not None:
+            self._rollouts.applied(applied.revision.commit, resources, now=now)
 
     # -- what it tells -------------------------------------------------------------------------------------------
 
