@@ -14,6 +14,7 @@ from gitops_profile.loader import Problem
 from gitops_profile.plan import Plan, ProfileChange, as_data, as_markdown, as_text, compare, subscribed_now
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 from gitops_profile.reconcile import Loaded, LoaderProcess, LoadStalled
+from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
@@ -67,7 +68,7 @@ def plan(
     """Which profiles a change touches, and how, as phones would see it. Exit status 3 when anything changes."""
     settings = configured(config, repository__url=repo, repository__path=path)
     try:
-        repository = Repository(Path(settings.repository.url))
+        repository = Repository(repository_folder(settings))
     except NotARepository as error:
         fail(str(error))
     try:
