@@ -59,13 +59,8 @@ class CommitStatusSettings(_Section):
         if url is None:
             return None
         parts = urlsplit(url)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.username
-        ):
+        more = parts.query or parts.fragment or parts.username
+        if parts.scheme not in ("http", "https") or not parts.hostname or more:
             raise ValueError("must be a plain URL such as https://git.example.com/api/v4")
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
             raise ValueError("must begin with https: the token goes there (http only to this machine)")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from .signature import Headers
 
 MAX_PARSED = 256 << 10
-"""Bytes of a body that is looked into; of a longer one (a push of very many commits) it is not asked which ref moved."""
+"""Bytes of a body that is looked into. A longer one is of a push of very many commits: which ref moved is not asked."""
 _PUSHES = {
     "github": {"push"},
     "gitea": {"push"},

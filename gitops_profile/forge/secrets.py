@@ -29,7 +29,9 @@ class Secrets:
 
 def read_secrets(text: str) -> Secrets:
     """One secret a line; empty lines are nothing. Never raises."""
-    texts, keys, problems = [], [], []
+    texts: list[bytes] = []
+    keys: list[bytes] = []
+    problems: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         secret = line.strip()
         if not secret:

@@ -46,7 +46,8 @@ class WebhookReceived:
     provider: str
     """`github`, `gitlab`, `gitea` or `generic`; empty when it did not show which."""
     result: str
-    """`fetch`, `ignored`, `ping`, `replayed`, `refused`, `throttled`, `too-large`, `too-slow`, `busy` or `unreadable`."""
+    """`fetch`, `ignored`, `ping`, `replayed`, `refused`, `throttled`, `too-large`, `too-slow`,
+    `busy` or `unreadable`."""
     reason: str = ""
     """Why it was refused; a word."""
 
