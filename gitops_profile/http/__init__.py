@@ -6,6 +6,8 @@ from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
 from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
+from .status_client import ForgeAnswer, ForgeUnreachable, StatusClient
+from .webhook import WebhookReceived, WebhookReceiver
 
 __all__ = [
     "AdminError",
@@ -14,6 +16,8 @@ __all__ = [
     "ContentAccess",
     "ContentFetched",
     "ContentLinks",
+    "ForgeAnswer",
+    "ForgeUnreachable",
     "Guess",
     "HTTPLimits",
     "HTTPListener",
@@ -21,5 +25,8 @@ __all__ = [
     "OperationsServer",
     "ProfileContent",
     "Realm",
+    "StatusClient",
+    "WebhookReceived",
+    "WebhookReceiver",
     "call_admin",
 ]
