@@ -5,7 +5,7 @@ from .data import as_data
 from .difference import Binary, Fact, Hunk, Secret, Way
 from .grouping import Group, Place, Plan
 from .markdown import MAX_MARKDOWN, as_markdown
-from .masking import masked
+from .masking import masked, masked_lines
 from .subscribed import subscribed_now
 from .text import as_text
 
@@ -27,5 +27,6 @@ __all__ = [
     "as_text",
     "compare",
     "masked",
+    "masked_lines",
     "subscribed_now",
 ]

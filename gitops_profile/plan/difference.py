@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from gitops_profile.presentity import Presentation
 
-from .masking import masked
+from .masking import masked_lines
 
 CONTEXT = 2
 """Unchanged lines shown before and after a hunk."""
@@ -110,7 +110,7 @@ def whole_body(presentation: Presentation) -> Iterator[Found]:
     if lines is None:
         yield Found(Binary(None, _fingerprint(presentation.body)))
     else:
-        yield Found(Hunk((), tuple(map(masked, lines)), whole=True), 1)
+        yield Found(Hunk((), tuple(masked_lines(lines)), whole=True), 1)
 
 
 def lines_of(body: bytes) -> list[str] | None:
@@ -143,12 +143,13 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[Found]:
             for tag, i1, i2, j1, j2 in matcher.get_opcodes()
             if tag != "equal"
         ]
+    shown_old, shown_new = masked_lines(old), masked_lines(new)
     edges = [0, *(j2 for _, _, _, j2 in runs)], [*(j1 for _, _, j1, _ in runs), len(new)]
     for number, (i1, i2, j1, j2) in enumerate(runs):
-        before = new[max(edges[0][number], j1 - CONTEXT) : j1]
-        after = new[j2 : min(edges[1][number + 1], j2 + CONTEXT)]
-        removed, added = (tuple(map(masked, lines)) for lines in (old[i1:i2], new[j1:j2]))
-        yield Found(Hunk(removed, added), j1 + 1, tuple(map(masked, before)), tuple(map(masked, after)))
+        before = shown_new[max(edges[0][number], j1 - CONTEXT) : j1]
+        after = shown_new[j2 : min(edges[1][number + 1], j2 + CONTEXT)]
+        hunk = Hunk(tuple(shown_old[i1:i2]), tuple(shown_new[j1:j2]))
+        yield Found(hunk, j1 + 1, tuple(before), tuple(after))
 
 
 def _fingerprint(body: bytes) -> tuple[int, str]:

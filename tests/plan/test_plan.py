@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_profile.loader import Problem
-from gitops_profile.plan import Hunk, as_data, as_markdown, as_text, compare, masked, subscribed_now
+from gitops_profile.plan import Hunk, as_data, as_markdown, as_text, compare, subscribed_now
 from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant
 
 Documents = Mapping[ProfileKey, ProfileDocument]
@@ -113,32 +113,6 @@ def test_a_body_that_is_or_was_sensitive_is_nowhere(old: bool, new: bool) -> Non
         assert "hush" not in output and "common" not in output
         assert after[key("p")].etag not in output, "a short secret can be guessed from its hash"
     assert "+ <secret>" in as_markdown(plan)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "account.1.password = hush",
-        "security.user_password = admin:hush and more",
-        'reg.1.auth.password="hush" reg.1.address="a"',
-        '<item reg.1.auth.userPass="hu&quot;sh"/>',
-        '<user_pass idx="1" perm="">hush</user_pass>',
-        '<entry name="passwd" overwrite="true">hush</entry>',
-        '<param name="auth_password" value="hush"/>',
-        '{"user": "a", "adminPassword": "hu\\"sh", "b": 1}',
-        "url = https://u:hush@example.com/x",
-        "url = https://example.com/?token=hush&x=1",
-        "PIN: hush",
-        "<ha1>hush</ha1>",
-    ],
-)
-def test_what_looks_like_a_credential_is_masked(line: str) -> None:
-    assert "<secret>" in masked(line) and "hu" not in masked(line).lower().replace("auth", ""), masked(line)
-
-
-@pytest.mark.parametrize("line", ["ping = 30\n", "mapping: x", "compass=n", "zone = UTC", "<spinner>3</spinner>"])
-def test_what_only_contains_the_letters_is_not(line: str) -> None:
-    assert masked(line) == line
 
 
 def test_a_new_password_is_a_change_whose_values_are_not_seen() -> None:
