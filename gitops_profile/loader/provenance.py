@@ -16,8 +16,8 @@ from .yaml_data import DataPath, Place, nearest, read_yaml
 Read = Callable[[str], bytes | None]
 """Content of a file in the profiles folder, None when there is none such."""
 _SOURCES = ("template", "body", "file")
-_INHERITED = ("values", "content_type", "sensitive", "effective_by")
-_OWN = ("aliases", "variants", "notify")
+_INHERITED = ("values", "content_type", "sensitive", "effective_by", "notify")
+_OWN = ("aliases", "variants")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from .difference import Binary, Fact, Hunk, Secret, Way
 from .grouping import Group, Place, Plan
 from .markdown import MAX_MARKDOWN, as_markdown
 from .masking import masked, masked_lines
-from .subscribed import subscribed_now
+from .outlook import Outlook, Phones, phones_now
 from .text import as_text
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "Fact",
     "Group",
     "Hunk",
+    "Outlook",
     "PartChange",
+    "Phones",
     "Place",
     "Plan",
     "ProfileChange",
@@ -28,5 +30,5 @@ __all__ = [
     "compare",
     "masked",
     "masked_lines",
-    "subscribed_now",
+    "phones_now",
 ]

@@ -20,18 +20,23 @@ UDP_BYTES, PJSIP_BYTES = 1_300, 4_000
 
 
 class Way(StrEnum):
-    """How a document can travel, by its size."""
+    """How a document can travel, by its size, or because it is sensitive."""
 
     ANY = "any"
+    """Inside the NOTIFY, whatever carries it."""
     NOT_UDP = "tcp-or-link"
     """Over 1300 bytes, a NOTIFY leaves UDP (RFC 3261 §18.1.1)."""
     LINK = "link"
     """Larger than PJSIP's receive buffer: such phones never see it except as a link."""
+    PROTECTED = "tls-or-https-link"
+    """Sensitive: inside the NOTIFY over TLS only, else as an https link (RFC 6080 §5.2)."""
 
 
-def way_of(size: int) -> Way:
-    """The way of a body of so many bytes."""
-    notify = size + HEAD_BYTES if size else 0
+def way_of(shown: Presentation) -> Way:
+    """The way of what a phone is given; of something sensitive it tells nothing of its size."""
+    if shown.sensitive:
+        return Way.PROTECTED
+    notify = len(shown.body) + HEAD_BYTES if shown.body else 0
     if notify > PJSIP_BYTES:
         return Way.LINK
     return Way.NOT_UDP if notify > UDP_BYTES else Way.ANY
