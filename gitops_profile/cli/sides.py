@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitops_profile.loader import Problem, UnreadableProfile, provenance
+from gitops_profile import loader
+from gitops_profile.loader import Problem, UnreadableProfile
 from gitops_profile.plan import Change, Plan, ProfileChange
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 from gitops_profile.reconcile import Loaded, LoaderProcess, LoadStalled
@@ -118,7 +119,7 @@ def _policies(
 ) -> Iterable[tuple[ProfileKey, str]]:
     for change in changes:
         try:
-            origins = provenance(change.path, read).origins
+            origins = loader.provenance(change.path, read).origins
         except UnreadableProfile:
             continue  # it loaded a moment ago: nothing is known rather than nothing shown
         for origin in origins:

@@ -6,8 +6,11 @@ from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
 from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
+from .revisions import STAGES, RevisionAnswers, read_token
+from .revisions_client import wait_for_revision
 
 __all__ = [
+    "STAGES",
     "AdminError",
     "AdminServer",
     "AdminUnavailable",
@@ -21,5 +24,8 @@ __all__ = [
     "OperationsServer",
     "ProfileContent",
     "Realm",
+    "RevisionAnswers",
     "call_admin",
+    "read_token",
+    "wait_for_revision",
 ]

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from gitops_profile.config import Config, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminServer, OperationsServer
+from gitops_profile.http import AdminServer, Handler, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
@@ -34,6 +34,7 @@ from .answers import Answers
 from .content import build_content
 from .follower import Follower
 from .observer import Observer
+from .revisions import revision_answers
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -193,10 +194,11 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        admin = AdminServer(self._state.socket, self._answers().handlers())
+        handlers = self._answers().handlers()
+        admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
-        await self._start_http()
+        await self._start_http(handlers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
             others = [
@@ -237,11 +239,12 @@ class Server:
         self._notifier.reauthorize(now=self._endpoint.now())
         self._endpoint.pump()
 
-    async def _start_http(self) -> None:
+    async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
         listen = self._config.http.listen
         if listen is None:
             return
-        routes = self._content.routes() if self._content is not None else ()
+        parts = (self._content, revision_answers(self._config, handlers))
+        routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
         context = self._tls.server if self._config.http.tls else None
         try:
