@@ -7,7 +7,7 @@ from .content_links import ContentLinks
 from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
 from .revisions import STAGES, RevisionAnswers, read_token
-from .revisions_client import wait_for_revision
+from .revisions_client import ask_revision
 
 __all__ = [
     "STAGES",
@@ -27,5 +27,5 @@ __all__ = [
     "RevisionAnswers",
     "call_admin",
     "read_token",
-    "wait_for_revision",
+    "ask_revision",
 ]

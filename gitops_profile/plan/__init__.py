@@ -7,7 +7,6 @@ from .grouping import Group, Place, Plan
 from .markdown import MAX_MARKDOWN, as_markdown
 from .masking import masked, masked_lines
 from .outlook import Outlook, Phones, phones_now
-from .rollout import is_reached, is_settled, rollout_markdown, rollout_sentence
 from .text import as_text
 
 __all__ = [
@@ -29,11 +28,7 @@ __all__ = [
     "as_markdown",
     "as_text",
     "compare",
-    "is_reached",
-    "is_settled",
     "masked",
     "masked_lines",
     "phones_now",
-    "rollout_markdown",
-    "rollout_sentence",
 ]

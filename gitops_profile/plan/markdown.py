@@ -38,8 +38,8 @@ def as_markdown(
     parts = [f"{MARKER}\n### Profile plan\n\n{title}\n"]
     room = max(limit, 1000) - len(parts[0].encode()) - _RESERVED
     left_out = 0
-    notes = [fenced("", [f"note: {shown(note)}" for note in outlook.notes])] if outlook.notes else []
-    notes += [f"\n**{_HELD}**\n{fenced('', [held(outlook)])}"] if outlook.held else []
+    notes = [_fenced("", [f"note: {shown(note)}" for note in outlook.notes])] if outlook.notes else []
+    notes += [f"\n**{_HELD}**\n{_fenced('', [held(outlook)])}"] if outlook.held else []
     for block in (*notes, *(_problem_blocks(problems) if problems else _blocks(plan, outlook))):
         size = len(block.encode())
         if size > room:
@@ -55,7 +55,7 @@ def as_markdown(
 def _problem_blocks(problems: Sequence[Problem]) -> Iterator[str]:
     """Each by itself, so that as many as possible fit."""
     for problem in problems:
-        yield fenced("", [shown(str(problem))])
+        yield _fenced("", [shown(str(problem))])
 
 
 def _blocks(plan: Plan[ProfileChange], outlook: Outlook) -> Iterator[str]:
@@ -63,10 +63,10 @@ def _blocks(plan: Plan[ProfileChange], outlook: Outlook) -> Iterator[str]:
         keys = [change.key for change in plan.changes if change.change is kind]
         for start in range(0, len(keys), _MAX_LISTED):
             names = [place_name(Place(key, ""), outlook) for key in keys[start : start + _MAX_LISTED]]
-            yield f"\n**{kind}**\n{fenced('', names)}"
+            yield f"\n**{kind}**\n{_fenced('', names)}"
     for group in plan.groups:
         names = _names(group.places, outlook)
-        yield f"\n**{heading(group)}**\n{fenced('diff', list(body_lines(group)))}{_folded(names)}"
+        yield f"\n**{heading(group)}**\n{_fenced('diff', list(body_lines(group)))}{_folded(names)}"
     for text, places in (*ways(plan), *effects(plan, outlook)):
         yield f"\n{_count(len(places), 'document')}, {text}\n{_folded(_names(places, NOTHING_KNOWN))}"
 
@@ -77,10 +77,10 @@ def _names(places: Sequence[Place], outlook: Outlook) -> list[str]:
 
 
 def _folded(names: Sequence[str]) -> str:
-    return f"\n<details><summary>which</summary>\n{fenced('', names)}\n</details>\n"
+    return f"\n<details><summary>which</summary>\n{_fenced('', names)}\n</details>\n"
 
 
-def fenced(language: str, lines: Sequence[str]) -> str:
+def _fenced(language: str, lines: Sequence[str]) -> str:
     """A code block that none of its lines can end; no line of it holds a line end."""
     longest = max((len(run) for line in lines for run in _TICKS.findall(line)), default=0)
     fence = "`" * max(3, longest + 1)

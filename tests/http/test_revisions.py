@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from gitops_profile.http import (
     AdminUnavailable,
     HTTPListener,
     RevisionAnswers,
+    ask_revision,
     read_token,
-    wait_for_revision,
 )
 from gitops_profile.http import revisions as revisions_module
 from tests.system.lab import need
@@ -153,43 +153,33 @@ async def test_one_too_many_is_answered_503(place: Place, monkeypatch: pytest.Mo
 
 # -- the client --------------------------------------------------------------------------------------------------
 
-
-def has(count: int) -> Callable[[Mapping[str, Any]], bool]:
-    return lambda answer: bool(answer["acknowledged"] >= count)
+ASKED = {"revision": COMMIT, "for": "acknowledged", "timeout": 2.5}
 
 
-async def test_the_client_asks_again_until_it_is_settled(place: Place) -> None:
-    place.wait.answers = [{"acknowledged": n} for n in range(4)]
-    answer = await wait_for_revision(place.url, TOKEN, COMMIT, "acknowledged", 20, is_settled=has(3))
-    assert answer == {"acknowledged": 3} and len(place.wait.asked) == 4
-    assert all(0 < asked["timeout"] <= 20 for asked in place.wait.asked)
-
-
-async def test_the_client_gives_up_in_time_with_what_it_knows(place: Place) -> None:
-    assert await wait_for_revision(place.url, TOKEN, COMMIT, "acknowledged", 0.3, is_settled=has(9)) == {
-        "revision": COMMIT,
-        "acknowledged": 2,
-    }
-    assert len(place.wait.asked) < 20, "a server that answers at once is not asked without a pause"
+async def test_the_client_asks_as_on_the_admin_socket(place: Place) -> None:
+    assert await ask_revision(place.url + "/", TOKEN, ASKED) == {"revision": COMMIT, "acknowledged": 2}
+    assert place.wait.asked == [ASKED]
 
 
 async def test_the_client_says_what_is_wrong(place: Place, unused_port: int) -> None:
     with pytest.raises(AdminError, match="does not take this token"):
-        await wait_for_revision(place.url, b"wrong", COMMIT, "applied", 5, is_settled=has(1))
+        await ask_revision(place.url, b"wrong", ASKED)
+    with pytest.raises(AdminError, match="whole commit id"):
+        await ask_revision(place.url, TOKEN, ASKED | {"revision": "abc"})
     place.wait.answers = [AdminError("no such revision")]
     with pytest.raises(AdminError, match="no such revision"):
-        await wait_for_revision(place.url + "/", TOKEN, COMMIT, "applied", 5, is_settled=has(1))
-    with pytest.raises(AdminUnavailable, match="did not answer within 0.2 s: "):
-        await wait_for_revision(f"http://127.0.0.1:{unused_port}", TOKEN, COMMIT, "applied", 0.2, is_settled=has(1))
+        await ask_revision(place.url, TOKEN, ASKED)
+    with pytest.raises(AdminUnavailable, match="does not answer: "):
+        await ask_revision(f"http://127.0.0.1:{unused_port}", TOKEN, ASKED)
 
 
 @pytest.mark.parametrize("url", ["http://prov.example.com", "http://192.0.2.1:8060", "ftp://127.0.0.1", "prov", ""])
 async def test_the_token_never_travels_in_the_clear(url: str) -> None:
     with pytest.raises(AdminError, match="https"):
-        await wait_for_revision(url, TOKEN, COMMIT, "applied", 5, is_settled=has(1))
+        await ask_revision(url, TOKEN, ASKED)
 
 
-async def test_a_server_that_is_restarted_is_asked_again_and_a_redirection_is_not_followed() -> None:
+async def test_a_server_that_is_away_for_a_moment_is_told_from_one_that_is_none() -> None:
     answers, seen = [503, 502, 200], []
 
     async def handle(request: web.Request) -> web.Response:
@@ -199,14 +189,28 @@ async def test_a_server_that_is_restarted_is_asked_again_and_a_redirection_is_no
     async def away(request: web.Request) -> web.Response:
         raise web.HTTPFound("/revisions/" + COMMIT)
 
-    listener = HTTPListener([web.get("/revisions/{commit}", handle), web.get("/away/revisions/{commit}", away)])
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="<html>")
+
+    listener = HTTPListener(
+        [
+            web.get("/revisions/{commit}", handle),
+            web.get("/away/revisions/{commit}", away),
+            web.get("/page/revisions/{commit}", page),
+        ]
+    )
     host, port = await listener.listen("127.0.0.1", 0)
+    url = f"http://{host}:{port}"
     try:
-        found = await wait_for_revision(f"http://{host}:{port}", TOKEN, COMMIT, "applied", 20, is_settled=has(1))
-        assert found == {"acknowledged": 1} and seen == [f"Bearer {TOKEN.decode()}"] * 3
-        with pytest.raises(AdminError, match="answers 302"):
-            await wait_for_revision(f"http://{host}:{port}/away", TOKEN, COMMIT, "applied", 5, is_settled=has(1))
-        assert len(seen) == 3
+        for status in (503, 502):
+            with pytest.raises(AdminUnavailable, match=f"answers {status} now"):
+                await ask_revision(url, TOKEN, ASKED)
+        assert await ask_revision(url, TOKEN, ASKED) == {"acknowledged": 1}
+        assert seen == [f"Bearer {TOKEN.decode()}"] * 3
+        for path, status in (("away", 302), ("page", 200), ("nothing", 404)):
+            with pytest.raises(AdminError, match=f"answers {status}: is it a gitops-profile server"):
+                await ask_revision(f"{url}/{path}", TOKEN, ASKED)
+        assert len(seen) == 3, "a redirection is not followed"
     finally:
         await listener.close()
 
