@@ -54,6 +54,34 @@ class Metrics:
         self.revisions = Counter(
             "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
         )
+        self.revision_lag = Gauge(
+            "gitops_profile_revision_lag_seconds",
+            "Since the head of the ref was seen that is not in force; 0 when it is",
+            registry=registry,
+        )
+        self.revision_seconds = Gauge(
+            "gitops_profile_revision_seconds",
+            "From when the revision in force was seen until it was in force",
+            registry=registry,
+        )
+        self.suspended = Gauge("gitops_profile_suspended_scopes", "Scopes that are suspended", registry=registry)
+        self.held_back = Gauge(
+            "gitops_profile_held_back", "Profiles that a suspension keeps from the revision in force", registry=registry
+        )
+        self.fetches = Counter(
+            "gitops_profile_fetches", "Fetches from the remote repository, by result", ["result"], registry=registry
+        )
+        self.fetch_seconds = Histogram(
+            "gitops_profile_fetch_seconds",
+            "How long a fetch from the remote repository took",
+            buckets=(0.05, 0.2, 0.5, 1, 2, 5, 15, 60, 300),
+            registry=registry,
+        )
+        self.last_fetch = Gauge(
+            "gitops_profile_last_fetch_timestamp_seconds",
+            "When the remote repository last answered, 0 for never",
+            registry=registry,
+        )
         self.position = Gauge("gitops_profile_log_position", "Position of the last record", registry=registry)
 
     def exposition(self) -> bytes:

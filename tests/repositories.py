@@ -20,12 +20,17 @@ class Git:
         folder.mkdir(parents=True, exist_ok=True)
         self("init", "-q", "-b", "main", *(["--bare"] if bare else []))
 
-    def __call__(self, *arguments: str) -> str:
+    def __call__(self, *arguments: str, given: bytes = b"") -> str:
         done = subprocess.run(
-            ["git", *arguments], cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=self.folder, env=ENVIRONMENT, capture_output=True, check=False, input=given
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    def feed(self, *arguments: str, given: bytes) -> None:
+        """A git command with `given` on its standard input."""
+        done = subprocess.run(["git", *arguments], cwd=self.folder, env=ENVIRONMENT, input=given, check=False)
+        assert done.returncode == 0
 
     def write(self, files: dict[str, str | bytes | None]) -> None:
         """Write files into the work tree; None removes."""

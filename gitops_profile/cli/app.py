@@ -18,6 +18,8 @@ from .phone import phone
 from .plan import plan
 from .schema import schema
 from .serve import serve
+from .status import status
+from .suspend import resume, suspend
 from .trace import trace
 
 app = typer.Typer(
@@ -37,9 +39,11 @@ app.command()(profiles.render)
 app.command()(history)
 app.command()(trace)
 app.command()(look.events)
-app.command()(look.status)
+app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(suspend)
+app.command()(resume)
 app.add_typer(profiles.log, name="log")
 app.command()(init)
 app.command()(schema)

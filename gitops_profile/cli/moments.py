@@ -2,13 +2,12 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
 from gitops_profile.presentity import PresentityTable, ProfileDocument, UnknownEvent
 from gitops_profile.reconcile import read_table, read_table_at
-from gitops_profile.server import StateFolder
+from gitops_profile.server import StateFolder, repository_folder
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable, parse_date
 
 from .history import keys_of, log_folder
@@ -39,7 +38,7 @@ def revision_at(repository: Repository, ref: str, at: str) -> str:
 def only_log(settings: Config) -> bool:
     """Whether there is an event log and no repository to read."""
     try:
-        Repository(Path(settings.repository.url)).close()
+        Repository(repository_folder(settings)).close()
     except NotARepository:
         return StateFolder(settings.state).log.is_dir()
     return False

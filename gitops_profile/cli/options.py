@@ -14,7 +14,7 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="settings file (gitops-profile.yaml)", metavar="FILE")
 ]
 State = Annotated[Path | None, typer.Option("--state", help="state folder of the server", metavar="DIR")]
-Repo = Annotated[str | None, typer.Option("--repo", help="the git repository", metavar="PATH")]
+Repo = Annotated[str | None, typer.Option("--repo", help="the git repository: a path or URL", metavar="PATH|URL")]
 Ref = Annotated[str | None, typer.Option("--ref", help="branch, tag or commit")]
 Path_ = Annotated[str | None, typer.Option("--path", help="the profiles folder in the repository; . for its root")]
 

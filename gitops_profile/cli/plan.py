@@ -2,7 +2,6 @@
 
 import asyncio
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.loader import Problem
 from gitops_profile.plan import Outlook, Plan, ProfileChange, as_data, as_markdown, as_text, compare, phones_now
+from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
@@ -56,7 +56,7 @@ def plan(
     """Which profiles a change touches, and how, as phones would see it. Exit status 3 when anything changes."""
     settings = configured(config, repository__url=repo, repository__path=path)
     try:
-        repository = Repository(Path(settings.repository.url))
+        repository = Repository(repository_folder(settings))
     except NotARepository as error:
         fail(str(error))
     try:

@@ -26,6 +26,7 @@ def serve(
     ] = None,
     http: Annotated[str | None, typer.Option("--http", help="ADDRESS:PORT of /healthz and /metrics")] = None,
     poll: Annotated[str | None, typer.Option("--poll", help="longest time until a moved ref is noticed")] = None,
+    fetch: Annotated[str | None, typer.Option("--fetch", help="time between fetches from a remote")] = None,
     config: ConfigFile = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log every message and subscription")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def serve(
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     settings = configured(
         config, repository__url=repo, repository__ref=ref, repository__path=path, repository__poll=poll,
-        state=str(state) if state else None, listen=listen or None, http__listen=http,
+        repository__fetch=fetch, state=str(state) if state else None, listen=listen or None, http__listen=http,
     )  # fmt: skip
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).

@@ -21,11 +21,15 @@ PREFIX = "GITOPS_PROFILE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 """Names the file when no flag does."""
 
+SECRETS = ("repository.token",)
+"""Taken from the environment only."""
+
 SHORT_FLAGS = {
     "repository.url": "--repo",
     "repository.ref": "--ref",
     "repository.path": "--path",
     "repository.poll": "--poll",
+    "repository.fetch": "--fetch",
     "http.listen": "--http",
 }
 
@@ -88,6 +92,7 @@ def load_config(
     sources = _Sources(str(file) if file else "")
     if file is not None:
         sources.values = _read(file)
+        _refuse_secrets(sources.values, file)
     for name in sorted(variables):
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE and variables[name]:
             key = _key_of_variable(name)
@@ -180,6 +185,16 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(str(file), "", "expected keys and values", "such as repository: {url: .}")
     return {str(key): value for key, value in data.items()}
+
+
+def _refuse_secrets(values: Mapping[str, Any], file: Path) -> None:
+    """A settings file is shown, copied and committed; raises ConfigError for a secret in it."""
+    for key in SECRETS:
+        section, _, name = key.partition(".")
+        found = values.get(section)
+        if isinstance(found, dict) and found.get(name) is not None:
+            hint = f"write it into a file of its own, and name that one in {key}_file"
+            raise ConfigError(str(file), key, "a secret must not be in the settings file", hint)
 
 
 def _key_of_variable(name: str) -> Key:

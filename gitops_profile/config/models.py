@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gitops_profile.presentity import canonical_domain
 
@@ -23,10 +32,31 @@ class _Section(BaseModel):
 class RepositorySettings(_Section):
     """Where the profiles come from."""
 
-    url: str = Field(default=".", min_length=1, description="path or URL of the repository")
+    url: str = Field(
+        default=".", min_length=1, description="path or URL of the repository: https, ssh, git, file, or git@host:path"
+    )
     ref: str = Field(default="main", min_length=1, description="the branch or tag that is served")
     path: str = Field(default="profiles", min_length=1, description="the profiles folder in it; . for its root")
     poll: Seconds = Field(default=30.0, gt=0, le=DAY, description="seconds between looks, beside being told at once")
+    fetch: Seconds = Field(default=60.0, ge=1, le=DAY, description="seconds between fetches from a remote")
+    timeout: Seconds = Field(
+        default=120.0, ge=1, le=3600, description="seconds for one fetch; ten times that for the first one"
+    )
+    history: bool = Field(default=True, description="fetch the history behind the newest commit too")
+    username: str = Field(
+        default="x-access-token", pattern=r"^[\x21-\x39\x3b-\x7e]+$", description="goes with the token, over https"
+    )
+    token: SecretStr | None = Field(default=None, description="for https; from the environment only")
+    token_file: Path | None = Field(default=None, description="file with the token for https; read at every fetch")
+    ssh_key: Path | None = Field(default=None, description="file with the private key for ssh, without passphrase")
+    known_hosts: Path | None = Field(default=None, description="file with the host keys that are accepted over ssh")
+    ca_file: Path | None = Field(default=None, description="PEM file of the CAs that sign the remote's certificate")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("there is a token and a token_file; leave one of them out")
+        return self
 
 
 class HTTPSettings(_Section):
@@ -143,6 +173,9 @@ class Limits(_Section):
         default=65535, ge=1500, le=1 << 20, description="largest SIP message; more is answered 513"
     )
     subscriptions: Count = Field(default=1_000_000, ge=1, description="overall; more is answered 503")
+    repository_bytes: Count = Field(
+        default=2 << 30, ge=1 << 20, description="of what is fetched from a remote at once; more is refused"
+    )
     subscriptions_per_source: Count = Field(default=1000, ge=1, description="per address; a trusted proxy is no source")
     subscriptions_per_profile: Count = Field(default=100_000, ge=1, description="per profile; more is answered 503")
     unverified_rate: Count = Field(

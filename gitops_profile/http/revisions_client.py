@@ -36,7 +36,7 @@ async def ask_revision(url: str, token: bytes, parameters: Mapping[str, Any]) ->
         ):
             status, body = response.status, await response.content.read(MAX_ANSWER)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise AdminUnavailable(f"{url} does not answer: {error or type(error).__name__}") from error
+        raise AdminUnavailable(f"{url} does not answer: {str(error) or type(error).__name__}") from error
     return _result(url, status, body)
 
 

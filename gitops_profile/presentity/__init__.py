@@ -3,6 +3,9 @@
 from .document import Presentation, ProfileDocument
 from .etag import concealed_tag, entity_tag
 from .events import (
+    BATCH_ENDS,
+    ApplicationResumed,
+    ApplicationSuspended,
     HistoryRewritten,
     PresentityEvent,
     ProblemRecord,
@@ -22,8 +25,11 @@ from .table import PresentityTable, SnapshotUnusable
 from .variant import MAX_DEVICE_TEXT, Variant
 
 __all__ = [
+    "BATCH_ENDS",
     "DEFAULT_DEVICE",
     "MAX_DEVICE_TEXT",
+    "ApplicationResumed",
+    "ApplicationSuspended",
     "HistoryRewritten",
     "InvalidKey",
     "Presentation",

@@ -238,8 +238,9 @@ class LoaderProcess:
             arguments = [sys.executable, "-P", "-m", "gitops_profile.reconcile.worker", str(self._location)]
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *arguments, str(self._memory_bytes), str(self._file_seconds), stdin=PIPE, stdout=PIPE, limit=1 << 20
-                )
+                    *arguments, str(self._memory_bytes), str(self._file_seconds), stdin=PIPE, stdout=PIPE,
+                    limit=1 << 20, env=_without_settings(),
+                )  # fmt: skip
             except OSError as error:
                 raise SourceUnavailable(f"the loader process cannot be started: {error}") from error
         return self._process
@@ -261,6 +262,11 @@ class LoaderProcess:
             raise _Died(current) from error
         message: list[Any] = msgspec.msgpack.decode(data)
         return message
+
+
+def _without_settings() -> dict[str, str]:
+    """The environment without the server's settings: one of them is a secret, and templates run in that process."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GITOPS_PROFILE_")}
 
 
 def _signal_name(number: int) -> str:

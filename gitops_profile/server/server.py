@@ -19,7 +19,7 @@ from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
-from gitops_profile.source import NotARepository, RefTracker, Repository, SourceUnavailable
+from gitops_profile.source import NotARepository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
@@ -33,8 +33,10 @@ from . import derived, gatekeeping
 from .answers import Answers
 from .content import build_content
 from .follower import Follower
+from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
+from .source import Source
 from .state import StateFolder
 
 logger = logging.getLogger(__name__)
@@ -99,11 +101,11 @@ class Server:
     async def _open(self) -> None:
         """Everything that holds state, in the order in which it is needed."""
         config = self._config
-        location = Path(config.repository.url)
         if ".." in Path(config.repository.path).parts or Path(config.repository.path).is_absolute():
             raise CannotServe(f"--path {config.repository.path!r} must lie inside the repository, such as profiles")
-        self._repository = await asyncio.to_thread(Repository, location)
-        self._stack.callback(self._repository.close)
+        self._source = Source(config, self._metrics)
+        if not self._source.is_remote:
+            await self._open_source()
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
@@ -115,23 +117,34 @@ class Server:
         self._store = await asyncio.to_thread(SubscriptionStore.open, self._state.subscriptions)
         self._stack.push_async_callback(asyncio.to_thread, self._store.close)
         self._store.start(asyncio.get_running_loop())
+        if self._source.is_remote:
+            await self._open_source()  # only who holds the state folder may tidy up the clone in it
         await self._check_ref()
         log = await FileEventLog.open(self._state.log)
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
         self._build_sip(await self._read_secrets())
-        self._loading = LoaderProcess(location)
+        self._loading = LoaderProcess(self._source.location)
         self._stack.push_async_callback(self._loading.close)
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
-            on_changed=self._changed, is_ancestor=self._is_ancestor, progress=self._progress,
+            on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
+            progress=self._progress,
         )  # fmt: skip
-        self._tracker = await asyncio.to_thread(
-            RefTracker, location, config.repository.ref, poll=config.repository.poll
-        )
-        self._stack.push_async_callback(self._tracker.close)
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._lifecycle = Lifecycle(
+            config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
+            self._metrics,
+        )  # fmt: skip
+
+    async def _open_source(self) -> None:
+        try:
+            await self._source.open()
+        except SourceUnavailable as error:
+            raise CannotServe(" ".join(str(error).split())) from error
+        self._stack.push_async_callback(self._source.close)
+        self._repository, self._tracker = self._source.repository, self._source.tracker
 
     def _build_sip(self, secret: bytes) -> None:
         """The notifier and what it asks: who may, which document, where it is as a link."""
@@ -194,7 +207,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        handlers = self._answers().handlers()
+        handlers = {**self._answers().handlers(), **self._lifecycle.handlers()}
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
@@ -206,6 +219,7 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
+                self._lifecycle.watch(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
@@ -273,9 +287,6 @@ class Server:
         self._ready = True
         on_ready(self)
 
-    async def _is_ancestor(self, old: str, new: str) -> bool:
-        return await asyncio.to_thread(self._repository.is_ancestor, old, new)
-
     def _changed(self, keys: Sequence[ProfileKey]) -> None:
         for key in keys:
             if key not in self._journal.table:
@@ -289,6 +300,7 @@ class Server:
         self._store.clock_jumped(seconds)
 
     def _expose(self) -> bytes:
+        self._lifecycle.refresh()
         self._metrics.subscriptions.set(len(self._notifier))
         self._metrics.presentities.set(len(self._journal.table))
         self._metrics.position.set(self._journal.position)
@@ -297,7 +309,10 @@ class Server:
     def _answers(self) -> Answers:
         return Answers(
             self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
-            facts=lambda: {"ready": self._ready, "listening": self.bound, "http": self.http},
+            facts=lambda: {
+                "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts()
+            },
+            life=self._lifecycle.status,
         )  # fmt: skip
 
     def _health(self) -> tuple[bool, dict[str, Any]]:

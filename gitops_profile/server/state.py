@@ -16,6 +16,7 @@ class StateFolder:
         self.subscriptions = folder / "subscriptions.db"
         self.socket = folder / "admin.sock"
         self.secret = folder / "secret"
+        self.clone = folder / "clone"
 
     def create(self) -> None:
         """Make it, hidden from git; raises OSError."""

@@ -17,6 +17,11 @@ _NO_NAME = re.compile(r"[\0-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(^|/)\.|^/|(\.lock|\.
 _PER_WORKTREE = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 
 
+def is_ref_name(name: str) -> bool:
+    """Whether it could be the name of a ref, or the end of one."""
+    return _NO_NAME.search(name) is None
+
+
 def read_ref(git_dir: Path, common_dir: Path, name: str) -> str | None:
     """The object id that a full name ("HEAD", "refs/…") leads to; None when it does not exist.
 

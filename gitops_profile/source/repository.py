@@ -222,9 +222,32 @@ class Repository:
         self.place()
         try:
             self._repo.git.merge_base("--is-ancestor", old_commit, new_commit)
-        except git.GitCommandError:
-            return False
+        except git.GitCommandError as error:
+            if error.status == 1 or self._objects.read(old_commit) is None:
+                return False
+            raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
         return True
+
+    def first_parents(self, old_commit: str, new_commit: str, limit: int) -> tuple[list[Revision], int]:
+        """What was on the branch between two commits, the newest first and at most `limit`; and how many there are.
+
+        Only first parents are followed. Nothing when the two have no history in common, or the old one is gone. Raises
+        SourceUnavailable.
+        """
+        self.place()
+        git_ = self._repo.git
+        try:
+            git_.merge_base(old_commit, new_commit)
+        except git.GitCommandError:
+            return [], 0
+        between = ("--first-parent", f"{old_commit}..{new_commit}")
+        try:
+            out = git_.rev_list("--header", "--skip=1", f"--max-count={limit}", *between, stdout_as_string=False)
+            commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece.strip()]
+            count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
+        return [parse_commit(name.decode(), data) for name, _, data in commits], count
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
@@ -269,9 +292,19 @@ class Repository:
             return
         # The protocol of cat-file is one line for each object, so that no name can hold a line end.
         found = self._objects.read(f"{commit}:{folder}") if "\n" not in folder else None
+        if found is None and "\n" not in folder and self._names(commit, folder):
+            # A damaged repository is not its author's fault, who would be told that the folder is not there.
+            raise SourceUnavailable(f"the folder {folder} of {commit[:12]} is missing from the repository")
         if found is None or found[0] != "tree":
             shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
             raise PathNotFound(f"there is no folder '{shown}' at {commit[:12]}; name it with --path")
+
+    def _names(self, commit: str, folder: str) -> bool:
+        """Whether the commit's trees name such an entry, whether it can be read or not. Raises SourceUnavailable."""
+        try:
+            return bool(self._repo.git.ls_tree("-z", "--full-tree", commit, "--", folder))
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
 
     def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""

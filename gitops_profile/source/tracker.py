@@ -1,7 +1,12 @@
-"""Yields each new revision of a ref: at once when its file moves, at intervals in any case, and when nudged."""
+"""Yields each new revision of a ref: at once when its file moves, at intervals in any case, and when nudged.
+
+With a clone that belongs to the server, looking is fetching: nothing else moves its refs.
+"""
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +14,13 @@ from pathlib import Path
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from .clone import Clone
 from .errors import SourceUnavailable
 from .process import Place
 from .repository import Repository
 from .revision import Revision
+from .schedule import FetchSchedule
+from .trouble import shown
 
 logger = logging.getLogger(__name__)
 
@@ -45,50 +53,144 @@ class _Handler(FileSystemEventHandler):
                     return
 
 
+@dataclass(slots=True)
+class SourceStatus:
+    """How looking at the repository has gone, for people."""
+
+    url: str
+    """It has no secret in it."""
+    remote: bool
+    last_fetch: float | None = None
+    """When a remote last answered, in Unix seconds; None for a repository of this machine, too."""
+    last_fetch_error: str | None = None
+    """Why the repository cannot be read now; None when it can."""
+    next_fetch: float | None = None
+
+
 class RefTracker:
     """Follows one ref of one repository."""
 
-    def __init__(self, location: Path, ref: str, *, poll: float = 30.0, watch: bool = True) -> None:
-        """`poll` is in seconds; `watch=False` leaves only the poll. Raises NotARepository."""
+    def __init__(
+        self,
+        location: Path,
+        ref: str,
+        *,
+        poll: float = 30.0,
+        watch: bool = True,
+        clone: Clone | None = None,
+    ) -> None:
+        """`poll` is in seconds; `watch=False` leaves only the poll. With a `clone`, which is at `location`, `poll` is
+        the interval of fetching and nothing is watched. Raises NotARepository.
+        """
         self._repository = Repository(location)
         self._ref = ref
         self._poll = poll
-        self._watch = watch
+        self._clone = clone
+        self._watch = watch and clone is None
         self._wanted = asyncio.Event()
         self._observer: object | None = None
         self._watched: Place | None = None
-        self._trouble = ""
+        self._schedule = FetchSchedule(poll, random.random)
+        self._looked = asyncio.Condition()
+        self._begun = self._ended = 0
+        """Looks, counted."""
+        self.status = SourceStatus(str(clone.address) if clone else str(location), clone is not None)
+
+    @property
+    def trouble(self) -> str:
+        """Why git could not be asked at the last look; empty when it could."""
+        return self.status.last_fetch_error or ""
 
     def nudge(self) -> None:
-        """Look now."""
+        """Look now; a remote is fetched from."""
         self._wanted.set()
 
+    def doubt(self) -> None:
+        """What the tracker yielded could not be read: a clone of the server's own is checked, and made anew."""
+        if self._clone is not None and self._clone.doubt():
+            self.nudge()
+
+    async def look(self) -> None:
+        """Look now, and return when that has been done; somebody must be iterating. Raises SourceUnavailable."""
+        wanted = self._begun + 1
+        self.nudge()
+        async with self._looked:
+            await self._looked.wait_for(lambda: self._ended >= wanted)
+        if self.status.last_fetch_error is not None:
+            raise SourceUnavailable(self.status.last_fetch_error)
+
     async def __aiter__(self) -> AsyncIterator[Revision | RefGone]:
-        """Each revision once, the first look included; RefGone when the ref is not there."""
+        """Each revision once, the first look included; RefGone when the ref is not there. A commit is yielded again
+        after the clone was made anew.
+        """
         last: str | None = None
-        first = True
+        first, generation = True, 0
         while True:
             self._wanted.clear()
+            self._begun += 1
+            trouble = await self._refresh()
+            if self._clone is not None and self._clone.generation != generation:
+                last, generation = None, self._clone.generation
             try:
-                if self._watch:
-                    await self._watch_place()
                 commit = await asyncio.to_thread(self._repository.resolve, self._ref)
-                if commit is None and (last is not None or first):
+                # What a remote that does not answer has is not known.
+                if commit is None and (last is not None or first) and trouble is None:
                     self._log_gone()
                     yield RefGone(self._ref)
                 elif commit is not None and commit != last:
                     yield await asyncio.to_thread(self._repository.revision, commit)
-                last, first = commit, False
-                self._trouble = ""
+                if commit is not None or trouble is None:
+                    last, first = commit, False
             except SourceUnavailable as error:
-                if str(error) != self._trouble:  # once, not at every look
-                    logger.warning("source unavailable ref=%s: %s", self._ref, error)
-                self._trouble = str(error)
-            try:
-                async with asyncio.timeout(self._poll):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+                trouble = trouble or error
+                self.doubt()
+            await self._note(trouble)
+            await self._pause()
+
+    async def _refresh(self) -> SourceUnavailable | None:
+        """What comes before looking at the ref: watch the repository where it is, or fetch."""
+        try:
+            if self._clone is not None:
+                self._schedule.begin(time.monotonic())
+                await self._clone.fetch()
+            elif self._watch:
+                await self._watch_place()
+        except SourceUnavailable as error:
+            return error
+        return None
+
+    async def _note(self, trouble: SourceUnavailable | None) -> None:
+        """Tell how it went: once, not at every look."""
+        now, status = time.monotonic(), self.status
+        text = shown(str(trouble)) if trouble is not None and self._clone is not None else str(trouble or "")
+        if text and text != status.last_fetch_error:
+            logger.warning("source unavailable ref=%s: %s", self._ref, text)
+        elif not text and status.last_fetch_error:
+            logger.info("source available again ref=%s", self._ref)
+        status.last_fetch_error = text or None
+        if self._clone is not None:
+            if trouble is None:
+                status.last_fetch = time.time()
+                self._schedule.succeeded(now, more=self._clone.wants_history)
+            else:
+                self._schedule.failed(now)
+            status.next_fetch = time.time() + self._schedule.pause(now)
+        async with self._looked:
+            self._ended = self._begun
+            self._looked.notify_all()
+
+    async def _pause(self) -> None:
+        """Until the next look is due or wanted."""
+        if self._clone is not None and not self._wanted.is_set():
+            await self._clone.maintain()
+        pause = self._poll if self._clone is None else self._schedule.pause(time.monotonic())
+        try:
+            async with asyncio.timeout(pause):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+        if self._clone is not None:  # whoever nudges again and again does not hammer the remote
+            await asyncio.sleep(self._schedule.floor(time.monotonic()))
 
     async def close(self) -> None:
         """Stop watching and end the git processes."""
@@ -100,7 +202,7 @@ class RefTracker:
         asyncio.get_running_loop().call_later(SETTLE, self._wanted.set)
 
     def _log_gone(self) -> None:
-        if self._repository.is_empty:
+        if self._clone is None and self._repository.is_empty:
             logger.warning("the repository is empty, waiting for the first commit on ref=%s", self._ref)
         else:
             logger.warning("ref=%s does not exist, waiting for it", self._ref)

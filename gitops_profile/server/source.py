@@ -1,0 +1,122 @@
+"""Where the profiles come from: a repository of this machine, or a clone of a remote in the state folder."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitops_profile.config import Config
+from gitops_profile.metrics import Metrics
+from gitops_profile.source import (
+    Clone,
+    CloneSettings,
+    FetchReport,
+    NotARepository,
+    RefTracker,
+    RemoteAccess,
+    Repository,
+    Revision,
+    SourceStatus,
+    parse_address,
+)
+
+from . import views
+from .state import StateFolder
+
+
+def repository_folder(config: Config) -> Path:
+    """The folder in which git can be read; of a remote, the clone that a server on the same state folder keeps.
+
+    Raises NotARepository.
+    """
+    address = parse_address(config.repository.url)
+    if isinstance(address, Path):
+        return address
+    folder = StateFolder(config.state).clone
+    if not folder.is_dir():
+        raise NotARepository(
+            f"there is no clone of {address} in {config.state}; gitops-profile serve makes one, or name a clone of "
+            "your own with --repo"
+        )
+    return folder
+
+
+class Source:
+    """The repository of a server, whatever it is: `location` for readers, `tracker` for what is new."""
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        """Raises NotARepository for a URL or ref that can never work; touches nothing."""
+        self._config = config
+        self._metrics = metrics
+        address = parse_address(config.repository.url)
+        self._clone: Clone | None = None
+        if isinstance(address, Path):
+            self.location = address
+            return
+        settings, limits = config.repository, config.limits
+        self.location = StateFolder(config.state).clone
+        access = RemoteAccess(
+            username=settings.username,
+            token=settings.token.get_secret_value() if settings.token is not None else None,
+            token_file=settings.token_file,
+            ssh_key=settings.ssh_key and settings.ssh_key.absolute(),
+            known_hosts=settings.known_hosts and settings.known_hosts.absolute(),
+            ca_file=settings.ca_file and settings.ca_file.absolute(),
+        )
+        how = CloneSettings(settings.timeout, limits.repository_bytes, settings.history)
+        self._clone = Clone(address, settings.ref, self.location, access, how, self._fetched)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is fetched from somewhere."""
+        return self._clone is not None
+
+    async def open(self) -> None:
+        """Build `repository` and `tracker`; of a remote only by who holds the state folder.
+
+        Raises NotARepository, SourceUnavailable.
+        """
+        settings = self._config.repository
+        if self._clone is not None:
+            await self._clone.prepare()
+        self.repository = await asyncio.to_thread(Repository, self.location)
+        poll = settings.poll if self._clone is None else settings.fetch
+        self.tracker = await asyncio.to_thread(
+            lambda: RefTracker(self.location, settings.ref, poll=poll, clone=self._clone)
+        )
+
+    async def close(self) -> None:
+        """End every git process."""
+        await self.tracker.close()
+        await asyncio.to_thread(self.repository.close)
+
+    async def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether the ref has only gone on from one commit to the other; raises SourceUnavailable.
+
+        A clone that does not have its whole history would say no too often: it is then filled up.
+        """
+        if await asyncio.to_thread(self.repository.is_ancestor, old, new):
+            return True
+        if self._clone is None or not await self._clone.deepen():
+            return False
+        return await asyncio.to_thread(self.repository.is_ancestor, old, new)
+
+    async def between(self, old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
+        """What the ref went past from one commit to the other, as `Repository.first_parents` tells it."""
+        return await asyncio.to_thread(self.repository.first_parents, old, new, limit)
+
+    def facts(self) -> dict[str, object]:
+        """For `status`."""
+        status: SourceStatus = self.tracker.status
+        return {
+            "url": status.url,
+            "remote": status.remote,
+            "last_fetch": views.iso(status.last_fetch) if status.last_fetch is not None else None,
+            "last_fetch_error": status.last_fetch_error,
+            "next_fetch": views.iso(status.next_fetch) if status.next_fetch is not None else None,
+        }
+
+    def _fetched(self, report: FetchReport) -> None:
+        self._metrics.fetches.labels(report.result).inc()
+        self._metrics.fetch_seconds.observe(report.seconds)
+        if report.error is None:
+            self._metrics.last_fetch.set_to_current_time()
