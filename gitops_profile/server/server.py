@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from gitops_profile.config import Config, ConfigError, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminServer, OperationsServer
+from gitops_profile.http import AdminServer, Handler, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
@@ -35,6 +35,7 @@ from .content import build_content
 from .follower import Follower
 from .lifecycle import Lifecycle
 from .observer import Observer
+from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
 from .state import StateFolder
@@ -231,7 +232,7 @@ class Server:
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
-        await self._start_http()
+        await self._start_http(handlers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
             others = [
@@ -276,12 +277,13 @@ class Server:
         self._notifier.reauthorize(now=self._endpoint.now())
         self._endpoint.pump()
 
-    async def _start_http(self) -> None:
+    async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
         listen = self._config.http.listen
         if listen is None:
             return
-        routes = self._content.routes() if self._content is not None else ()
-        server = OperationsServer(self._health, self._expose, (*routes, *self._webhook.routes()))
+        parts = (self._content, self._webhook, revision_answers(self._config, handlers))
+        routes = [route for part in parts if part is not None for route in part.routes()]
+        server = OperationsServer(self._health, self._expose, routes)
         context = self._tls.server if self._config.http.tls else None
         try:
             port = await server.start(listen.host, listen.port, context)
