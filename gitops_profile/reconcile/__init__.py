@@ -1,7 +1,9 @@
 """A revision → presentity events in the log."""
 
+from .approval import NotHeld, approve
 from .differ import diff
 from .folder import Folder
+from .guard import Rewrites
 from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
@@ -20,11 +22,14 @@ __all__ = [
     "LoadStalled",
     "Loaded",
     "LoaderProcess",
+    "NotHeld",
     "NoSuchScope",
     "Outcome",
     "Reconciler",
+    "Rewrites",
     "Suspending",
     "Verdict",
+    "approve",
     "compare",
     "diff",
     "held_back",

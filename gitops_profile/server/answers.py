@@ -84,7 +84,7 @@ class Answers:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):
             table = self._journal.table
-            for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
+            for verdict, event in (("rejected", table.rejected), ("held", table.held), ("applied", table.applied)):
                 if event is not None and event.revision.commit == commit:
                     return {"verdict": verdict, **(views.outcome(event) or {})}
             last = self._follower.last

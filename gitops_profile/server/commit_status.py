@@ -25,7 +25,7 @@ from gitops_profile.forge import (
 )
 from gitops_profile.http import ForgeUnreachable, StatusClient
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionRejected
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionRejected
 from gitops_profile.reconcile import Outcome, Verdict
 
 from .status_outbox import StatusOutbox
@@ -74,17 +74,19 @@ def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | Non
             state, text = State.PENDING, "waits: applying is suspended"
         case Verdict.UNAVAILABLE:
             state, text = State.PENDING, "waits: git or the event log cannot be used now"
-        case "held":
+        case Verdict.HELD:
             state, text = State.PENDING, f"held until it is approved: {_first(outcome.problems) or outcome.reason}"
         case _:
             return None
     return CommitStatus.of(outcome.commit, state, text)
 
 
-def recorded_status(event: RevisionApplied | RevisionRejected) -> CommitStatus:
+def recorded_status(event: RevisionApplied | RevisionRejected | RevisionHeld) -> CommitStatus:
     """What is told of a verdict that the log has, and of which nobody was told: the process ended too early."""
     if isinstance(event, RevisionApplied):
         state, text = State.SUCCESS, _applied(event.added, event.changed, event.removed, None)
+    elif isinstance(event, RevisionHeld):
+        state, text = State.PENDING, f"held until it is approved: {_first(event.problems)}"
     else:
         state, text = State.FAILURE, f"rejected: {_first(event.problems)}"
     return CommitStatus.of(event.revision.commit, state, text)
@@ -159,7 +161,7 @@ class CommitStatuses:
         if outcome.verdict is Verdict.APPLIED:
             self._phones = None
         if outcome.verdict is Verdict.UNCHANGED and self._outbox.state_of(outcome.commit) in (None, State.PENDING):
-            recorded = self._table.rejected or self._table.applied
+            recorded = self._table.rejected or self._table.held or self._table.applied
             if recorded is not None and recorded.revision.commit == outcome.commit:
                 status = recorded_status(recorded)
         if status is not None:
