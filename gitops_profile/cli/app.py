@@ -22,6 +22,7 @@ from .serve import serve
 from .status import status
 from .suspend import resume, suspend
 from .trace import trace
+from .wait import wait
 
 app = typer.Typer(
     name="gitops-profile",
@@ -44,6 +45,7 @@ app.command()(look.events)
 app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(wait)
 app.command()(suspend)
 app.command()(resume)
 app.add_typer(profiles.log, name="log")

@@ -21,8 +21,8 @@ Read = Callable[[str], bytes | None]
 Device = tuple[str | None, str | None, str | None]
 """Vendor, model and version that a phone says."""
 _SOURCES = ("template", "body", "file")
-_INHERITED = ("values", "content_type", "sensitive", "effective_by")
-_OWN = ("aliases", "variants", "notify")
+_INHERITED = ("values", "content_type", "sensitive", "effective_by", "notify")
+_OWN = ("aliases", "variants")
 
 
 @dataclass(frozen=True, slots=True)
