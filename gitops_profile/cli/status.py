@@ -78,7 +78,10 @@ def _revision(facts: dict[str, Any]) -> Iterator[Line]:
         if lag["commit_to_applied"] is not None:
             text += f", {_seconds(lag['commit_to_applied'])} after its commit"
         yield "lag", text, ""
-    passed = facts["superseded"]
+    rewritten, passed = facts["rewritten"], facts["superseded"]
+    if rewritten is not None:
+        text = f"history was rewritten: {rewritten['new'][:12]} came in the place of {rewritten['old'][:12]}"
+        yield "rewritten", text, NOTE
     if passed is not None:
         names = " ".join(commit[:12] for commit in passed["commits"][-3:])
         more = "… " if passed["count"] > 3 else ""
@@ -114,11 +117,12 @@ def _suspended(facts: dict[str, Any]) -> Iterator[Line]:
 
 def _source(facts: dict[str, Any]) -> Iterator[Line]:
     source, webhook = facts.get("source"), facts.get("webhook")
-    if source:
-        fetched = f", fetched {source['last_fetch']}" if source.get("last_fetch") else ""
-        yield "source", f"{source.get('url', '')}{fetched}", ""
-        if source.get("last_fetch_error"):
-            yield "", f"the last fetch failed: {source['last_fetch_error']}", BAD
+    if source and (source["remote"] or source["last_fetch_error"]):
+        fetched = f"fetched {source['last_fetch']}" if source["last_fetch"] else "not fetched yet"
+        yield "source", source["url"] + (f", {fetched}" if source["remote"] else ""), ""
+        if source["last_fetch_error"]:
+            again = f"; next try {source['next_fetch']}" if source.get("next_fetch") else ""
+            yield "", f"cannot be read: {source['last_fetch_error']}{again}", BAD
     if webhook:
         counts = f"{webhook.get('accepted', 0)} accepted, {webhook.get('refused', 0)} refused"
         yield "webhook", f"last {webhook.get('last') or 'never'}, {counts}", ""

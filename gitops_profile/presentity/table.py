@@ -42,6 +42,8 @@ class PresentityTable:
         """The newest revision that was refused; None once a later one is in force."""
         self.rewritten: HistoryRewritten | None = None
         """The newest note that the ref left the revision in force; None once a later one is in force."""
+        self.left: HistoryRewritten | None = None
+        """The same, whatever came into force since."""
         self.judged: dict[str, None] = {}
         """The newest commits that have their verdict, whichever."""
         self.superseded: list[RevisionSuperseded] = []
@@ -87,7 +89,7 @@ class PresentityTable:
                 self.superseded.append(event)
                 self._judge(event.revision.commit)
             case HistoryRewritten():
-                self.rewritten = event
+                self.rewritten = self.left = event
             case ApplicationSuspended():
                 self.suspensions[event.scope] = event
             case ApplicationResumed():
@@ -149,7 +151,8 @@ class PresentityTable:
             )
             for d in self
         ]  # fmt: skip
-        state = (self.applied, self.rejected, self.rewritten, *self.superseded, *self.suspensions.values())
+        # In this order: what is applied puts an end to what was noted before.
+        state = (self.left, self.applied, self.rejected, self.rewritten, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
         return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes, list(self.judged)))

@@ -68,6 +68,7 @@ class Lifecycle:
             "held_back": table.applied.held_back if table.applied is not None else 0,
             "held_back_profiles": sorted(map(str, self._suspending.held or ()))[:SHOWN],
             "superseded": self._superseded(),
+            "rewritten": self._rewritten(),
         }
 
     def lag(self) -> float:
@@ -102,6 +103,14 @@ class Lifecycle:
             "count": len(passed) + passed[0].older,
             "commits": [event.revision.commit for event in passed[-SHOWN:]],
         }
+
+    def _rewritten(self) -> dict[str, str] | None:
+        """How history was rewritten on the way to what is in force or to the head."""
+        left, applied = self._journal.table.left, self._journal.table.applied
+        shown = (self._follower.head_seen, applied.revision.commit if applied is not None else None)
+        if left is None or left.new_commit not in shown:
+            return None
+        return {"old": left.old_commit, "new": left.new_commit}
 
     def _facts(self) -> Facts:
         table, follower = self._journal.table, self._follower
