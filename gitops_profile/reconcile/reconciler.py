@@ -119,10 +119,13 @@ class Reconciler:
         while True:
             if self.suspending.everything:  # since it was loaded; such a load leaves no trace
                 return Outcome(Verdict.SUSPENDED, revision.commit)
+            position = self._journal.position
             try:
                 outcome = await self._apply(revision, loaded, history)
                 break
             except VersionConflict:
+                if self._journal.position == position:
+                    raise  # not by the journal's own doing: trying again would not end
                 continue  # something was suspended while this was decided
         await self._loading.accept()
         return outcome

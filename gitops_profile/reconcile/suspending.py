@@ -134,6 +134,8 @@ class Suspending:
                     batch = [*events, ApplicationResumed(name, by, left)]
                     keys = await self._journal.append(batch, decided_at=position)
                 except VersionConflict:
+                    if self._journal.position == position:
+                        raise  # not by the journal's own doing: trying again would not end
                     continue  # somebody suspended something meanwhile
                 break
             applied = self._journal.table.applied
