@@ -52,7 +52,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
     yield from _revision(facts)
     yield from _judged("REJECTED", facts["rejected"])
     yield from _judged("HELD", facts.get("held"))
-    if facts["waiting"]:
+    if facts["waiting"] and not facts["suspended"]:
         yield "waiting", facts["waiting"], NOTE
     yield from _suspended(facts)
     yield from _source(facts)
@@ -116,7 +116,7 @@ def _suspended(facts: dict[str, Any]) -> Iterator[Line]:
 
 
 def _source(facts: dict[str, Any]) -> Iterator[Line]:
-    source, webhook = facts.get("source"), facts.get("webhook")
+    source, webhook, told = facts.get("source"), facts.get("webhook"), facts.get("commit_status")
     if source and (source["remote"] or source["last_fetch_error"]):
         fetched = f"fetched {source['last_fetch']}" if source["last_fetch"] else "not fetched yet"
         yield "source", source["url"] + (f", {fetched}" if source["remote"] else ""), ""
@@ -125,11 +125,24 @@ def _source(facts: dict[str, Any]) -> Iterator[Line]:
             yield "", f"cannot be read: {source['last_fetch_error']}{again}", BAD
     if webhook:
         counts = f"{webhook.get('accepted', 0)} accepted, {webhook.get('refused', 0)} refused"
-        yield "webhook", f"last {webhook.get('last') or 'never'}, {counts}", ""
+        yield "webhook", f"last {_event(webhook['last'])}, {counts}", ""
+        if webhook["last_refused"]:
+            yield "", f"last refused {_event(webhook['last_refused'])}", NOTE
+    if told:
+        yield "statuses", f"{told['pending']} to be told, last {_event(told['last_sent'])}", ""
+        if told["last_error"]:
+            yield "", f"cannot be told: {told['last_error']}", NOTE
 
 
 def _subject(event: dict[str, Any]) -> str:
     return f"{event.get('message', '')} ({event.get('author', '')})"
+
+
+def _event(facts: dict[str, Any] | None) -> str:
+    """When, and what."""
+    if facts is None:
+        return "never"
+    return " ".join(str(value) for value in facts.values() if value is not None)
 
 
 def _seconds(number: float) -> str:

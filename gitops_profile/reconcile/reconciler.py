@@ -25,7 +25,7 @@ from .differ import ProfileEvent, diff
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
 from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
-from .suspending import Suspending
+from .suspending import EVERYTHING, Suspending
 from .wire import path_text
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Reconciler:
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()
         if self.suspending.everything:
-            return Outcome(Verdict.SUSPENDED, revision.commit)
+            return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
         if self._is_known(revision):
             return await self._pass_by(revision, overtaken)
         loaded = await self._load(revision)
@@ -118,7 +118,7 @@ class Reconciler:
             return await self._reject(revision, problems, history)
         while True:
             if self.suspending.everything:  # since it was loaded; such a load leaves no trace
-                return Outcome(Verdict.SUSPENDED, revision.commit)
+                return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
             position = self._journal.position
             try:
                 outcome = await self._apply(revision, loaded, history)

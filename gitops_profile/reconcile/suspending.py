@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MAX_SUSPENSIONS = 1000
 """Scopes suspended at a time."""
+EVERYTHING = "everything is suspended; to go on: gitops-profile resume"
+"""Why a revision is not applied."""
 MAX_REASON = 1000
 """Characters of a reason."""
 

@@ -122,7 +122,7 @@ class Lifecycle:
             applied=applied.revision.commit if applied is not None else None,
             rejected=rejected.revision.commit if rejected is not None else None,
             problem=str(rejected.problems[0]) if rejected is not None and rejected.problems else "",
-            waiting=follower.waiting or "",
+            waiting=(follower.waiting or "") if ALL not in table.suspensions else "",
             storage=last is not None and last.verdict is Verdict.UNAVAILABLE and last.storage,
             trouble=self._tracker.trouble,
             suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
