@@ -185,6 +185,8 @@ class Reconciler:
         gone = loaded.removed
         if loaded.whole:
             gone = frozenset(document.key for document in table if document.key not in loaded.documents)
+        # A removal that waits for `resume` was counted with its own revision.
+        gone = gone.difference(key for key, new in (self.suspending.held or {}).items() if new is None)
         # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
         removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
         problem = loaded.settings.too_many_removed(removed, len(table))
