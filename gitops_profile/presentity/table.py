@@ -48,6 +48,8 @@ class PresentityTable:
         """That somebody let it pass; None once it is in force, or another one has its verdict."""
         self.rewritten: HistoryRewritten | None = None
         """The newest note that the ref left the revision in force; None once a later one is in force."""
+        self.left: HistoryRewritten | None = None
+        """The same, whatever came into force since."""
         self.judged: dict[str, None] = {}
         """The newest commits that have their verdict, whichever."""
         self.superseded: list[RevisionSuperseded] = []
@@ -99,7 +101,7 @@ class PresentityTable:
                 self.superseded.append(event)
                 self._judge(event.revision.commit)
             case HistoryRewritten():
-                self.rewritten = event
+                self.rewritten = self.left = event
             case ApplicationSuspended():
                 self.suspensions[event.scope] = event
             case ApplicationResumed():
@@ -161,7 +163,8 @@ class PresentityTable:
             )
             for d in self
         ]  # fmt: skip
-        of_head = (self.applied, self.rejected, self.held, self.approved, self.rewritten)
+        # In this order: what is applied puts an end to what was noted before.
+        of_head = (self.left, self.applied, self.rejected, self.held, self.approved, self.rewritten)
         state = (*of_head, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]

@@ -9,12 +9,13 @@ from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
 from .reconciler import Outcome, Reconciler, Verdict
 from .superseded import MAX_SUPERSEDED
-from .suspending import NoSuchScope, Suspending
+from .suspending import EVERYTHING, NoSuchScope, Suspending
 from .suspension import ALL
 from .verify import Difference, compare, held_back, rebuild
 
 __all__ = [
     "ALL",
+    "EVERYTHING",
     "MAX_SUPERSEDED",
     "Difference",
     "Folder",

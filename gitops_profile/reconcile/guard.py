@@ -9,6 +9,7 @@ from gitops_profile.source import Revision
 
 from .loading import Loaded
 from .superseded import IsAncestor
+from .suspension import Changes
 
 Rewrites = Literal["allow", "hold", "refuse"]
 
@@ -24,9 +25,16 @@ class Guarded:
 
 
 async def guard(
-    table: PresentityTable, revision: Revision, loaded: Loaded, rewrites: Rewrites, is_ancestor: IsAncestor
+    table: PresentityTable,
+    revision: Revision,
+    loaded: Loaded,
+    held_back: Changes,
+    rewrites: Rewrites,
+    is_ancestor: IsAncestor,
 ) -> Guarded:
     """The guards of a revision that was loaded without problems; an approval opens those that hold it.
+
+    `held_back` is what a suspension keeps from the revision in force.
 
     Raises SourceUnavailable.
     """
@@ -35,14 +43,16 @@ async def guard(
         return Guarded(refused=history)
     if table.approved is not None and table.approved.commit == revision.commit:
         return Guarded()
-    return Guarded(held=(*_removals(table, loaded), *history))
+    return Guarded(held=(*_removals(table, loaded, held_back), *history))
 
 
-def _removals(table: PresentityTable, loaded: Loaded) -> tuple[Problem, ...]:
+def _removals(table: PresentityTable, loaded: Loaded, held_back: Changes) -> tuple[Problem, ...]:
     """Too many removals at once are more likely a mistake than a wish (I5)."""
     gone = loaded.removed
     if loaded.whole:
         gone = frozenset(document.key for document in table if document.key not in loaded.documents)
+    # A removal that waits for `resume` was counted with its own revision.
+    gone = gone.difference(key for key, new in held_back.items() if new is None)
     # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
     removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
     problem = loaded.settings.too_many_removed(removed, len(table), left=_left(table, loaded))

@@ -27,7 +27,7 @@ from .guard import Rewrites, guard
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
 from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
-from .suspending import Suspending
+from .suspending import EVERYTHING, Suspending
 from .wire import path_text
 
 logger = logging.getLogger(__name__)
@@ -114,25 +114,30 @@ class Reconciler:
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()
         if self.suspending.everything:
-            return Outcome(Verdict.SUSPENDED, revision.commit)
+            return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
         if self._is_known(revision):
             return await self._pass_by(revision, overtaken)
         loaded = await self._load(revision)
         history = await self._history(revision, overtaken)
         if loaded.problems:
             return await self._refuse(RevisionRejected, revision, loaded.problems, history)
-        guarded = await guard(self._journal.table, revision, loaded, self._rewrites, self._is_ancestor)
+        guarded = await guard(
+            self._journal.table, revision, loaded, self.suspending.held or {}, self._rewrites, self._is_ancestor
+        )
         if guarded.refused:
             return await self._refuse(RevisionRejected, revision, guarded.refused, history)
         if guarded.held:
             return await self._refuse(RevisionHeld, revision, guarded.held, history)
         while True:
             if self.suspending.everything:  # since it was loaded; such a load leaves no trace
-                return Outcome(Verdict.SUSPENDED, revision.commit)
+                return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
+            position = self._journal.position
             try:
                 outcome = await self._apply(revision, loaded, history)
                 break
             except VersionConflict:
+                if self._journal.position == position:
+                    raise  # not by the journal's own doing: trying again would not end
                 continue  # something was suspended while this was decided
         await self._loading.accept()
         return outcome

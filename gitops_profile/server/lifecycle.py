@@ -70,6 +70,7 @@ class Lifecycle:
             "held_back": table.applied.held_back if table.applied is not None else 0,
             "held_back_profiles": sorted(map(str, self._suspending.held or ()))[:SHOWN],
             "superseded": self._superseded(),
+            "rewritten": self._rewritten(),
         }
 
     def lag(self) -> float:
@@ -110,6 +111,14 @@ class Lifecycle:
             "commits": [event.revision.commit for event in passed[-SHOWN:]],
         }
 
+    def _rewritten(self) -> dict[str, str] | None:
+        """How history was rewritten on the way to what is in force or to the head."""
+        left, applied = self._journal.table.left, self._journal.table.applied
+        shown = (self._follower.head_seen, applied.revision.commit if applied is not None else None)
+        if left is None or left.new_commit not in shown:
+            return None
+        return {"old": left.old_commit, "new": left.new_commit}
+
     def _facts(self) -> Facts:
         table, follower = self._journal.table, self._follower
         applied, rejected, held, last = table.applied, table.rejected, table.held, follower.last
@@ -122,7 +131,7 @@ class Lifecycle:
             problem=str(rejected.problems[0]) if rejected is not None and rejected.problems else "",
             held=held.revision.commit if held is not None and table.approved is None else None,
             held_reason=str(held.problems[0]) if held is not None and held.problems else "",
-            waiting=follower.waiting or "",
+            waiting=(follower.waiting or "") if ALL not in table.suspensions else "",
             storage=last is not None and last.verdict is Verdict.UNAVAILABLE and last.storage,
             trouble=self._tracker.trouble,
             suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
