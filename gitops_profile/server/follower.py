@@ -5,7 +5,7 @@ import logging
 
 from gitops_profile.metrics import Metrics
 from gitops_profile.reconcile import Journal, Outcome, Reconciler, Verdict
-from gitops_profile.source import RefGone, RefTracker, Revision
+from gitops_profile.source import RefGone, RefTracker, Revision, SourceDown
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,10 @@ class Follower:
     async def track(self) -> None:
         """Note the newest revision of the ref."""
         async for seen in self._tracker:
-            if isinstance(seen, RefGone):
+            if isinstance(seen, SourceDown):
+                if self._journal.table.applied is not None:
+                    self.looked.set()  # the log serves without it
+            elif isinstance(seen, RefGone):
                 self._newest = None
                 self.looked.set()
             else:

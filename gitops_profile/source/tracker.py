@@ -36,6 +36,13 @@ class RefGone:
     ref: str
 
 
+@dataclass(frozen=True, slots=True)
+class SourceDown:
+    """What the ref is at cannot be known yet: the remote does not answer, and it was never fetched from."""
+
+    reason: str
+
+
 class _Handler(FileSystemEventHandler):
     """Runs in watchdog's thread: forwards what can have moved a ref, and nothing that reading causes."""
 
@@ -114,12 +121,12 @@ class RefTracker:
         if self.status.last_fetch_error is not None:
             raise SourceUnavailable(self.status.last_fetch_error)
 
-    async def __aiter__(self) -> AsyncIterator[Revision | RefGone]:
+    async def __aiter__(self) -> AsyncIterator[Revision | RefGone | SourceDown]:
         """Each revision once, the first look included; RefGone when the ref is not there. A commit is yielded again
-        after the clone was made anew.
+        after the clone was made anew. SourceDown comes once, before a remote has ever answered.
         """
         last: str | None = None
-        first, generation = True, 0
+        first, generation, told = True, 0, False
         while True:
             self._wanted.clear()
             self._begun += 1
@@ -140,6 +147,9 @@ class RefTracker:
                 trouble = trouble or error
                 self.doubt()
             await self._note(trouble)
+            if self._clone is not None and trouble is not None and first and not told:
+                told = True
+                yield SourceDown(str(trouble))
             await self._pause()
 
     async def _refresh(self) -> SourceUnavailable | None:
