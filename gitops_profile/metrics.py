@@ -54,6 +54,20 @@ class Metrics:
         self.revisions = Counter(
             "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
         )
+        self.revision_lag = Gauge(
+            "gitops_profile_revision_lag_seconds",
+            "Since the head of the ref was seen that is not in force; 0 when it is",
+            registry=registry,
+        )
+        self.revision_seconds = Gauge(
+            "gitops_profile_revision_seconds",
+            "From when the revision in force was seen until it was in force",
+            registry=registry,
+        )
+        self.suspended = Gauge("gitops_profile_suspended_scopes", "Scopes that are suspended", registry=registry)
+        self.held_back = Gauge(
+            "gitops_profile_held_back", "Profiles that a suspension keeps from the revision in force", registry=registry
+        )
         self.fetches = Counter(
             "gitops_profile_fetches", "Fetches from the remote repository, by result", ["result"], registry=registry
         )
@@ -66,6 +80,15 @@ class Metrics:
         self.last_fetch = Gauge(
             "gitops_profile_last_fetch_timestamp_seconds",
             "When the remote repository last answered, 0 for never",
+            registry=registry,
+        )
+        self.webhooks = Counter(
+            "gitops_profile_webhooks", "Webhooks, by provider and result", ["provider", "result"], registry=registry
+        )
+        self.commit_statuses = Counter(
+            "gitops_profile_commit_statuses",
+            "Tries to tell the forge of a commit, by result",
+            ["result"],
             registry=registry,
         )
         self.position = Gauge("gitops_profile_log_position", "Position of the last record", registry=registry)

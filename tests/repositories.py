@@ -27,6 +27,11 @@ class Git:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
+    def feed(self, *arguments: str, given: bytes) -> None:
+        """A git command with `given` on its standard input."""
+        done = subprocess.run(["git", *arguments], cwd=self.folder, env=ENVIRONMENT, input=given, check=False)
+        assert done.returncode == 0
+
     def write(self, files: dict[str, str | bytes | None]) -> None:
         """Write files into the work tree; None removes."""
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""`status`, `get`, `events`, `reconcile`: look at a running server, and at its log."""
+"""`get`, `events`, `reconcile`: look at a running server, and at its log."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from gitops_profile.http import AdminError, AdminUnavailable, call_admin
 from gitops_profile.server import StateFolder
 
 from .options import ConfigFile, Output, State, configured
-from .output import PROBLEM, Format, emit_json, emit_table, fail, say
+from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
 get = typer.Typer(help="The tables of a running server.", no_args_is_help=True)
 
@@ -26,34 +26,6 @@ def ask(config: Path | None, state: Path | None, name: str, **parameters: Any) -
         fail(str(error))
     except AdminError as error:
         fail(str(error), PROBLEM)
-
-
-def status(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
-    """What a running server serves, and how many phones have it. Exit status 1 when the newest revision is rejected."""
-    facts = ask(config, state, "status")
-    if output is Format.JSON:
-        emit_json(facts)
-    else:
-        _show_status(facts)
-    if facts["rejected"] is not None:
-        raise typer.Exit(PROBLEM)
-
-
-def _show_status(facts: dict[str, Any]) -> None:
-    applied, rejected, phones = facts["applied"], facts["rejected"], facts["subscriptions"]
-    say(f"ready      {'yes' if facts['ready'] else 'no'}, on {' '.join(facts['listening']) or 'nothing yet'}")
-    if applied is None:
-        say(f"revision   none in force yet (ref {facts['ref']})")
-    else:
-        say(f"revision   {applied['commit'][:12]} of {facts['ref']}: {applied['message']} ({applied['author']})")
-    if rejected is not None:
-        say(f"REJECTED   {rejected['commit'][:12]}: {rejected['message']} ({rejected['author']})")
-        for problem in rejected["problems"]:
-            say(f"           {problem}")
-    if facts["waiting"]:
-        say(f"waiting    {facts['waiting']}")
-    say(f"profiles   {facts['presentities']}")
-    say(f"phones     {phones['held']} subscriptions, {phones['current']} up to date, {phones['behind']} behind")
 
 
 @get.command("presentities")
@@ -131,7 +103,8 @@ async def _events(folder: Path, after: int, follow: bool, output: Format) -> Non
                 line = {"position": record.position, "time": record.time, "stream": record.stream, "type": record.type}
                 say(json.dumps({**line, "version": record.version, "data": data}, ensure_ascii=False))
             else:
-                say(f"{record.position:>8} {record.time} {record.type:<16} {record.stream} {_detail(data)}".rstrip())
+                text = f"{record.position:>8} {record.time} {record.type:<16} {record.stream} {_detail(data)}"
+                say(printable(text.rstrip()))
         if not follow:
             return
         await asyncio.sleep(0.2)
@@ -141,6 +114,11 @@ def _detail(data: dict[str, Any]) -> str:
     revision = data.get("revision") or {}
     parts = [revision.get("commit", "")[:12], revision.get("author", ""), data.get("path", "")]
     parts += [f"{name}={data[name]}" for name in ("added", "changed", "removed") if name in data]
+    parts += [f"held_back={data['held_back']}"] if data.get("held_back") else []
+    parts += [f"by {data['by'] if 'scope' in data else data['by'][:12]}"] if data.get("by") else []
+    parts += [f"and {data['older']} older"] if data.get("older") else []
+    parts += [f"{data['old_commit'][:12]} -> {data['new_commit'][:12]}"] if "old_commit" in data else []
+    parts += [data["reason"]] if data.get("reason") else []
     if "problems" in data:
         parts.append(f"{len(data['problems'])} problems, first: {data['problems'][0]['message']}")
     return " ".join(part for part in parts if part)

@@ -18,6 +18,7 @@ from gitops_profile.reconcile import (
     LoadStalled,
     Verdict,
     compare,
+    held_back,
     read_table,
     rebuild,
 )
@@ -112,14 +113,17 @@ def log_verify(
     try:
         report = asyncio.run(verify(folder))
         with open_repository(settings) as repository:
-            commit, differences = asyncio.run(_compare(settings, repository, folder))
+            commit, differences, kept = asyncio.run(_compare(settings, repository, folder))
     except LogCorrupt as error:
         fail(str(error), PROBLEM)
     except LogUnavailable as error:
         fail(str(error))
     if output is Format.JSON:
         rows = [{"key": d.key, "what": d.what} for d in differences]
-        emit_json({"records": report.records, "segments": report.segments, "commit": commit, "differences": rows})
+        emit_json(
+            {"records": report.records, "segments": report.segments, "commit": commit, "differences": rows}
+            | {"held_back": held_back}
+        )
     else:
         say(f"{report.records} records in {report.segments} segments, each as it was written")
         for difference in differences:
@@ -127,14 +131,16 @@ def log_verify(
         say(
             "no revision is in force" if commit is None else f"{len(differences)} differences from git at {commit[:12]}"
         )
+        if kept:
+            say(f"{kept} profiles are held back, for they are suspended; they are not among the differences")
     if differences:
         raise typer.Exit(PROBLEM)
 
 
-async def _compare(settings: Config, repository: Repository, folder: Path) -> tuple[str | None, list[Difference]]:
+async def _compare(settings: Config, repository: Repository, folder: Path) -> tuple[str | None, list[Difference], int]:
     table = await read_table(folder)
     if table.applied is None:
-        return None, []
+        return None, [], 0
     commit = table.applied.revision.commit
     loading = LoaderProcess(repository.git_dir)
     try:
@@ -143,7 +149,10 @@ async def _compare(settings: Config, repository: Repository, folder: Path) -> tu
         fail(f"git no longer has revision {commit[:12]}, so the log cannot be compared: {error}", PROBLEM)
     finally:
         await loading.close()
-    return commit, compare(table, loaded)
+    if not table.applied.held_back:
+        return commit, compare(table, loaded), 0
+    held = held_back(table, loaded)
+    return commit, [one for one in compare(table, loaded) if one.key not in held], len(held)
 
 
 @log.command("rebuild")

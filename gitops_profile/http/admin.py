@@ -9,8 +9,10 @@ import errno
 import json
 import logging
 import os
+import pwd
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +31,12 @@ LONGEST_PATH = 100
 LIMITS = HTTPLimits(connections=100, body_bytes=1 << 20)
 
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
-"""Takes parameters and returns data for JSON. An AdminError it raises is the caller's answer."""
+"""Takes parameters and returns data for JSON. An AdminError it raises is the caller's answer.
+
+The parameter `by` is the name of the user who asks: the kernel says so, whatever was sent.
+"""
+_CREDENTIALS = struct.Struct("3i")
+"""pid, uid, gid of SO_PEERCRED (unix(7))."""
 
 
 class AdminError(Exception):
@@ -74,6 +81,7 @@ class AdminServer:
             return _error(400, "the parameters are not JSON")
         if not isinstance(params, dict):
             return _error(400, "the parameters are not a JSON object")
+        params["by"] = _user_of(request)
         try:
             result = await handler(params)
         except AdminError as error:
@@ -82,6 +90,18 @@ class AdminServer:
             logger.exception("admin request failed name=%s", request.match_info["name"])
             return _error(500, "the server failed to answer; its log says why")
         return web.json_response({"result": result})
+
+
+def _user_of(request: web.Request) -> str:
+    """Who is at the other end of the socket."""
+    sock = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if sock is None:
+        return "unknown"  # gone already
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"  # as in a container
 
 
 async def call_admin(socket_path: Path, name: str, parameters: Mapping[str, Any] | None = None) -> Any:

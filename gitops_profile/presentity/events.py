@@ -72,6 +72,8 @@ class RevisionApplied:
     added: int
     changed: int
     removed: int
+    held_back: int = 0
+    """Profiles that are not as the commit has them, because their application is suspended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,10 @@ class RevisionSuperseded:
 
     revision: RevisionStamp
     ref: str
+    by: str | None = None
+    """The commit that went past it; None in logs of before this was recorded."""
+    older: int = 0
+    """So many more commits before this one were passed over in the same way, without a record of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,29 @@ class HistoryRewritten:
     new_commit: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApplicationSuspended:
+    """Somebody stopped the application of revisions, to everything or to some profiles; phones stay served."""
+
+    scope: str
+    """`all`, a folder such as `device/example.com/hq`, or the key of a profile."""
+    by: str
+    reason: str
+    """Empty when none was given."""
+    at: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationResumed:
+    """What was suspended follows git again. The last record of its batch: what was held back stands before it."""
+
+    scope: str
+    by: str
+    held_back: int = 0
+    """Profiles that still are not as the revision in force has them, because of other suspensions."""
+
+
 PresentityEvent = (
     ProfileAdded
     | ProfileChanged
@@ -110,4 +139,9 @@ PresentityEvent = (
     | RevisionRejected
     | RevisionSuperseded
     | HistoryRewritten
+    | ApplicationSuspended
+    | ApplicationResumed
 )
+
+BATCH_ENDS = (RevisionApplied, ApplicationResumed)
+"""What stands behind the documents that came into force with it."""

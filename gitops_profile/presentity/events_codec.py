@@ -10,6 +10,8 @@ from typing import Any
 
 from .document import Presentation, ProfileDocument
 from .events import (
+    ApplicationResumed,
+    ApplicationSuspended,
     HistoryRewritten,
     PresentityEvent,
     ProblemRecord,
@@ -26,6 +28,7 @@ from .variant import Variant
 
 Data = dict[str, Any]
 _WHEN = ("vendor", "model", "version")
+_COUNTS = ("added", "changed", "removed", "held_back")
 
 
 class UnknownEvent(ValueError):
@@ -42,17 +45,22 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
             return name, 1, str(key), {"key": str(key), "path": path, "revision": _stamp_data(revision)}
         case RevisionApplied():
             data = _outcome_data(event)
-            return name, 1, f"ref:{event.ref}", data | {k: getattr(event, k) for k in ("added", "changed", "removed")}
+            return name, 2, f"ref:{event.ref}", data | {k: getattr(event, k) for k in _COUNTS}
         case RevisionRejected():
             problems = [
                 {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
                 for p in event.problems
             ]
             return name, 1, f"ref:{event.ref}", _outcome_data(event) | {"problems": problems}
-        case RevisionSuperseded(revision, ref):
-            return name, 1, f"ref:{ref}", {"ref": ref, "revision": _stamp_data(revision)}
+        case RevisionSuperseded(revision, ref, by, older):
+            data = {"ref": ref, "by": by, "older": older, "revision": _stamp_data(revision)}
+            return name, 2, f"ref:{ref}", data
         case HistoryRewritten(ref, old, new):
             return name, 1, f"ref:{ref}", {"ref": ref, "old_commit": old, "new_commit": new}
+        case ApplicationSuspended(scope, by, reason, at):
+            return name, 1, f"application:{scope}", {"scope": scope, "by": by, "reason": reason, "at": at}
+        case ApplicationResumed(scope, by, held_back):
+            return name, 1, f"application:{scope}", {"scope": scope, "by": by, "held_back": held_back}
 
 
 def decode_event(type_: str, version: int, data: Data) -> PresentityEvent:
@@ -151,14 +159,19 @@ _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
     ("ProfileAdded", 2): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
     ("ProfileChanged", 2): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
-    ("RevisionApplied", 1): _applied,
+    ("RevisionApplied", 2): _applied,
     ("RevisionRejected", 1): _rejected,
-    ("RevisionSuperseded", 1): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"]),
+    ("RevisionSuperseded", 2): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"], d["by"], d["older"]),
     ("HistoryRewritten", 1): lambda d: HistoryRewritten(**d),
+    ("ApplicationSuspended", 1): lambda d: ApplicationSuspended(**d),
+    ("ApplicationResumed", 1): lambda d: ApplicationResumed(**d),
 }
 
 _UPCASTERS: dict[tuple[str, int], Callable[[Data], Data]] = {
     # Before variants and aliases: an alias was a document of its own.
     ("ProfileAdded", 1): lambda d: d | {"variants": [], "aliases": []},
     ("ProfileChanged", 1): lambda d: d | {"variants": [], "aliases": []},
+    # Before anything could be suspended.
+    ("RevisionApplied", 1): lambda d: d | {"held_back": 0},
+    ("RevisionSuperseded", 1): lambda d: d | {"by": None, "older": 0},
 }

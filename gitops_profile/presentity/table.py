@@ -1,12 +1,15 @@
 """The presentity table: a fold of presentity events, and nothing else. Live running and replay share `apply`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import msgspec
 
 from .document import ProfileDocument
 from .events import (
+    ApplicationResumed,
+    ApplicationSuspended,
     HistoryRewritten,
     PresentityEvent,
     ProfileAdded,
@@ -21,7 +24,9 @@ from .events_codec import decode_event, encode_event
 from .key import ProfileKey
 from .variant import Variant
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
+MAX_JUDGED = 10_000
+"""Commits remembered as judged; of more than that the oldest are forgotten."""
 
 
 class SnapshotUnusable(ValueError):
@@ -35,6 +40,14 @@ class PresentityTable:
         self.applied: RevisionApplied | None = None
         self.rejected: RevisionRejected | None = None
         """The newest revision that was refused; None once a later one is in force."""
+        self.rewritten: HistoryRewritten | None = None
+        """The newest note that the ref left the revision in force; None once a later one is in force."""
+        self.judged: dict[str, None] = {}
+        """The newest commits that have their verdict, whichever."""
+        self.superseded: list[RevisionSuperseded] = []
+        """What the newest revision that went past others went past."""
+        self.suspensions: dict[str, ApplicationSuspended] = {}
+        """By scope."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
         self._stamps: dict[ProfileKey, RevisionStamp] = {}
         self._aliases: dict[ProfileKey, ProfileKey] = {}
@@ -55,13 +68,37 @@ class PresentityTable:
                 self._documents.pop(key, None)
                 self._stamps.pop(key, None)
                 return (key, *before)
+            case _:
+                self._apply_of_revision(event)
+        return ()
+
+    def _apply_of_revision(self, event: PresentityEvent) -> None:
+        """Fold in what is about a revision, not about a profile."""
+        match event:
             case RevisionApplied():
-                self.applied, self.rejected = event, None
+                self.applied, self.rejected, self.rewritten = event, None, None
+                self._judge(event.revision.commit)
             case RevisionRejected():
                 self.rejected = event
-            case RevisionSuperseded() | HistoryRewritten():
-                pass  # history for people; no state follows from it
-        return ()
+                self._judge(event.revision.commit)
+            case RevisionSuperseded():
+                if self.superseded and self.superseded[0].by != event.by:
+                    self.superseded.clear()
+                self.superseded.append(event)
+                self._judge(event.revision.commit)
+            case HistoryRewritten():
+                self.rewritten = event
+            case ApplicationSuspended():
+                self.suspensions[event.scope] = event
+            case ApplicationResumed():
+                self.suspensions.pop(event.scope, None)
+                if self.applied is not None:
+                    self.applied = replace(self.applied, held_back=event.held_back)
+
+    def _judge(self, commit: str) -> None:
+        self.judged[commit] = None
+        if len(self.judged) > MAX_JUDGED:
+            del self.judged[next(iter(self.judged))]
 
     def _release_aliases(self, key: ProfileKey) -> tuple[ProfileKey, ...]:
         """Forget the aliases that the document of `key` has had."""
@@ -112,23 +149,24 @@ class PresentityTable:
             )
             for d in self
         ]  # fmt: skip
-        outcomes = [encode_event(e) for e in (self.applied, self.rejected) if e is not None]
+        state = (self.applied, self.rejected, self.rewritten, *self.superseded, *self.suspensions.values())
+        outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
-        return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes))
+        return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes, list(self.judged)))
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
         """The inverse of `snapshot`; raises SnapshotUnusable."""
         try:
-            version, stamp_rows, documents, outcomes = msgspec.msgpack.decode(data)
+            version, *rows = msgspec.msgpack.decode(data)
             if version != SNAPSHOT_VERSION:
                 raise SnapshotUnusable(f"snapshot version {version}")
-            return cls._restored(stamp_rows, documents, outcomes)
+            return cls._restored(*rows)
         except (msgspec.DecodeError, TypeError, ValueError, LookupError) as error:
             raise SnapshotUnusable(str(error)) from error
 
     @classmethod
-    def _restored(cls, stamp_rows: Any, documents: Any, outcomes: Any) -> Self:
+    def _restored(cls, stamp_rows: Any, documents: Any, outcomes: Any, judged: Any) -> Self:
         table = cls()
         stamps = [RevisionStamp(*row) for row in stamp_rows]
         for key_text, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts, stamp in documents:
@@ -143,4 +181,5 @@ class PresentityTable:
                 table._aliases[alias] = key
         for type_, version, _, data in outcomes:
             table.apply(decode_event(type_, version, data))
+        table.judged = dict.fromkeys(judged)
         return table

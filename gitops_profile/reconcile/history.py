@@ -7,11 +7,11 @@ import msgspec
 
 from gitops_profile.eventlog import Record, read_log, time_text
 from gitops_profile.presentity import (
+    BATCH_ENDS,
     PresentityEvent,
     PresentityTable,
     ProfileHistory,
     ProfileKey,
-    RevisionApplied,
     decode_event,
 )
 
@@ -46,7 +46,7 @@ async def read_table_at(folder: Path, moment: int | datetime) -> PresentityTable
             break
         event = _event(record)
         revision.append(event)
-        if isinstance(event, RevisionApplied):
+        if isinstance(event, BATCH_ENDS):
             for one in revision:
                 table.apply(one)
             revision.clear()

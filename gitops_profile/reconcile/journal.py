@@ -33,16 +33,26 @@ class Journal:
         self.table = table
         self.position = position
         self._snapshot_at = snapshot_at
+        self._writing = asyncio.Lock()
 
-    async def append(self, events: Sequence[PresentityEvent]) -> list[ProfileKey]:
-        """Append one atomic batch and fold it; the keys concerned. Raises LogUnavailable, and then nothing happened."""
+    async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
+        """Append one atomic batch and fold it; the keys concerned.
+
+        `decided_at` is the position that the decision for these events has seen: when something was appended since,
+        VersionConflict is raised, and whoever decided decides again. Raises LogUnavailable. When it raises, nothing
+        happened.
+        """
+        async with self._writing:  # a revision and an operator's word may come at the same time
+            return await self._append(events, self.position if decided_at is None else decided_at)
+
+    async def _append(self, events: Sequence[PresentityEvent], expected: int) -> list[ProfileKey]:
         records = []
         for number, event in enumerate(events):
             type_, version, stream, data = encode_event(event)
             records.append(NewRecord(stream, type_, version, msgspec.json.encode(data)))
             if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
-        head = await self.log.append(records, expected_head=self.position)
+        head = await self.log.append(records, expected_head=expected)
         keys: dict[ProfileKey, None] = {}  # an alias that moves is named by both of its documents
         for number, event in enumerate(events):
             keys.update(dict.fromkeys(self.table.apply(event)))

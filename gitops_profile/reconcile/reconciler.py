@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitops_profile.eventlog import LogUnavailable
+from gitops_profile.eventlog import LogUnavailable, VersionConflict
 from gitops_profile.loader import LOADER_VERSION, Problem
 from gitops_profile.presentity import (
-    HistoryRewritten,
     PresentityEvent,
     ProblemRecord,
     ProfileAdded,
@@ -18,13 +17,15 @@ from gitops_profile.presentity import (
     ProfileRemoved,
     RevisionApplied,
     RevisionRejected,
-    RevisionStamp,
+    RevisionSuperseded,
 )
 from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
 
 from .differ import ProfileEvent, diff
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
+from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
+from .suspending import Suspending
 from .wire import path_text
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ class Verdict(StrEnum):
     APPLIED = "applied"
     REJECTED = "rejected"
     UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    """A newer one came before it was looked at."""
+    SUSPENDED = "suspended"
+    """Nothing is applied for now: it waits for `resume`."""
     UNAVAILABLE = "unavailable"
     """Git or the log could not be used: wait and try again."""
 
@@ -54,6 +59,12 @@ class Outcome:
     removed: int = 0
     problems: tuple[Problem, ...] = ()
     reason: str = ""
+    storage: bool = False
+    """Whether it waits for the log, and not for git."""
+    held_back: int = 0
+    """Profiles that are not as the commit has them, because their application is suspended."""
+    superseded: tuple[str, ...] = ()
+    """Commits that have their verdict by this one: it went past them."""
 
 
 class Reconciler:
@@ -67,7 +78,8 @@ class Reconciler:
         ref: str,
         path: str,
         on_changed: Callable[[Sequence[ProfileKey]], None],
-        is_ancestor: Callable[[str, str], Awaitable[bool]],
+        is_ancestor: IsAncestor,
+        between: Between | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._journal = journal
@@ -77,39 +89,74 @@ class Reconciler:
         self._path = path_text(path)  # what can be recorded; the loader refuses a name that is no UTF-8
         self._on_changed = on_changed
         self._is_ancestor = is_ancestor
+        self._between = between
         self._progress = progress
+        self.suspending = Suspending(journal, loading, path, self._path, on_changed)
 
-    async def reconcile(self, revision: Revision) -> Outcome:
-        """One revision. It never raises for what an author, git or the disk did."""
+    async def reconcile(self, revision: Revision, overtaken: Sequence[Revision] = ()) -> Outcome:
+        """One revision; `overtaken` were seen before it and not looked at. It never raises for what an author, git or
+        the disk did.
+        """
+        async with self.suspending.turn:
+            try:
+                return await self._reconcile(revision, overtaken)
+            except (SourceUnavailable, LogUnavailable) as error:
+                logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
+                storage = isinstance(error, LogUnavailable)
+                return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage)
+
+    async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
+        await self.suspending.prepare()
+        if self.suspending.everything:
+            return Outcome(Verdict.SUSPENDED, revision.commit)
         if self._is_known(revision):
-            return Outcome(Verdict.UNCHANGED, revision.commit)
-        try:
-            loaded = await self._load(revision)
-            problems = loaded.problems or self._guard(loaded)
-            if problems:
-                return await self._reject(revision, problems)
-            outcome = await self._apply(revision, loaded)
-            await self._loading.accept()
-        except (SourceUnavailable, LogUnavailable) as error:
-            logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
-            return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error))
+            return await self._pass_by(revision, overtaken)
+        loaded = await self._load(revision)
+        problems = loaded.problems or self._guard(loaded)
+        history = await self._history(revision, overtaken)
+        if problems:
+            return await self._reject(revision, problems, history)
+        while True:
+            if self.suspending.everything:  # since it was loaded; such a load leaves no trace
+                return Outcome(Verdict.SUSPENDED, revision.commit)
+            try:
+                outcome = await self._apply(revision, loaded, history)
+                break
+            except VersionConflict:
+                continue  # something was suspended while this was decided
+        await self._loading.accept()
         return outcome
+
+    async def _history(self, revision: Revision, overtaken: Sequence[Revision]) -> list[PresentityEvent]:
+        """What is noted with the verdict on a revision: that history was rewritten, and what it went past."""
+        table = self._journal.table
+        noted = await rewritten(table, revision, self._is_ancestor, self._ref)
+        return [*noted, *await passed_over(table, revision, overtaken, self._between, self._ref)]
+
+    async def _pass_by(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
+        """A revision that has its verdict: only what was seen on the way to it still needs one."""
+        passed = await passed_over(self._journal.table, revision, overtaken, None, self._ref)
+        if passed:
+            await self._journal.append(passed)
+        return Outcome(Verdict.UNCHANGED, revision.commit, superseded=_commits(passed))
 
     async def warm_up(self) -> None:
         """Have the loader ready for a change of what is in force, as after a restart; never raises, as above."""
-        base = self._base()
-        if base is None:
-            return
-        try:
-            await self._loading.warm_up(base, self._folder)
-        except (SourceUnavailable, PathNotFound, LoadStalled) as error:
-            logger.info("the next change takes as long as a load of everything: %s", error)
+        async with self.suspending.turn:
+            base = self._base()
+            if base is None:
+                return
+            try:
+                await self._loading.warm_up(base, self._folder)
+            except (SourceUnavailable, PathNotFound, LoadStalled) as error:
+                logger.info("the next change takes as long as a load of everything: %s", error)
 
     def _base(self) -> str | None:
         """The commit in force, when it was loaded in the way in which the next one will be."""
         applied = self._journal.table.applied
         same = applied is not None and (applied.path, applied.loader_version) == (self._path, LOADER_VERSION)
-        return applied.revision.commit if applied is not None and same else None
+        known = same and self.suspending.held is not None
+        return applied.revision.commit if applied is not None and known else None
 
     def _is_known(self, revision: Revision) -> bool:
         """Whether this very revision, read in this very way, was the last one applied or rejected (I2)."""
@@ -137,40 +184,35 @@ class Reconciler:
             gone = frozenset(document.key for document in table if document.key not in loaded.documents)
         # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
         removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
-        allowed = loaded.settings.removals_allowed(len(table))
-        if removed <= allowed:
-            return ()
-        what = f"this revision would remove {removed} of {len(table)} profiles; {allowed} are allowed"
-        hint = f"if it is meant, write `max_removals: {removed}` into profiles.yaml in the same commit"
-        return (Problem("profiles.yaml", 0, 0, what, hint),)
+        problem = loaded.settings.too_many_removed(removed, len(table))
+        return () if problem is None else (problem,)
 
-    async def _apply(self, revision: Revision, loaded: Loaded) -> Outcome:
-        stamp = stamp_of(revision)
+    async def _apply(self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent]) -> Outcome:
+        """Raises VersionConflict when something else was recorded meanwhile."""
+        position, stamp = self._journal.position, stamp_of(revision)
+        now, held = await self.suspending.divide(loaded)
         # In a thread: comparing 100 000 documents takes a while, and only this task changes the table (I8).
-        changes = await asyncio.to_thread(
-            diff, loaded.documents, loaded.removed, self._journal.table, stamp, whole=loaded.whole
-        )
+        changes = await asyncio.to_thread(diff, now.documents, now.removed, self._journal.table, stamp, whole=now.whole)
         counts = {
             kind: sum(isinstance(c, kind) for c in changes) for kind in (ProfileAdded, ProfileChanged, ProfileRemoved)
         }
         added, changed, removed = counts.values()
-        applied = RevisionApplied(stamp, self._ref, self._path, LOADER_VERSION, added, changed, removed)
-        keys = await self._journal.append([*await self._rewritten(revision), *changes, applied])
+        applied = RevisionApplied(stamp, self._ref, self._path, LOADER_VERSION, added, changed, removed, len(held))
+        keys = await self._journal.append([*history, *changes, applied], decided_at=position)
+        self.suspending.applied(revision.commit, held)
         logger.info(
-            "revision applied rev=%s added=%d changed=%d removed=%d position=%d",
-            revision.commit[:12], added, changed, removed, self._journal.position,
+            "revision applied rev=%s added=%d changed=%d removed=%d held_back=%d position=%d",
+            revision.commit[:12], added, changed, removed, len(held), self._journal.position,
         )  # fmt: skip
         self._on_changed(keys)
-        return Outcome(Verdict.APPLIED, revision.commit, added, changed, removed)
+        return Outcome(
+            Verdict.APPLIED, revision.commit, added, changed, removed,
+            held_back=len(held), superseded=_commits(history),
+        )  # fmt: skip
 
-    async def _rewritten(self, revision: Revision) -> list[PresentityEvent]:
-        """A note for people when the ref left its history (reset, force-push)."""
-        applied = self._journal.table.applied
-        if applied is None or await self._is_ancestor(applied.revision.commit, revision.commit):
-            return []
-        return [HistoryRewritten(self._ref, applied.revision.commit, revision.commit)]
-
-    async def _reject(self, revision: Revision, problems: Sequence[Problem]) -> Outcome:
+    async def _reject(
+        self, revision: Revision, problems: Sequence[Problem], history: Sequence[PresentityEvent]
+    ) -> Outcome:
         kept = list(problems[:MAX_PROBLEMS])
         if len(problems) > MAX_PROBLEMS:
             kept.append(Problem("", 0, 0, f"and {len(problems) - MAX_PROBLEMS} more problems"))
@@ -178,19 +220,16 @@ class Reconciler:
             ProblemRecord(p.path, p.line or None, p.column or None, p.message, p.hint or None) for p in kept
         )
         rejected = RevisionRejected(stamp_of(revision), self._ref, self._path, LOADER_VERSION, records)
-        await self._journal.append([rejected])
+        await self._journal.append([*history, rejected])
         logger.warning(
             "revision rejected rev=%s problems=%d, first: %s; the last good revision stays in force",
             revision.commit[:12], len(problems), problems[0],
         )  # fmt: skip
-        return Outcome(Verdict.REJECTED, revision.commit, problems=tuple(problems))
+        return Outcome(Verdict.REJECTED, revision.commit, problems=tuple(problems), superseded=_commits(history))
 
 
-def stamp_of(revision: Revision) -> RevisionStamp:
-    """What the log keeps of a revision."""
-    return RevisionStamp(
-        revision.commit, revision.author, revision.committer, revision.committed_at, revision.message, revision.signer
-    )
+def _commits(events: Sequence[PresentityEvent]) -> tuple[str, ...]:
+    return tuple(event.revision.commit for event in events if isinstance(event, RevisionSuperseded))
 
 
 __all__ = ["Outcome", "ProfileEvent", "Reconciler", "Verdict", "stamp_of"]

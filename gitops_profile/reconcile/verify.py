@@ -1,18 +1,22 @@
 """The log against git, and a new log from git."""
 
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gitops_profile.eventlog import FileEventLog
-from gitops_profile.presentity import PresentityTable, ProfileKey
+from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
+from gitops_profile.presentity import ApplicationSuspended, PresentityTable, ProfileKey, UnknownEvent
 from gitops_profile.source import Repository, SourceUnavailable
 
-from .journal import replay
+from .journal import read_table, replay
 from .loading import Loaded, LoaderProcess
 from .reconciler import Outcome, Reconciler, Verdict
+from .suspension import changes_of, divide
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,17 @@ def compare(table: PresentityTable, loaded: Loaded) -> list[Difference]:
     return differences + [Difference(key, "is in the log and not in git") for key in sorted(gone)]
 
 
+def held_back(table: PresentityTable, loaded: Loaded) -> set[str]:
+    """The keys of the profiles that a suspension keeps from a whole load of the revision in force."""
+    wanted = changes_of(loaded.documents, (), table, {}, whole=True)
+    return {str(key) for key in divide(wanted, table, set(table.suspensions)).held}
+
+
 async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> tuple[Outcome, Path | None]:
     """A new log at `folder` from what git has at `ref`; the old one is kept beside it, and its place returned.
 
-    Raises SourceUnavailable when the ref does not exist. When the revision is rejected the old log stays.
+    What is suspended stays so where the old log can be read, with the documents of git. Raises SourceUnavailable when
+    the ref does not exist. When the revision is rejected the old log stays.
     """
     commit = repository.resolve(ref)
     if commit is None:
@@ -49,10 +60,12 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
     log = await FileEventLog.open(fresh)
     loading = LoaderProcess(repository.git_dir)
     try:
-        reconciler = Reconciler(
-            await replay(log), loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always
-        )
+        journal = await replay(log)
+        reconciler = Reconciler(journal, loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always)
         outcome = await reconciler.reconcile(repository.revision(commit))
+        suspended = await _suspensions(folder) if _is_there(folder) else []
+        if suspended:
+            await journal.append(suspended)
     finally:
         await loading.close()
         await log.close()
@@ -60,6 +73,19 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
         shutil.rmtree(fresh)
         return outcome, None
     return outcome, _swap(fresh, folder)
+
+
+def _is_there(folder: Path) -> bool:
+    return folder.is_dir()
+
+
+async def _suspensions(folder: Path) -> list[ApplicationSuspended]:
+    """What is suspended in a log that may be damaged."""
+    try:
+        return list((await read_table(folder)).suspensions.values())
+    except (LogCorrupt, LogUnavailable, UnknownEvent) as error:
+        logger.warning("what was suspended is not known any more: %s", error)
+        return []
 
 
 def _swap(fresh: Path, folder: Path) -> Path | None:

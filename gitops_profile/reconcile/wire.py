@@ -54,5 +54,5 @@ def problem_of(row: Any) -> Problem:
 
 
 def path_text(text: str) -> str:
-    """A file name that is no UTF-8 in a form that can be stored and printed."""
+    """A text that is no UTF-8, such as a file name, in a form that can be stored and printed."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

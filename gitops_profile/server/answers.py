@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, Handler
-from gitops_profile.reconcile import Journal, Verdict
+from gitops_profile.reconcile import ALL, Journal, Verdict
 from gitops_profile.sip import EventPackage, Notifier
 from gitops_profile.source import RefTracker, Repository, SourceUnavailable
 
@@ -29,6 +29,7 @@ class Answers:
         package: EventPackage,
         *,
         facts: Callable[[], dict[str, Any]],
+        life: Callable[[int], dict[str, Any]],
     ) -> None:
         self._config = config
         self._journal = journal
@@ -38,6 +39,7 @@ class Answers:
         self._notifier = notifier
         self._package = package
         self._facts = facts
+        self._life = life
 
     def handlers(self) -> dict[str, Handler]:
         """By the names by which the command line asks."""
@@ -62,6 +64,7 @@ class Answers:
             "presentities": len(table),
             "position": self._journal.position,
             "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
+            **self._life(len(held) - current),
         }
 
     async def _presentities(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -87,5 +90,8 @@ class Answers:
             last = self._follower.last
             if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
                 return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
+            if ALL in table.suspensions:
+                hint = "everything is suspended; to go on: gitops-profile resume"
+                return {"verdict": "suspended", "commit": commit, "reason": hint}
             await asyncio.sleep(0.05)
         raise AdminError(f"revision {commit} is still being looked at; see: gitops-profile status")

@@ -1,6 +1,7 @@
 """Where the profiles come from: a repository of this machine, or a clone of a remote in the state folder."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitops_profile.config import Config
@@ -13,6 +14,7 @@ from gitops_profile.source import (
     RefTracker,
     RemoteAccess,
     Repository,
+    Revision,
     SourceStatus,
     parse_address,
 )
@@ -97,6 +99,12 @@ class Source:
         if self._clone is None or not await self._clone.deepen():
             return False
         return await asyncio.to_thread(self.repository.is_ancestor, old, new)
+
+    async def between(self, old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
+        """What the ref went past from one commit to the other, as `Repository.first_parents` tells it."""
+        if self._clone is not None:
+            await self.is_ancestor(old, new)  # which fetches the history that is missing
+        return await asyncio.to_thread(self.repository.first_parents, old, new, limit)
 
     def facts(self) -> dict[str, object]:
         """For `status`."""

@@ -5,12 +5,13 @@ import posixpath
 import pwd
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import git
 
+from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
@@ -214,6 +215,14 @@ class Repository:
         found = self._objects.read(f"{commit}:{path}")
         return found[1] if found is not None and found[0] == "blob" else None
 
+    def blame(self, commit: str | None, path: str, lines: Collection[int]) -> dict[int, str | None]:
+        """The commit that last changed each of these lines of a file, None for one that is not committed yet.
+
+        Without a commit the file is looked at as it is in the work tree. Raises SourceUnavailable.
+        """
+        self.place()
+        return blame_lines(self._repo.git, commit, path, lines)
+
     def is_ancestor(self, old_commit: str, new_commit: str) -> bool:
         """Whether the new commit's history holds the old one; False when the old one is gone.
 
@@ -227,6 +236,27 @@ class Repository:
                 return False
             raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
         return True
+
+    def first_parents(self, old_commit: str, new_commit: str, limit: int) -> tuple[list[Revision], int]:
+        """What was on the branch between two commits, the newest first and at most `limit`; and how many there are.
+
+        Only first parents are followed. Nothing when the two have no history in common, or the old one is gone. Raises
+        SourceUnavailable.
+        """
+        self.place()
+        git_ = self._repo.git
+        try:
+            git_.merge_base(old_commit, new_commit)
+        except git.GitCommandError:
+            return [], 0
+        between = ("--first-parent", f"{old_commit}..{new_commit}")
+        try:
+            out = git_.rev_list("--header", "--skip=1", f"--max-count={limit}", *between, stdout_as_string=False)
+            commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece.strip()]
+            count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
+        except git.GitCommandError as error:
+            raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
+        return [parse_commit(name.decode(), data) for name, _, data in commits], count
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.

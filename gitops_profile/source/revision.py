@@ -23,6 +23,8 @@ class Revision:
     tree: str
     """The tree of the whole repository at this commit."""
     signer: str | None = None
+    parent: str | None = None
+    """The first parent; None for a first commit."""
 
 
 def parse_commit(commit: str, data: bytes) -> Revision:
@@ -35,7 +37,8 @@ def parse_commit(commit: str, data: bytes) -> Revision:
     author, _ = _person(fields.get(b"author", b""))
     committer, committed_at = _person(fields.get(b"committer", b""))
     first_line = message.decode("utf-8", "replace").strip().partition("\n")[0][:200]
-    return Revision(commit, author, committer, committed_at, first_line, fields.get(b"tree", b"").decode())
+    tree, parent = (fields.get(name, b"").decode("ascii", "replace") for name in (b"tree", b"parent"))
+    return Revision(commit, author, committer, committed_at, first_line, tree, parent=parent or None)
 
 
 def _person(value: bytes) -> tuple[str, str]:

@@ -103,6 +103,11 @@ class RefTracker:
         """Looks, counted."""
         self.status = SourceStatus(str(clone.address) if clone else str(location), clone is not None)
 
+    @property
+    def trouble(self) -> str:
+        """Why git could not be asked at the last look; empty when it could."""
+        return self.status.last_fetch_error or ""
+
     def nudge(self) -> None:
         """Look now; a remote is fetched from."""
         self._wanted.set()

@@ -1,6 +1,8 @@
 """The admin socket: asked by its owner, refused to others, and absent in a way that says what to do."""
 
 import asyncio
+import os
+import pwd
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 import pytest
 
 from gitops_profile.http import AdminError, AdminServer, AdminUnavailable, call_admin
+
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 async def echo(params: dict[str, Any]) -> Any:
@@ -48,9 +52,13 @@ async def admin(path: Path) -> AsyncIterator[AdminServer]:
 
 async def test_a_handler_gets_the_parameters_and_its_result_comes_back(admin: AdminServer, path: Path) -> None:
     params = {"key": "user/example.com/alice", "limit": 3, "names": ["ä", None]}
-    assert await call_admin(path, "echo", params) == params
-    assert await call_admin(path, "echo") == {}
+    assert await call_admin(path, "echo", params) == {**params, "by": USER}
+    assert await call_admin(path, "echo") == {"by": USER}
     assert await call_admin(path, "nothing") is None
+
+
+async def test_who_asks_is_what_the_kernel_says_and_not_what_was_sent(admin: AdminServer, path: Path) -> None:
+    assert await call_admin(path, "echo", {"by": "somebody else"}) == {"by": USER}
 
 
 async def test_requests_are_answered_side_by_side(path: Path) -> None:
@@ -86,7 +94,7 @@ async def test_a_bug_is_logged_and_told_without_details(
     with pytest.raises(AdminError, match="its log says why"):
         await call_admin(path, "broken")
     assert "admin request failed name=broken" in caplog.text
-    assert await call_admin(path, "echo", {"still": "there"}) == {"still": "there"}
+    assert await call_admin(path, "echo", {"still": "there"}) == {"still": "there", "by": USER}
 
 
 async def test_without_a_server_it_says_what_to_do(path: Path) -> None:
@@ -116,7 +124,7 @@ async def test_what_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
         await call_admin(path, "echo")
     admin = AdminServer(path, HANDLERS)
     await admin.start()
-    assert await call_admin(path, "echo", {"a": 1}) == {"a": 1}
+    assert await call_admin(path, "echo", {"a": 1}) == {"a": 1, "by": USER}
     await admin.close()
 
 
@@ -131,7 +139,7 @@ async def test_the_socket_of_a_later_server_is_not_removed(admin: AdminServer, p
     later = AdminServer(path, HANDLERS)
     await later.start()
     await admin.close()
-    assert await call_admin(path, "echo", {"a": 1}) == {"a": 1}
+    assert await call_admin(path, "echo", {"a": 1}) == {"a": 1, "by": USER}
     await later.close()
 
 

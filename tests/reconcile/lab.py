@@ -5,8 +5,8 @@ from pathlib import Path
 
 from gitops_profile.eventlog import MemoryEventLog
 from gitops_profile.presentity import PresentityTable, ProfileKey
-from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, replay
-from gitops_profile.source import Repository
+from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Suspending, replay
+from gitops_profile.source import Repository, Revision
 from tests.repositories import Git
 
 
@@ -22,26 +22,49 @@ class Lab:
         self.journal = Journal(self.log, PresentityTable(), 0, 0)
         self.path = "profiles"
         self.progress: Callable[[int, int], None] | None = None
+        self._kept: tuple[object, Reconciler] | None = None
 
     def _reconciler(self, journal: Journal, loading: LoaderProcess) -> Reconciler:
         async def is_ancestor(old: str, new: str) -> bool:
             return self.repository.is_ancestor(old, new)
 
+        async def between(old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
+            return self.repository.first_parents(old, new, limit)
+
         return Reconciler(
             journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor,
+            between=between,
             progress=self.progress,
         )  # fmt: skip
 
     def _tell(self, keys: Sequence[ProfileKey]) -> None:
         self.told.append([str(key) for key in keys])
 
-    async def reconcile(self, commit: str | None = None) -> Outcome:
+    @property
+    def reconciler(self) -> Reconciler:
+        """The same one for as long as nothing that it is made of changes."""
+        parts = (self.journal, self.loading, self.path, self.progress)
+        if self._kept is None or self._kept[0] != parts:
+            self._kept = (parts, self._reconciler(self.journal, self.loading))
+        return self._kept[1]
+
+    @property
+    def suspending(self) -> Suspending:
+        return self.reconciler.suspending
+
+    async def reconcile(self, commit: str | None = None, overtaken: Sequence[str] = ()) -> Outcome:
         """Bring the journal to a commit, by default the head."""
         revision = self.repository.revision(commit or self.git.head())
-        return await self._reconciler(self.journal, self.loading).reconcile(revision)
+        return await self.reconciler.reconcile(revision, [self.repository.revision(one) for one in overtaken])
 
     async def warm_up(self) -> None:
-        await self._reconciler(self.journal, self.loading).warm_up()
+        await self.reconciler.warm_up()
+
+    async def restart(self) -> None:
+        """As after a kill: what is known is what the log says."""
+        await self.loading.close()
+        self.loading = LoaderProcess(self.git.folder)
+        self.journal = await replay(self.log)
 
     async def loaded_anew(self, commit: str) -> PresentityTable:
         """The table after loading one commit alone."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitops_profile.presentity import ProfileKey
-from gitops_profile.reconcile import Verdict, compare
+from gitops_profile.presentity import ProfileDocument, ProfileKey
+from gitops_profile.reconcile import NoSuchScope, Verdict, compare
+from gitops_profile.reconcile.suspension import covers
 from tests.repositories import Git
 
 from .lab import Lab
@@ -121,6 +122,27 @@ class History:
             self.git.commit({})
 
 
+SCOPES = ["all", "user/example.com", "user/example.com/group", *(f"user/example.com/{name}" for name in "abmnex")]
+
+
+async def _suspend_or_resume(lab: Lab, choice: int) -> bool:
+    """An operator's word, or a restart, instead of a step of the team; whether it was one."""
+    scope = SCOPES[choice % len(SCOPES)]
+    try:
+        match choice // len(SCOPES) % 4:
+            case 0:
+                await lab.suspending.suspend(scope, "ann", "")
+            case 1:
+                await lab.suspending.resume(next(iter(lab.journal.table.suspensions), scope), "bob")
+            case 2:
+                await lab.restart()
+            case _:
+                return False
+    except NoSuchScope:
+        return False  # a profile that is not there, or a scope that is not suspended
+    return True
+
+
 STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken", "no_folder"]
 STEPS += ["variants", "variant_template", "alias", "alias_elsewhere", "base", "base_below", "extends"]
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
@@ -131,6 +153,53 @@ histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_
 def test_following_any_history_ends_where_its_head_ends(history: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_follow(Path(folder) / "work", history))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories, st.lists(st.integers(0, 99), min_size=10, max_size=10), st.integers(0, 99))
+def test_any_history_with_suspensions_in_it_ends_where_its_head_ends_once_all_is_resumed(
+    history: list[tuple[str, int]], words: list[int], order: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_follow_with_suspensions(Path(folder) / "work", history, words, order))
+
+
+async def _follow_with_suspensions(folder: Path, history: list[tuple[str, int]], words: list[int], order: int) -> None:
+    lab = Lab(folder)
+    work = History(lab.git)
+    await lab.reconcile()
+    for (name, choice), word in zip(history, words, strict=False):
+        await _suspend_or_resume(lab, word)
+        work.step(name, choice)
+        frozen = _covered(lab)
+        outcome = await lab.reconcile()
+        assert outcome.verdict is not Verdict.UNAVAILABLE
+        assert _covered(lab) == frozen, "what is suspended changed"
+        claims = [claim for d in lab.journal.table for claim in (d.key, *d.aliases)]
+        assert len(claims) == len(set(claims)), "two documents have one key"
+        applied = lab.journal.table.applied
+        assert applied is not None
+        loaded = await lab.loaded_anew(applied.revision.commit)
+        differing = {d.key for d in loaded if lab.journal.table.get(d.key) != d}
+        differing |= {d.key for d in lab.journal.table if d.key not in loaded}
+        assert len(differing) == applied.held_back, "the count of what is held back"
+        assert await lab.replayed() == lab.journal.table
+    suspended = sorted(lab.journal.table.suspensions)
+    for scope in suspended if order % 2 else suspended[::-1]:
+        await lab.suspending.resume(scope, "bob")
+    await lab.reconcile()
+    applied = lab.journal.table.applied
+    assert applied is not None and applied.held_back == 0 and not lab.journal.table.suspensions
+    assert lab.journal.table == await lab.loaded_anew(applied.revision.commit) == await lab.replayed()
+    told = sum(map(len, lab.told))
+    await lab.reconcile()
+    assert sum(map(len, lab.told)) == told, "nothing is told twice"
+    await lab.close()
+
+
+def _covered(lab: Lab) -> dict[ProfileKey, ProfileDocument]:
+    table = lab.journal.table
+    return {d.key: d for d in table if covers(table.suspensions, d)}
 
 
 async def _follow(folder: Path, history: list[tuple[str, int]]) -> None:

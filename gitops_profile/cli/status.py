@@ -1,0 +1,138 @@
+"""`status`: what a running server serves, and how far the newest revision has come."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from .look import ask
+from .options import ConfigFile, Output, State
+from .output import PROBLEM, Format, emit_json, printable, say
+
+Line = tuple[str, str, str]
+"""Heading, text, style."""
+GOOD, BAD, NOTE = "green", "bold red", "yellow"
+_SHOWN = 10
+"""Problems, suspensions and the like that are listed before the rest is counted."""
+
+
+def status(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
+    """What a running server serves, how many phones have it, and what became of the newest revision.
+
+    Exit status 1 when the newest revision waits for a person: it is rejected, or held for approval. It is 0 while one
+    is being applied, and when what differs is suspended on purpose; 2 when no server is running.
+    """
+    facts = ask(config, state, "status")
+    if output is Format.JSON:
+        emit_json(facts)
+    else:
+        _show(_lines(facts))
+    stalled = any(one["type"] == "Stalled" and one["status"] == "True" for one in facts["conditions"])
+    if facts["rejected"] is not None or stalled:
+        raise typer.Exit(PROBLEM)
+
+
+def _show(lines: Iterator[Line]) -> None:
+    """Coloured on a terminal, plain elsewhere."""
+    console = Console(highlight=False, soft_wrap=True)
+    for heading, text, style in lines:
+        line = printable(f"{heading:<10} {text}")
+        if console.is_terminal:
+            console.print(Text(line, style=style), markup=False)
+        else:
+            say(line)
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[Line]:
+    phones = facts["subscriptions"]
+    where = " ".join(facts["listening"]) or "nothing yet"
+    yield "ready", f"{'yes' if facts['ready'] else 'no'}, on {where}", GOOD if facts["ready"] else BAD
+    yield from _revision(facts)
+    yield from _judged("REJECTED", facts["rejected"])
+    yield from _judged("HELD", facts.get("held"))
+    if facts["waiting"]:
+        yield "waiting", facts["waiting"], NOTE
+    yield from _suspended(facts)
+    yield from _source(facts)
+    yield "profiles", str(facts["presentities"]), ""
+    counts = f"{phones['held']} subscriptions, {phones['current']} up to date, {phones['behind']} behind"
+    yield "phones", counts, NOTE if phones["behind"] else ""
+    for one in facts["conditions"]:
+        good = one["status"] == ("True" if one["type"] == "Ready" else "False")
+        text = f"{one['type']}={one['status']} {one['reason']} since {one['lastTransitionTime']}"
+        yield "condition", f"{text}: {one['message']}" if one["type"] == "Ready" else text, "" if good else NOTE
+
+
+def _revision(facts: dict[str, Any]) -> Iterator[Line]:
+    applied, lag, head = facts["applied"], facts["lag"], facts["head_seen"]
+    if applied is None:
+        yield "revision", f"none in force yet (ref {facts['ref']})", NOTE
+    else:
+        yield "revision", f"{applied['commit'][:12]} of {facts['ref']}: {_subject(applied)}", ""
+    if head is not None and (applied is None or head != applied["commit"]):
+        yield "head", f"{head[:12]} was seen {_seconds(lag['seconds'])} ago and is not in force", NOTE
+    if lag["seen_to_applied"] is not None:
+        text = f"in force {_seconds(lag['seen_to_applied'])} after it was seen"
+        if lag["commit_to_applied"] is not None:
+            text += f", {_seconds(lag['commit_to_applied'])} after its commit"
+        yield "lag", text, ""
+    passed = facts["superseded"]
+    if passed is not None:
+        names = " ".join(commit[:12] for commit in passed["commits"][-3:])
+        more = "… " if passed["count"] > 3 else ""
+        yield "superseded", f"{passed['count']} by {(passed['by'] or 'a newer one')[:12]}: {more}{names}", ""
+
+
+def _judged(heading: str, event: dict[str, Any] | None) -> Iterator[Line]:
+    """A revision that waits for a person, with its problems."""
+    if not event:
+        return
+    yield heading, f"{event['commit'][:12]}: {_subject(event)}", BAD
+    problems = [str(problem) for problem in event.get("problems", ())]
+    for problem in problems[:_SHOWN]:
+        yield "", problem, ""
+    if len(problems) > _SHOWN:
+        yield "", f"and {len(problems) - _SHOWN} more problems", ""
+    if heading == "HELD":
+        yield "", f"to apply it: gitops-profile approve {event['commit'][:12]}", ""
+
+
+def _suspended(facts: dict[str, Any]) -> Iterator[Line]:
+    suspended = facts["suspended"]
+    for one in suspended[:_SHOWN]:
+        because = f": {one['reason']}" if one["reason"] else ""
+        yield "SUSPENDED", f"{one['scope']} since {one['since']} by {one['by']}{because}", NOTE
+    if len(suspended) > _SHOWN:
+        yield "", f"and {len(suspended) - _SHOWN} more scopes", NOTE
+    if facts["held_back"]:
+        yield "held back", f"{facts['held_back']} profiles are not as the revision in force has them", NOTE
+        for key in facts["held_back_profiles"][:_SHOWN]:
+            yield "", key, ""
+
+
+def _source(facts: dict[str, Any]) -> Iterator[Line]:
+    source, webhook = facts.get("source"), facts.get("webhook")
+    if source:
+        fetched = f", fetched {source['last_fetch']}" if source.get("last_fetch") else ""
+        yield "source", f"{source.get('url', '')}{fetched}", ""
+        if source.get("last_fetch_error"):
+            yield "", f"the last fetch failed: {source['last_fetch_error']}", BAD
+    if webhook:
+        counts = f"{webhook.get('accepted', 0)} accepted, {webhook.get('refused', 0)} refused"
+        yield "webhook", f"last {webhook.get('last') or 'never'}, {counts}", ""
+
+
+def _subject(event: dict[str, Any]) -> str:
+    return f"{event.get('message', '')} ({event.get('author', '')})"
+
+
+def _seconds(number: float) -> str:
+    """A duration for people."""
+    if number < 1:
+        return f"{number * 1000:.0f} ms"
+    for unit, length in (("days", 172_800), ("h", 7200), ("min", 120)):
+        if number >= length:
+            return f"{number / (86_400 if unit == 'days' else length / 2):.0f} {unit}"
+    return f"{number:.1f} s"

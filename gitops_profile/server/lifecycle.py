@@ -1,0 +1,154 @@
+"""The life of revisions, as it is told: conditions, lag, and what is suspended; and the words of operators about it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops_profile.eventlog import LogUnavailable
+from gitops_profile.http import AdminError, Handler
+from gitops_profile.metrics import Metrics
+from gitops_profile.reconcile import ALL, Journal, NoSuchScope, Suspending, Verdict
+from gitops_profile.source import RefTracker, SourceUnavailable
+
+from .conditions import Conditions, Facts, revision_text
+from .follower import Follower
+
+SHOWN = 20
+"""How many `status` names: of the commits that were passed over, of the profiles that are held back."""
+
+
+class Lifecycle:
+    """What became of revisions, up to now."""
+
+    def __init__(
+        self, ref: str, journal: Journal, follower: Follower, tracker: RefTracker, suspending: Suspending,
+        metrics: Metrics, *, wall: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._ref = ref
+        self._journal = journal
+        self._follower = follower
+        self._tracker = tracker
+        self._suspending = suspending
+        self._metrics = metrics
+        self._wall = wall
+        self._conditions = Conditions()
+        follower.on_outcome.append(lambda outcome: self.refresh())
+        follower.on_seen.append(self.refresh)
+
+    def handlers(self) -> dict[str, Handler]:
+        """Of the admin socket."""
+        return {"suspend": self._suspend, "resume": self._resume}
+
+    def status(self, behind: int) -> dict[str, Any]:
+        """For `status`; `behind` is the number of phones that do not have the document in force."""
+        table, follower = self._journal.table, self._follower
+        found = self._conditions.update(self._facts(), self._now())
+        in_force = table.applied.revision if table.applied is not None else None
+        attempted = follower.last.commit if follower.last is not None else None
+        since_commit = None
+        if in_force is not None and follower.applied_at is not None:
+            committed = datetime.fromisoformat(in_force.committed_at).timestamp()
+            since_commit = round(max(0.0, follower.applied_at - committed), 3)
+        return {
+            "conditions": [condition.as_data() for condition in found],
+            "lastAppliedRevision": revision_text(self._ref, in_force.commit if in_force else None),
+            "lastAttemptedRevision": revision_text(self._ref, attempted),
+            "lag": {
+                "seconds": round(self.lag(), 3),
+                "commit_to_applied": since_commit,
+                "seen_to_applied": round(follower.took, 3) if follower.took is not None else None,
+                "phones_behind": behind,
+            },
+            "suspended": [
+                {"scope": event.scope, "by": event.by, "reason": event.reason, "since": event.at}
+                for event in table.suspensions.values()
+            ],
+            "held_back": table.applied.held_back if table.applied is not None else 0,
+            "held_back_profiles": sorted(map(str, self._suspending.held or ()))[:SHOWN],
+            "superseded": self._superseded(),
+        }
+
+    def lag(self) -> float:
+        """Seconds since the newest commit was seen, while it is not in force; else 0."""
+        applied, seen_at = self._journal.table.applied, self._follower.seen_at
+        if seen_at is None or (applied is not None and applied.revision.commit == self._follower.head_seen):
+            return 0.0
+        return max(0.0, self._wall() - seen_at)
+
+    def refresh(self) -> None:
+        """Note what changed, so that it is known since when; and say it in the metrics."""
+        table, follower, metrics = self._journal.table, self._follower, self._metrics
+        self._conditions.update(self._facts(), self._now())
+        metrics.revision_lag.set(self.lag())
+        metrics.suspended.set(len(table.suspensions))
+        metrics.held_back.set(table.applied.held_back if table.applied is not None else 0)
+        if follower.took is not None:
+            metrics.revision_seconds.set(follower.took)
+
+    async def watch(self) -> None:
+        """Note what changes without anybody saying so, such as that git cannot be asked."""
+        while True:
+            self.refresh()
+            await asyncio.sleep(1.0)
+
+    def _superseded(self) -> dict[str, Any] | None:
+        passed = self._journal.table.superseded
+        if not passed:
+            return None
+        return {
+            "by": passed[0].by,
+            "count": len(passed) + passed[0].older,
+            "commits": [event.revision.commit for event in passed[-SHOWN:]],
+        }
+
+    def _facts(self) -> Facts:
+        table, follower = self._journal.table, self._follower
+        applied, rejected, last = table.applied, table.rejected, follower.last
+        return Facts(
+            ref=self._ref,
+            head=follower.head_seen,
+            gone=follower.gone,
+            applied=applied.revision.commit if applied is not None else None,
+            rejected=rejected.revision.commit if rejected is not None else None,
+            problem=str(rejected.problems[0]) if rejected is not None and rejected.problems else "",
+            waiting=follower.waiting or "",
+            storage=last is not None and last.verdict is Verdict.UNAVAILABLE and last.storage,
+            trouble=self._tracker.trouble,
+            suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
+            held_back=applied.held_back if applied is not None else 0,
+        )
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def _suspend(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        scope, reason = _text(parameters, "scope") or ALL, _text(parameters, "reason")
+        try:
+            event, fresh = await self._suspending.suspend(scope, parameters["by"], reason)
+        except (NoSuchScope, LogUnavailable) as error:
+            raise AdminError(str(error)) from error
+        self.refresh()
+        return {"scope": event.scope, "by": event.by, "reason": event.reason, "since": event.at, "changed": fresh}
+
+    async def _resume(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        scope = _text(parameters, "scope") or ALL
+        try:
+            name, released = await self._suspending.resume(scope, parameters["by"])
+        except (NoSuchScope, LogUnavailable) as error:
+            raise AdminError(str(error)) from error
+        except SourceUnavailable as error:
+            raise AdminError(f"nothing was resumed: {error}") from error
+        self._follower.again()
+        self._tracker.nudge()
+        self.refresh()
+        still = sorted(self._journal.table.suspensions)
+        return {"scope": name, "by": parameters["by"], "released": released, "still_suspended": still}
+
+
+def _text(parameters: dict[str, Any], name: str) -> str:
+    value = parameters.get(name) or ""
+    if not isinstance(value, str):
+        raise AdminError(f"{name} must be a text")
+    return value
