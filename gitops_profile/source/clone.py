@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .access import Hidden, RemoteAccess, environment, plain
+from .access import Hidden, RemoteAccess, as_variables, environment, plain
 from .address import RemoteAddress
 from .clone_folder import COMMIT_REF, HEAD_REF, CloneFolder
 from .errors import NotARepository, SourceUnavailable
@@ -304,7 +304,8 @@ class Clone:
 
     async def _local(self, *arguments: str) -> Ended | None:
         """A command that does not go to the remote; None when it took too long."""
-        surroundings = plain() | {"GIT_DIR": str(self.path.absolute())}
+        # In the foreground: what goes on in the background is on no leash.
+        surroundings = plain() | as_variables({"gc.autoDetach": "false"}) | {"GIT_DIR": str(self.path.absolute())}
         try:
             return await run_git(
                 arguments, folder=self.path, environment=surroundings, seconds=self._settings.timeout * LONG,

@@ -43,6 +43,7 @@ _KNOWN: tuple[tuple[Blame, str, str], ...] = (
     (Blame.REF, "", r"couldn't find remote ref|no such remote ref|not our ref"),
     (Blame.LOCKS, _NO_LOCK, r"Unable to create '.*\.lock'"),
     (Blame.REMOTE, _TOO_LARGE, r"File too large|signal 25"),
+    (Blame.REMOTE, "the objects of the remote need too much memory", r"Out of memory|[Cc]annot allocate memory"),
     (Blame.REMOTE, "no room is left on the disk of the state folder", r"No space left on device"),
     (Blame.SHALLOW, "", r"dumb http transport does not support|does not support (shallow|--)"),
     (Blame.REMOTE, _TOKEN, r"could not read (Username|Password)|Authentication failed|returned error: 401"),
