@@ -7,7 +7,7 @@ from .dates import parse_date
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .repository import Changes, FileEntry, Repository
 from .revision import Revision
-from .tracker import RefGone, RefTracker, SourceStatus
+from .tracker import RefGone, RefTracker, SourceDown, SourceStatus
 
 __all__ = [
     "Changes",
@@ -23,6 +23,7 @@ __all__ = [
     "RemoteAddress",
     "Repository",
     "Revision",
+    "SourceDown",
     "SourceStatus",
     "SourceUnavailable",
     "parse_address",
