@@ -7,10 +7,11 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, AdminUnavailable, call_admin
-from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, request_number
+from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, Version, request_number
 from gitops_profile.server import StateFolder
 
-from .history import Key, keys_of
+from .deliveries import Deliveries
+from .history import Key, keys_of, log_folder, read_versions
 from .moments import logged_table
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
@@ -87,7 +88,27 @@ def _subscribers(settings: Config, document: ProfileDocument) -> list[dict[str, 
     except AdminError as error:
         fail(str(error), PROBLEM)
     names = {str(document.key), *map(str, document.aliases)}
-    return [row for row in rows if row["key"] in names]
+    held = [row for row in rows if row["key"] in names]
+    if held:
+        found = read_versions(log_folder(settings), [document.key])
+        versions, facts = found.versions(), Deliveries(settings, found)
+        for row in held:
+            row["has"] = _version(facts.version_with(row["acknowledged_etag"], versions))
+    return held
+
+
+def _version(version: Version | None) -> dict[str, Any] | None:
+    """Which version a phone has; None when it has acknowledged none, or one that is none of this profile."""
+    if version is None:
+        return None
+    revision = version.revision
+    return {
+        "position": version.position,
+        "change": version.change,
+        "commit": revision.commit,
+        "committed_at": revision.committed_at,
+        "request": version.request,
+    }
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -111,8 +132,14 @@ def _show(facts: dict[str, Any]) -> None:
     say(f"phones     {len(subscribers)} subscribed")
     if subscribers:
         fields = ("key", "contact", "delivery", "delivered_at", "current", "user_agent")
-        cells = [[{True: "yes", False: "no"}.get(row[f], row[f]) for f in fields] for row in subscribers]
-        emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "CURRENT", "USER AGENT"), cells)
+        cells = [
+            [
+                *({True: "yes", False: "no"}.get(row[f], row[f]) for f in fields),
+                row["has"] and row["has"]["commit"][:12],
+            ]
+            for row in subscribers
+        ]
+        emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "CURRENT", "USER AGENT", "HAS COMMIT"), cells)
 
 
 def _described(presentation: dict[str, Any]) -> str:
