@@ -1,5 +1,6 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
+from .layout import key_of_path
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
@@ -18,6 +19,7 @@ __all__ = [
     "Provenance",
     "RepositorySettings",
     "UnreadableProfile",
+    "key_of_path",
     "manifest_schema",
     "provenance",
 ]
