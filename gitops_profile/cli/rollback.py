@@ -86,7 +86,7 @@ def rollback(
         for note in change.notes:
             sys.stderr.write(printable(note) + "\n")
         _show(commit, base, change, folder, settings)
-        _publish(reverter, commit, branch or change.branch, remote if push else None, folder)
+        _publish(reverter, commit, branch or change.branch, remote, folder, push=push)
     except CannotRevert as error:
         fail(printable(str(error)), PROBLEM)
     except (SourceUnavailable, PathNotFound) as error:
@@ -139,14 +139,15 @@ def _show(commit: str, base: str, change: _Change, folder: Path, settings: Confi
             fail("the commit has the problems above: no branch has it, and nothing was pushed", PROBLEM)
 
 
-def _publish(reverter: Reverter, commit: str, branch: str, remote: str | None, folder: Path) -> None:
-    if remote is not None:
+def _publish(reverter: Reverter, commit: str, branch: str, remote: str, folder: Path, *, push: bool) -> None:
+    if push:
         reverter.push(remote, commit, branch)
         say(f"pushed {commit[:12]} to the branch {branch} of {remote}")
         return
     made = reverter.create_branch(branch, commit)
     say(f"the branch {branch} {'has it' if made else 'had the same change already'}; nothing was pushed. To push it:")
-    say(f"  git -C {shlex.quote(str(folder))} push origin {shlex.quote(branch)}")
+    there = f" -C {shlex.quote(str(folder))}" if folder != Path() else ""
+    say(f"  git{there} push {shlex.quote(remote)} {shlex.quote(branch)}")
 
 
 class _Profile:
