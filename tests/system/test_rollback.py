@@ -122,7 +122,7 @@ def test_what_cannot_be_taken_back_says_what_to_do(lab: Lab) -> None:
 
 
 def test_a_rollback_that_a_server_would_refuse_has_no_branch(lab: Lab) -> None:
-    broken = {"profiles/user/example.com/e.yaml": "extends: [b]\n"}
+    broken: dict[str, str | bytes | None] = {"profiles/user/example.com/e.yaml": "extends: [b]\n"}
     lab.git.commit({"profiles/bases/b.yaml": "body: one\n"}, "a base")
     base = lab.git.head()
     lab.git.commit(broken, "uses it")
