@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import look, profiles
+from .blame import blame
 from .check import check
 from .demo import demo
 from .history import history
@@ -40,6 +41,7 @@ app.command()(plan)
 app.command()(profiles.render)
 app.command()(history)
 app.command()(trace)
+app.command()(blame)
 app.command()(look.events)
 app.command()(status)
 app.add_typer(look.get, name="get")

@@ -17,6 +17,7 @@ from pydantic import (
 
 from gitops_profile.presentity import canonical_domain
 
+from .forge import CommitStatusSettings, WebhookSettings
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
@@ -67,6 +68,9 @@ class HTTPSettings(_Section):
         default=None, description="the URL under which phones reach it; null: no document is told as a link"
     )
     tls: bool = Field(default=False, description="serve HTTPS with the certificate of the tls section")
+    token_file: Path | None = Field(
+        default=None, description="file with the token of those who may ask how far a revision has come; null: nobody"
+    )
 
     @field_validator("public_url")
     @classmethod
@@ -82,6 +86,8 @@ class HTTPSettings(_Section):
     def _links_lead_to_the_listener(self) -> Self:
         if self.public_url is not None and self.listen is None:
             raise ValueError("public_url needs listen: it says where phones reach that listener")
+        if self.token_file is not None and self.listen is None:
+            raise ValueError("token_file needs listen: revisions are asked for there")
         if self.public_url is not None and self.tls and not self.public_url.startswith("https:"):
             raise ValueError("public_url must begin with https: when tls is true")
         return self
@@ -196,6 +202,8 @@ class Config(_Section):
     )
     http: HTTPSettings = HTTPSettings()
     tls: TLSSettings = TLSSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    commit_status: CommitStatusSettings = CommitStatusSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     notify: NotifySettings = NotifySettings()
     domains: dict[DomainName, Domain] = Field(
@@ -234,6 +242,12 @@ class Config(_Section):
             raise ValueError(f"{secure[0]} needs tls.certificate and tls.key")
         if self.trusted_certificates and self.tls.client_ca is None:
             raise ValueError("trusted_certificates needs tls.client_ca")
+        return self
+
+    @model_validator(mode="after")
+    def _webhook_has_a_listener(self) -> Self:
+        if self.webhook.secret_file is not None and self.http.listen is None:
+            raise ValueError("webhook.secret_file needs http.listen: that is where webhooks come in")
         return self
 
     @field_validator("domains")

@@ -3,17 +3,17 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config, HostPort
+from gitops_profile.config import Config, ConfigError, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminServer, OperationsServer
+from gitops_profile.http import AdminServer, Handler, OperationsServer
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
@@ -30,15 +30,18 @@ from gitops_profile.transport import (
 
 from . import derived, gatekeeping
 from .answers import Answers
+from .commit_status import CommitStatuses, status_target
 from .content import build_content
 from .follower import Follower
 from .lifecycle import Lifecycle
 from .observer import Observer
+from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
 from .state import StateFolder
 from .tags import derived_key, phone_tags
 from .waiting import Waiting
+from .webhook import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +53,16 @@ NONCE_GRACE = 300.0
 """Seconds that a nonce lives longer than the longest subscription: some stacks lose their dialog when a refresh is
 challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
 
-_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
+_EXPECTED = (
+    ConfigError,
+    NotARepository,
+    LogCorrupt,
+    LogUnavailable,
+    UnknownEvent,
+    StoreUnavailable,
+    ListenError,
+    CertificateError,
+)
 
 
 class CannotServe(Exception):
@@ -115,6 +127,7 @@ class Server:
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
+        await self._open_forge()
         self._build_sip(await self._read_secrets())
         self._loading = LoaderProcess(self._source.location)
         self._stack.push_async_callback(self._loading.close)
@@ -127,10 +140,22 @@ class Server:
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir, self._tracker.nudge
         )
+        self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
             self._metrics,
         )  # fmt: skip
+
+    async def _open_forge(self) -> None:
+        """What is heard from the forge, and told to it."""
+        self._webhook = Webhook(self._config, self._state.webhooks, self._metrics, self._tracker.nudge)
+        await self._webhook.open()
+        self._statuses = CommitStatuses(
+            status_target(self._config), self._config.commit_status.token_file, self._state.commit_statuses,
+            self._journal.table, self._metrics,
+        )  # fmt: skip
+        await self._statuses.open()
+        self._stack.push_async_callback(self._statuses.close)
 
     async def _open_source(self) -> None:
         try:
@@ -207,7 +232,7 @@ class Server:
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
-        await self._start_http()
+        await self._start_http(handlers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
             others = [
@@ -217,6 +242,8 @@ class Server:
                 self._watch_credentials(),
                 self._rollouts.run(),
                 self._lifecycle.watch(),
+                self._webhook.watch(),
+                self._statuses.run(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
@@ -250,11 +277,12 @@ class Server:
         self._notifier.reauthorize(now=self._endpoint.now())
         self._endpoint.pump()
 
-    async def _start_http(self) -> None:
+    async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
         listen = self._config.http.listen
         if listen is None:
             return
-        routes = self._content.routes() if self._content is not None else ()
+        parts = (self._content, self._webhook, revision_answers(self._config, handlers))
+        routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
         context = self._tls.server if self._config.http.tls else None
         try:
@@ -290,6 +318,7 @@ class Server:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
         resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
+        self._statuses.reaches(lambda: self._notifier.count_to(resources))
         self._endpoint.state_changed(resources)
         applied = self._journal.table.applied
         if applied is not None:
@@ -312,7 +341,8 @@ class Server:
         return Answers(
             self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
             facts=lambda: {
-                "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts()
+                "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
+                "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
             },
             life=self._lifecycle.status,
         )  # fmt: skip

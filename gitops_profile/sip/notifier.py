@@ -94,6 +94,10 @@ class Notifier:
         """Every resource that somebody is subscribed to."""
         return self._delivery.registry.resources()
 
+    def count_to(self, resources: Iterable[str]) -> int:
+        """How many subscriptions there are to these resources."""
+        return sum(self._delivery.registry.count_to(resource) for resource in resources)
+
     @property
     def is_quiet(self) -> bool:
         """Whether no NOTIFY waits or is unanswered."""
