@@ -18,6 +18,7 @@ from .output import say
 from .passwd import passwd
 from .phone import phone
 from .plan import plan
+from .rollback import rollback
 from .schema import schema
 from .serve import serve
 from .status import status
@@ -47,6 +48,7 @@ app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
 app.command()(wait)
+app.command()(rollback)
 app.command()(suspend)
 app.command()(resume)
 app.add_typer(profiles.log, name="log")

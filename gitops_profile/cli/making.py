@@ -1,14 +1,10 @@
 """What the document of a commit was made of: for `trace`, as far as git still has it."""
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.eventlog import LogCorrupt, LogUnavailable
 from gitops_profile.loader import Origin, Provenance, UnreadableProfile, provenance
-from gitops_profile.presentity import ProfileDocument, UnknownEvent
-from gitops_profile.reconcile import read_history
+from gitops_profile.presentity import ProfileDocument
 from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable
 
@@ -57,17 +53,3 @@ def _source(origin: Origin) -> dict[str, Any]:
         "named_in": origin.file,
         "line": origin.line,
     }
-
-
-def commits_of_etags(folder: Path, document: ProfileDocument) -> dict[str, str]:
-    """The commit that brought each version that this profile ever had, by etag; empty when the log cannot be read."""
-    try:
-        versions = asyncio.run(read_history(folder, document.key)).versions()
-    except (LogCorrupt, LogUnavailable, UnknownEvent):
-        return {}
-    commits: dict[str, str] = {}
-    for version in versions:
-        if version.document is not None:
-            etags = (version.document.etag, *(variant.etag for variant in version.document.variants))
-            commits |= dict.fromkeys(etags, version.revision.commit)
-    return commits

@@ -7,11 +7,12 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, AdminUnavailable, call_admin
-from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, request_number
+from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, Version, request_number
 from gitops_profile.server import StateFolder
 
-from .history import Key, keys_of, log_folder
-from .making import commits_of_etags, made_of
+from .deliveries import Deliveries
+from .history import Key, keys_of, log_folder, read_versions
+from .making import made_of
 from .moments import logged_table
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
@@ -90,16 +91,30 @@ def _subscribers(settings: Config, document: ProfileDocument) -> list[dict[str, 
     except AdminError as error:
         fail(str(error), PROBLEM)
     names = {str(document.key), *map(str, document.aliases)}
-    commits = commits_of_etags(log_folder(settings), document)
-    sensitive = document.sensitive or any(variant.sensitive for variant in document.variants)
-    found = []
-    for row in rows:
-        if row["key"] in names:
-            etag = row["acknowledged_etag"]
-            row["has_commit"] = commits.get(etag)
-            # A plain hash of a short secret can be guessed.
-            found.append({**row, "acknowledged_etag": None} if sensitive else row)
-    return found
+    held = [row for row in rows if row["key"] in names]
+    if held:
+        found = read_versions(log_folder(settings), [document.key])
+        versions, facts = found.versions(), Deliveries(settings, found)
+        for row in held:
+            row["has"] = _version(facts.version_with(row["acknowledged_etag"], versions))
+    if document.sensitive or any(variant.sensitive for variant in document.variants):
+        # A plain hash of a short secret can be guessed.
+        return [row | {"acknowledged_etag": None} for row in held]
+    return held
+
+
+def _version(version: Version | None) -> dict[str, Any] | None:
+    """Which version a phone has; None when it has acknowledged none, or one that is none of this profile."""
+    if version is None:
+        return None
+    revision = version.revision
+    return {
+        "position": version.position,
+        "change": version.change,
+        "commit": revision.commit,
+        "committed_at": revision.committed_at,
+        "request": version.request,
+    }
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -124,7 +139,7 @@ def _show(facts: dict[str, Any]) -> None:
     say(f"phones     {len(subscribers)} subscribed")
     if subscribers:
         fields = ("key", "contact", "delivery", "delivered_at", "has", "current", "user_agent")
-        rows = [{**row, "has": row["has_commit"][:12] if row["has_commit"] else None} for row in subscribers]
+        rows = [{**row, "has": row["has"] and row["has"]["commit"][:12]} for row in subscribers]
         cells = [[{True: "yes", False: "no"}.get(row[f], row[f]) for f in fields] for row in rows]
         emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "HAS", "CURRENT", "USER AGENT"), cells)
 

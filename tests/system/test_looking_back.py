@@ -113,7 +113,7 @@ def test_trace_says_where_a_document_is_from_and_who_has_it(lab: Lab) -> None:
     assert facts["gets"] == facts["variants"][0] and facts["gets"]["bytes"] == len("for yealink")
     (held,) = facts["subscribers"]
     assert (held["key"], held["current"]) == ("user/example.com/d", True) and held["delivered_at"]
-    assert (held["has_commit"], held["acknowledged_etag"]) == (made, facts["document"]["etag"])
+    assert (held["has"]["commit"], held["acknowledged_etag"]) == (made, facts["document"]["etag"])
     done = lab.run("trace", "user/example.com/dora", "--state", str(lab.server.state))
     assert b"1 subscribed" in done.stdout and not done.stderr
     lab.server.end()
