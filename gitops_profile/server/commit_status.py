@@ -63,11 +63,7 @@ def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | Non
             state, text = State.SUCCESS, _applied(outcome.added, outcome.changed, outcome.removed, phones)
             text += f", {outcome.held_back} held back" if outcome.held_back else ""
         case Verdict.REJECTED:
-            more = f" (and {len(outcome.problems) - 1} more)" if len(outcome.problems) > 1 else ""
-            state, text = (
-                State.FAILURE,
-                f"rejected: {outcome.problems[0] if outcome.problems else outcome.reason}{more}",
-            )
+            state, text = State.FAILURE, f"rejected: {_first(outcome.problems) or outcome.reason}"
         case Verdict.SUPERSEDED:
             state, text = State.SUPERSEDED, "superseded: a newer commit came before it was looked at"
         case Verdict.SUSPENDED:
