@@ -1,29 +1,28 @@
 """`plan`: what a change would mean for phones."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from gitops_profile.config import Config
 from gitops_profile.loader import Problem
-from gitops_profile.plan import Plan, ProfileChange, as_data, as_markdown, as_text, compare, subscribed_now
-from gitops_profile.presentity import ProfileDocument, ProfileKey
-from gitops_profile.reconcile import Loaded, LoaderProcess, LoadStalled
+from gitops_profile.plan import Outlook, Plan, ProfileChange, as_data, as_markdown, as_text, compare, phones_now
 from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
 from .options import ConfigFile, Path_, Repo, State, configured
 from .output import PROBLEM, emit_json, fail, printable, say
+from .sides import Sides, load_sides, reboot_policies
 
 CHANGES = 3
 """Exit status: something would change."""
-_DEFAULT_DEVICE = "default"
+NOT_BUILT_ON = (
+    "{base} is not in the history of {head}: what only it has is shown as taken away; "
+    "{base}...{head} compares from where they parted"
+)
 
 
 class PlanFormat(StrEnum):
@@ -32,17 +31,6 @@ class PlanFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     MARKDOWN = "markdown"
-
-
-@dataclass(slots=True)
-class _Sides:
-    """All profiles at two commits."""
-
-    before: Mapping[ProfileKey, ProfileDocument] = field(default_factory=dict)
-    after: Mapping[ProfileKey, ProfileDocument] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    """Of the second."""
-    notes: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -73,14 +61,19 @@ def plan(
         fail(str(error))
     try:
         base, head = _commits(repository, revisions, settings)
-        sides = asyncio.run(_sides(repository.git_dir, base, head, settings.repository.path))
+        sides = asyncio.run(load_sides(repository.git_dir, base, head, settings.repository.path))
+        if not repository.is_ancestor(base, head):
+            sides.notes.append(NOT_BUILT_ON.format(base=base[:12], head=head[:12]))
+        planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
+        reboot = reboot_policies(repository, head, settings.repository.path, planned)
     except (SourceUnavailable, PathNotFound) as error:
         fail(str(error))
     finally:
         repository.close()
-    planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
-    subscribed = _subscribed(planned, sides, config, state) if server and not sides.problems else None
-    _show(planned, sides, (base, head), subscribed, output)
+    phones = None
+    if server and not sides.problems:
+        phones = phones_now(planned, sides.before, sides.after, ask(config, state, "subscriptions"))
+    _show(planned, sides, (base, head), Outlook(phones, reboot, tuple(sides.notes), sides.held), output)
     if sides.problems:
         raise typer.Exit(PROBLEM)
     if planned:
@@ -88,37 +81,30 @@ def plan(
 
 
 def _show(
-    planned: Plan[ProfileChange],
-    sides: _Sides,
-    commits: tuple[str, str],
-    subscribed: Mapping[ProfileKey, int] | None,
-    output: PlanFormat,
+    planned: Plan[ProfileChange], sides: Sides, commits: tuple[str, str], outlook: Outlook, output: PlanFormat
 ) -> None:
     match output:
         case PlanFormat.JSON:
-            problems = [
-                {
-                    "path": p.path,
-                    "line": p.line or None,
-                    "column": p.column or None,
-                    "message": p.message,
-                    "hint": p.hint,
-                }
-                for p in sides.problems
-            ]
-            head = {"base": commits[0], "head": commits[1], "notes": sides.notes, "problems": problems}
-            emit_json(head | as_data(planned, subscribed))
+            head = {"base": commits[0], "head": commits[1], "problems": list(map(_problem, sides.problems))}
+            emit_json(head | as_data(planned, outlook))
         case PlanFormat.MARKDOWN:
-            say(as_markdown(planned, sides.problems, subscribed))
+            say(as_markdown(planned, sides.problems, outlook))
+        case PlanFormat.TEXT if sides.problems:
+            for line in (*(f"note: {note}" for note in sides.notes), *map(str, sides.problems)):
+                say(printable(line))
+            say(f"{len(sides.problems)} problem{'' if len(sides.problems) == 1 else 's'}: this cannot be applied")
         case PlanFormat.TEXT:
-            for note in sides.notes:
-                say(f"note: {note}")
-            for problem in sides.problems:
-                say(printable(str(problem)))
-            if sides.problems:
-                say(f"{len(sides.problems)} problems: this cannot be applied")
-            else:
-                say("\n".join(as_text(planned, subscribed)))
+            say("\n".join(as_text(planned, outlook)))
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "line": problem.line or None,
+        "column": problem.column or None,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
 
 
 # -- which commits -----------------------------------------------------------------------------------------------
@@ -154,70 +140,3 @@ def _parted(repository: Repository, base: str, head: str) -> tuple[str, str]:
             f"{base[:12]} and {head[:12]} have no common history here; in a shallow clone, fetch more (fetch-depth: 0)"
         )
     return found, head
-
-
-# -- what they hold ----------------------------------------------------------------------------------------------
-
-
-async def _sides(location: Path, base: str, head: str, path: str) -> _Sides:
-    """Both sides. The second is loaded on top of the first, so that only what differs is read and rendered.
-
-    Raises PathNotFound when neither has the folder, SourceUnavailable.
-    """
-    sides = _Sides()
-    loading = LoaderProcess(location)
-    try:
-        first, missing = None, False
-        try:
-            first = await loading.load(base, None, path)
-            if not first.problems:
-                await loading.accept()
-        except PathNotFound:
-            missing = True
-            sides.notes.append(f"there is no folder {path} at {base[:12]}: all profiles are new")
-        except LoadStalled as error:
-            sides.notes.append(f"{base[:12]} cannot be loaded, as if it had no profiles: {error}")
-        if first is not None:
-            sides.before = first.documents
-            if first.problems:
-                sides.notes.append(f"{base[:12]} has problems itself: {first.problems[0]}")
-        try:
-            second = await loading.load(head, base, path)
-        except LoadStalled as error:
-            second = Loaded(problems=(Problem(error.path, 0, 0, error.what),))
-        except PathNotFound as error:
-            if missing:
-                raise
-            second = Loaded(problems=(Problem(path, 0, 0, str(error)),))
-    finally:
-        await loading.close()
-    sides.after = _state(sides.before, second)
-    sides.problems = second.problems or _too_many_removed(sides, second)
-    return sides
-
-
-def _state(before: Mapping[ProfileKey, ProfileDocument], second: Loaded) -> Mapping[ProfileKey, ProfileDocument]:
-    if second.whole:
-        return second.documents
-    kept = {key: document for key, document in before.items() if key not in second.removed}
-    return kept | second.documents
-
-
-def _too_many_removed(sides: _Sides, second: Loaded) -> tuple[Problem, ...]:
-    """What the server would refuse for it (invariant I5)."""
-    aliases = {alias for document in sides.after.values() for alias in document.aliases}
-    removed = len(sides.before.keys() - sides.after.keys() - aliases)
-    allowed = second.settings.removals_allowed(len(sides.before))
-    if removed <= allowed:
-        return ()
-    what = f"this would remove {removed} of {len(sides.before)} profiles at once; {allowed} are allowed"
-    hint = f"if it is meant, write `max_removals: {removed}` into profiles.yaml in the same change"
-    return (Problem("profiles.yaml", 0, 0, what, hint),)
-
-
-def _subscribed(
-    planned: Plan[ProfileChange], sides: _Sides, config: Path | None, state: Path | None
-) -> Mapping[ProfileKey, int]:
-    rows = ask(config, state, "subscriptions")
-    known = set(sides.before) | {alias for document in sides.before.values() for alias in document.aliases}
-    return subscribed_now(planned.changes, (row["key"] for row in rows), known, _DEFAULT_DEVICE)

@@ -68,6 +68,9 @@ class HTTPSettings(_Section):
         default=None, description="the URL under which phones reach it; null: no document is told as a link"
     )
     tls: bool = Field(default=False, description="serve HTTPS with the certificate of the tls section")
+    token_file: Path | None = Field(
+        default=None, description="file with the token of those who may ask how far a revision has come; null: nobody"
+    )
 
     @field_validator("public_url")
     @classmethod
@@ -83,6 +86,8 @@ class HTTPSettings(_Section):
     def _links_lead_to_the_listener(self) -> Self:
         if self.public_url is not None and self.listen is None:
             raise ValueError("public_url needs listen: it says where phones reach that listener")
+        if self.token_file is not None and self.listen is None:
+            raise ValueError("token_file needs listen: revisions are asked for there")
         if self.public_url is not None and self.tls and not self.public_url.startswith("https:"):
             raise ValueError("public_url must begin with https: when tls is true")
         return self

@@ -6,6 +6,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gitops_profile.presentity import (
+    DEFAULT_DEVICE,
     InvalidKey,
     Presentation,
     PresentityTable,
@@ -20,8 +21,6 @@ from .content_indirection import EXTERNAL_BODY, external_body
 from .media import accepted, listed
 
 _CONFIGURATION_LABEL = "_sipuaconfig."
-DEFAULT_DEVICE = "default"
-"""The name of the device profile that unknown devices of a domain get, where they are accepted."""
 MAX_AUDIENCES = 64
 """Different audiences of one document that are remembered: vendor and version are whatever a subscriber says."""
 

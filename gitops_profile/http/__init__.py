@@ -6,10 +6,13 @@ from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
 from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
+from .revisions import STAGES, RevisionAnswers, read_token
+from .revisions_client import ask_revision
 from .status_client import ForgeAnswer, ForgeUnreachable, StatusClient
 from .webhook import WebhookReceived, WebhookReceiver
 
 __all__ = [
+    "STAGES",
     "AdminError",
     "AdminServer",
     "AdminUnavailable",
@@ -28,5 +31,8 @@ __all__ = [
     "StatusClient",
     "WebhookReceived",
     "WebhookReceiver",
+    "RevisionAnswers",
     "call_admin",
+    "read_token",
+    "ask_revision",
 ]

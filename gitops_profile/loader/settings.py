@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .problem import Problem
+
 MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[!-:<-~]+)*", re.ASCII)
 _PERCENTAGE = re.compile(r"(100|\d{1,2}(\.\d{1,3})?)%", re.ASCII)
 
@@ -68,3 +70,12 @@ class RepositorySettings(BaseModel):
         if isinstance(limit, int):
             return limit
         return int(documents * float(limit.removesuffix("%")) / 100)
+
+    def too_many_removed(self, removed: int, documents: int) -> Problem | None:
+        """What is wrong with a revision that removes so many of `documents`; None when nothing is."""
+        allowed = self.removals_allowed(documents)
+        if removed <= allowed:
+            return None
+        what = f"this revision would remove {removed} of {documents} profiles; {allowed} are allowed"
+        hint = f"if it is meant, write `max_removals: {removed}` into profiles.yaml in the same commit"
+        return Problem("profiles.yaml", 0, 0, what, hint)

@@ -5,8 +5,8 @@ from .data import as_data
 from .difference import Binary, Fact, Hunk, Secret, Way
 from .grouping import Group, Place, Plan
 from .markdown import MAX_MARKDOWN, as_markdown
-from .masking import masked
-from .subscribed import subscribed_now
+from .masking import masked, masked_lines
+from .outlook import Outlook, Phones, phones_now
 from .text import as_text
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "Fact",
     "Group",
     "Hunk",
+    "Outlook",
     "PartChange",
+    "Phones",
     "Place",
     "Plan",
     "ProfileChange",
@@ -27,5 +29,6 @@ __all__ = [
     "as_text",
     "compare",
     "masked",
-    "subscribed_now",
+    "masked_lines",
+    "phones_now",
 ]

@@ -33,7 +33,7 @@ class PartChange:
     @property
     def way(self) -> Way:
         """How it can travel."""
-        return way_of(len(self.shown.body))
+        return way_of(self.shown)
 
 
 @dataclass(frozen=True, slots=True)

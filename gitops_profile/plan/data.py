@@ -1,25 +1,26 @@
 """A plan for programs: plain data for JSON, whose keys stay what they are."""
 
-from collections.abc import Mapping
 from typing import Any
-
-from gitops_profile.presentity import ProfileKey
 
 from .comparison import Change, PartChange, ProfileChange
 from .difference import Binary, Difference, Fact, Hunk
 from .grouping import Place, Plan
+from .outlook import NOTHING_KNOWN, Outlook
 
 
-def as_data(plan: Plan[ProfileChange], subscribed: Mapping[ProfileKey, int] | None = None) -> dict[str, Any]:
-    """`summary`, `profiles` (by profile) and `differences` (the same by difference, each with its places)."""
+def as_data(plan: Plan[ProfileChange], outlook: Outlook = NOTHING_KNOWN) -> dict[str, Any]:
+    """`notes`, `held`, `summary`, `profiles` (by profile) and `differences` (the same by difference)."""
     counts = {str(kind): sum(change.change is kind for change in plan.changes) for kind in Change}
     totals = {"profiles_before": plan.profiles_before, "profiles_after": plan.profiles_after}
     summary = counts | totals | {"reach_phones": sum(change.reaches_phones for change in plan.changes)}
-    if subscribed is not None:
-        summary["subscribed"] = sum(subscribed.values())
+    if outlook.phones is not None:
+        summary["subscribed"] = sum(outlook.phones.subscribed.values())
+        summary["notified"] = sum(outlook.phones.notified.values())
     return {
+        "notes": list(outlook.notes),
+        "held": outlook.held or None,
         "summary": summary,
-        "profiles": [_profile(change, subscribed) for change in plan.changes],
+        "profiles": [_profile(change, outlook) for change in plan.changes],
         "differences": [
             {
                 **_difference(group.difference),
@@ -32,7 +33,7 @@ def as_data(plan: Plan[ProfileChange], subscribed: Mapping[ProfileKey, int] | No
     }
 
 
-def _profile(change: ProfileChange, subscribed: Mapping[ProfileKey, int] | None) -> dict[str, Any]:
+def _profile(change: ProfileChange, outlook: Outlook) -> dict[str, Any]:
     row: dict[str, Any] = {
         "key": str(change.key),
         "change": str(change.change),
@@ -40,8 +41,11 @@ def _profile(change: ProfileChange, subscribed: Mapping[ProfileKey, int] | None)
         "reaches_phones": change.reaches_phones,
         "parts": [_part(part) for part in change.parts],
     }
-    if subscribed is not None:
-        row["subscribed"] = subscribed.get(change.key, 0)
+    if change.key in outlook.reboot:
+        row["reboot"] = outlook.reboot[change.key]
+    if outlook.phones is not None:
+        row["subscribed"] = outlook.phones.subscribed.get(change.key, 0)
+        row["notified"] = outlook.phones.notified.get(change.key, 0)
     return row
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from gitops_profile.presentity import Presentation
 
-from .masking import masked
+from .masking import masked_lines
 
 CONTEXT = 2
 """Unchanged lines shown before and after a hunk."""
@@ -20,18 +20,23 @@ UDP_BYTES, PJSIP_BYTES = 1_300, 4_000
 
 
 class Way(StrEnum):
-    """How a document can travel, by its size."""
+    """How a document can travel, by its size, or because it is sensitive."""
 
     ANY = "any"
+    """Inside the NOTIFY, whatever carries it."""
     NOT_UDP = "tcp-or-link"
     """Over 1300 bytes, a NOTIFY leaves UDP (RFC 3261 §18.1.1)."""
     LINK = "link"
     """Larger than PJSIP's receive buffer: such phones never see it except as a link."""
+    PROTECTED = "tls-or-https-link"
+    """Sensitive: inside the NOTIFY over TLS only, else as an https link (RFC 6080 §5.2)."""
 
 
-def way_of(size: int) -> Way:
-    """The way of a body of so many bytes."""
-    notify = size + HEAD_BYTES if size else 0
+def way_of(shown: Presentation) -> Way:
+    """The way of what a phone is given; of something sensitive it tells nothing of its size."""
+    if shown.sensitive:
+        return Way.PROTECTED
+    notify = len(shown.body) + HEAD_BYTES if shown.body else 0
     if notify > PJSIP_BYTES:
         return Way.LINK
     return Way.NOT_UDP if notify > UDP_BYTES else Way.ANY
@@ -110,7 +115,7 @@ def whole_body(presentation: Presentation) -> Iterator[Found]:
     if lines is None:
         yield Found(Binary(None, _fingerprint(presentation.body)))
     else:
-        yield Found(Hunk((), tuple(map(masked, lines)), whole=True), 1)
+        yield Found(Hunk((), tuple(masked_lines(lines)), whole=True), 1)
 
 
 def lines_of(body: bytes) -> list[str] | None:
@@ -143,12 +148,13 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[Found]:
             for tag, i1, i2, j1, j2 in matcher.get_opcodes()
             if tag != "equal"
         ]
+    shown_old, shown_new = masked_lines(old), masked_lines(new)
     edges = [0, *(j2 for _, _, _, j2 in runs)], [*(j1 for _, _, j1, _ in runs), len(new)]
     for number, (i1, i2, j1, j2) in enumerate(runs):
-        before = new[max(edges[0][number], j1 - CONTEXT) : j1]
-        after = new[j2 : min(edges[1][number + 1], j2 + CONTEXT)]
-        removed, added = (tuple(map(masked, lines)) for lines in (old[i1:i2], new[j1:j2]))
-        yield Found(Hunk(removed, added), j1 + 1, tuple(map(masked, before)), tuple(map(masked, after)))
+        before = shown_new[max(edges[0][number], j1 - CONTEXT) : j1]
+        after = shown_new[j2 : min(edges[1][number + 1], j2 + CONTEXT)]
+        hunk = Hunk(tuple(shown_old[i1:i2]), tuple(shown_new[j1:j2]))
+        yield Found(hunk, j1 + 1, tuple(before), tuple(after))
 
 
 def _fingerprint(body: bytes) -> tuple[int, str]:

@@ -1,14 +1,13 @@
 """How a plan is said, in a terminal as in a pull request."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from gitops_profile.presentity import ProfileKey
-
-from .comparison import Change, ProfileChange
+from .comparison import Change, PartChange, ProfileChange
 from .difference import Binary, Fact, Hunk, Way
 from .grouping import Group, Place, Plan
 from .masking import SECRET
+from .outlook import Outlook
 
 MAX_LINES = 40
 """Lines of one side of a hunk that are shown."""
@@ -21,6 +20,11 @@ _UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u
 WAYS = {
     Way.NOT_UDP: "more than the 1300 bytes of a NOTIFY over UDP: needs TCP, or a link",
     Way.LINK: "more than 4000 bytes, PJSIP's receive buffer: such phones need a link",
+    Way.PROTECTED: "sensitive: inside the NOTIFY over TLS only, else as an https link",
+}
+_REBOOT = {
+    "allow": "a phone may be rebooted for it (notify.reboot: allow)",
+    "never": "no phone is rebooted for it (notify.reboot: never)",
 }
 
 
@@ -29,33 +33,55 @@ def shown(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def summary(plan: Plan[ProfileChange], subscribed: Mapping[ProfileKey, int] | None) -> str:
+def held(outlook: Outlook) -> str:
+    """Why the server would wait for somebody who approves."""
+    return f"would be held: {shown(outlook.held)}"
+
+
+def summary(plan: Plan[ProfileChange], outlook: Outlook) -> str:
     """One sentence of numbers."""
     counts = {kind: sum(change.change is kind for change in plan.changes) for kind in Change}
     text = ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f" of {plan.profiles_before} profiles"
     silent = sum(not change.reaches_phones for change in plan.changes)
     if silent:
         text += f"; {silent} only moved, which no phone sees"
-    if subscribed is not None:
-        text += f"; {sum(subscribed.values())} phones are subscribed to them now"
+    if outlook.phones is not None:
+        subscribed, notified = (sum(m.values()) for m in (outlook.phones.subscribed, outlook.phones.notified))
+        are = "phone is" if subscribed == 1 else "phones are"
+        text += f"; {subscribed} {are} subscribed to them now, {notified} would be sent a NOTIFY"
     return text
 
 
 def ways(plan: Plan[ProfileChange]) -> Iterator[tuple[str, tuple[Place, ...]]]:
     """What travels in a special way, and which documents do."""
-    new = [
+    new = _given(plan)
+    for way, text in WAYS.items():
+        places = tuple(place for place, part in new if part.way is way)
+        if places:
+            yield text, places
+
+
+def effects(plan: Plan[ProfileChange], outlook: Outlook) -> Iterator[tuple[str, tuple[Place, ...]]]:
+    """What phones do about it, and which documents say so: by when it is in effect, and whether with a reboot."""
+    new = _given(plan)
+    for seconds in sorted({part.shown.effective_by for _, part in new if part.shown.effective_by is not None}):
+        places = tuple(place for place, part in new if part.shown.effective_by == seconds)
+        when = "at once" if seconds == 0 else f"within {seconds} s"
+        yield f"a phone is asked to have it in effect {when} (effective_by: {seconds})", places
+    for policy, text in _REBOOT.items():
+        places = tuple(dict.fromkeys(Place(p.key, "") for p, _ in new if outlook.reboot.get(p.key) == policy))
+        if places:
+            yield text, places
+
+
+def _given(plan: Plan[ProfileChange]) -> list[tuple[Place, PartChange]]:
+    """What is given from now on."""
+    return [
         (Place(change.key, part.variant), part)
         for change in plan.changes
         for part in change.parts
         if part.change is not Change.REMOVED
     ]
-    for way, text in WAYS.items():
-        places = tuple(place for place, part in new if part.way is way)
-        if places:
-            yield text, places
-    protected = tuple(place for place, part in new if part.shown.sensitive)
-    if protected:
-        yield "sensitive: travels over TLS, or as an https link", protected
 
 
 def count_of(group: Group) -> str:
@@ -66,15 +92,16 @@ def count_of(group: Group) -> str:
     return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items() if count)
 
 
-def place_name(place: Place, subscribed: Mapping[ProfileKey, int] | None) -> str:
+def place_name(place: Place, outlook: Outlook) -> str:
     """A profile, with the variant, the line and who is subscribed."""
     text = shown(str(place.key))
     if place.variant:
         text += f" [{shown(place.variant)}]"
     if place.line:
         text += f" line {place.line}"
-    if subscribed is not None:
-        text += f" ({subscribed.get(place.key, 0)} subscribed)"
+    if outlook.phones is not None:
+        counts = (m.get(place.key, 0) for m in (outlook.phones.subscribed, outlook.phones.notified))
+        text += " ({} subscribed, {} NOTIFYed)".format(*counts)
     return text
 
 

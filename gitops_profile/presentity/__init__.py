@@ -20,12 +20,13 @@ from .events import (
 from .events_codec import UnknownEvent, decode_event, encode_event
 from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, mac_of
-from .key import InvalidKey, ProfileKey, ProfileType, canonical_domain
+from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain
 from .table import PresentityTable, SnapshotUnusable
 from .variant import MAX_DEVICE_TEXT, Variant
 
 __all__ = [
     "BATCH_ENDS",
+    "DEFAULT_DEVICE",
     "MAX_DEVICE_TEXT",
     "ApplicationResumed",
     "ApplicationSuspended",

@@ -13,6 +13,8 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 MAX_NAME = 255
 """Characters of a user or device name: longer than any file name can be."""
 MAX_DOMAIN = 253
+DEFAULT_DEVICE = "default"
+"""The name of the device profile that a device without one of its own is given."""
 
 
 class InvalidKey(ValueError):

@@ -184,12 +184,8 @@ class Reconciler:
             gone = frozenset(document.key for document in table if document.key not in loaded.documents)
         # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
         removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
-        allowed = loaded.settings.removals_allowed(len(table))
-        if removed <= allowed:
-            return ()
-        what = f"this revision would remove {removed} of {len(table)} profiles; {allowed} are allowed"
-        hint = f"if it is meant, write `max_removals: {removed}` into profiles.yaml in the same commit"
-        return (Problem("profiles.yaml", 0, 0, what, hint),)
+        problem = loaded.settings.too_many_removed(removed, len(table))
+        return () if problem is None else (problem,)
 
     async def _apply(self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent]) -> Outcome:
         """Raises VersionConflict when something else was recorded meanwhile."""

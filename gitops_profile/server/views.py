@@ -42,6 +42,11 @@ def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, A
             "contact": subscription.dialog.remote_target,
             "flow": str(subscription.flow),
             "user_agent": subscription.user_agent,
+            "device": {
+                "vendor": subscription.audience.vendor,
+                "model": subscription.audience.model,
+                "version": subscription.audience.version,
+            },
             "identity": subscription.identity,
             "expires_at": iso(subscription.expires_at),
             "delivery": subscription.delivery,

@@ -22,6 +22,8 @@ def test_what_init_writes_is_checked_and_served_to_a_phone(lab: Lab) -> None:
     assert git("log", "--format=%an") == "Ann Author" and git("status", "--porcelain") == ""
     done = lab.run("check", "--repo", str(folder))
     assert (done.returncode, done.stdout) == (0, b"2 profiles, 0 problems\n")
+    workflows = [folder / ".github/workflows" / name for name in ("profiles.yml", "profiles-comment.yml")]
+    assert all(f.is_file() and f".github/workflows/{f.name}" in git("ls-files") for f in workflows)
     lab.server = ServerProcess(folder, folder / ".gitops-profile", lab.folder / "server.log")
     lab.server.start()
     (notify,) = lab.phone("fetch", "alice").finish()

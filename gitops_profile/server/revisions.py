@@ -1,0 +1,24 @@
+"""The HTTP answers about revisions, when the settings name a token for whoever may ask."""
+
+from collections.abc import Mapping
+
+from gitops_profile.config import Config
+from gitops_profile.http import Handler, RevisionAnswers, read_token
+from gitops_profile.transport import ListenError
+
+
+def revision_answers(config: Config, handlers: Mapping[str, Handler]) -> RevisionAnswers | None:
+    """What answers `/revisions/COMMIT` as the admin socket answers `wait`; None without a token file.
+
+    Raises ListenError when the token cannot be read: a workflow that waits in vain is noticed too late.
+    """
+    file = config.http.token_file
+    if file is None:
+        return None
+    try:
+        read_token(file)
+    except OSError as error:
+        raise ListenError(f"http.token_file {file}: {error.strerror}; openssl rand -hex 32 makes a token") from error
+    except ValueError as error:
+        raise ListenError(f"http.token_file: {error}") from error
+    return RevisionAnswers(file, handlers["wait"])
