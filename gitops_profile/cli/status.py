@@ -122,6 +122,9 @@ def _source(facts: dict[str, Any]) -> Iterator[Line]:
     if webhook:
         counts = f"{webhook.get('accepted', 0)} accepted, {webhook.get('refused', 0)} refused"
         yield "webhook", f"last {webhook.get('last') or 'never'}, {counts}", ""
+    told = facts.get("commit_status")
+    if told and told.get("last_error"):
+        yield "commit status", f"{told['pending']} not delivered: {told['last_error']}", BAD
 
 
 def _subject(event: dict[str, Any]) -> str:

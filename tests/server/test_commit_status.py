@@ -14,7 +14,7 @@ from gitops_profile.forge import Provider, StatusTarget
 from gitops_profile.http import StatusClient
 from gitops_profile.loader import Problem
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionStamp
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionStamp, RevisionSuperseded
 from gitops_profile.reconcile import Outcome, Verdict
 from gitops_profile.server import commit_status, status_outbox
 from gitops_profile.server.commit_status import CommitStatuses, status_target
@@ -288,13 +288,17 @@ async def test_the_queue_is_bounded(
 async def test_a_verdict_that_nobody_was_told_of_is_told_after_the_restart(tmp_path: Path, github: ForgeDouble) -> None:
     teller = Teller(tmp_path, github)
     stamp = RevisionStamp(commit(9), "A", "a@example.com", "2030-01-01T00:00:00Z", "a message")
+    passed = RevisionStamp(commit(8), "A", "a@example.com", "2030-01-01T00:00:00Z", "a message")
+    teller.table.apply(RevisionSuperseded(passed, "main", commit(9)))
     teller.table.apply(RevisionApplied(stamp, "main", "profiles", 1, 0, 3, 0))
     async with teller.running() as statuses:
         statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
-        assert await teller.told(1) == [(commit(9), "success")]
+        assert await teller.told(2) == [(commit(8), "success"), (commit(9), "success")]
         statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
         await asyncio.sleep(0.05)
-    assert [fields["description"] for _, _, fields in github.statuses] == ["applied: 3 changed"]
+    assert [fields["description"] for _, _, fields in github.statuses] == [
+        f"superseded by {commit(9)[:12]} before it was looked at", "applied: 3 changed",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'[{"commit": "x"}]', b"\xff", b"[" * 100_000, b"{}"])

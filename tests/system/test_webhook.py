@@ -138,7 +138,7 @@ def test_a_push_and_its_webhook_become_a_notify(forge: Forge, scheme: object) ->
     assert forge.post(body, scheme(body)) == (200, "seen already\n")
     facts = forge.lab.ask("status")["webhook"]
     assert (facts["accepted"], facts["refused"], facts["replayed"]) == (2, 0, 1)
-    assert facts["last"]["result"] == "replayed"
+    assert facts["result"] == "replayed" and facts["last"] is not None
 
 
 def test_a_replay_is_known_after_a_kill_and_a_wrong_signature_is_one_line_for_fail2ban(forge: Forge) -> None:
