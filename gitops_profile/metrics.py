@@ -82,6 +82,15 @@ class Metrics:
             "When the remote repository last answered, 0 for never",
             registry=registry,
         )
+        self.webhooks = Counter(
+            "gitops_profile_webhooks", "Webhooks, by provider and result", ["provider", "result"], registry=registry
+        )
+        self.commit_statuses = Counter(
+            "gitops_profile_commit_statuses",
+            "Tries to tell the forge of a commit, by result",
+            ["result"],
+            registry=registry,
+        )
         self.position = Gauge("gitops_profile_log_position", "Position of the last record", registry=registry)
 
     def exposition(self) -> bytes:

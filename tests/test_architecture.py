@@ -16,7 +16,7 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config digest event_packages eventlog http loader metrics plan presentity reconcile sip source "
+    "access config digest event_packages eventlog forge http loader metrics plan presentity reconcile sip source "
     "subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "eventlog": "",
     "metrics": "",
     "digest": "",
+    "forge": "",
     "config": "presentity",
     "sip": "digest presentity",
     "access": "sip digest presentity",
@@ -33,7 +34,7 @@ MAY_IMPORT = {
     "plan": "loader presentity",
     "event_packages": "sip presentity",
     "transport": "sip metrics",
-    "http": "presentity metrics digest",
+    "http": "presentity metrics digest forge",
     "subscriptions": "sip",
     "reconcile": "source loader presentity eventlog metrics",
     "phone": "sip transport event_packages presentity digest",
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "access", "digest", "presentity", "loader", "plan", "event_packages"}
+PURE_ROOMS = {"sip", "access", "digest", "forge", "presentity", "loader", "plan", "event_packages"}
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

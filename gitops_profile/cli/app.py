@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import look, profiles
+from .blame import blame
 from .check import check
 from .demo import demo
 from .history import history
@@ -21,6 +22,7 @@ from .serve import serve
 from .status import status
 from .suspend import resume, suspend
 from .trace import trace
+from .wait import wait
 
 app = typer.Typer(
     name="gitops-profile",
@@ -38,10 +40,12 @@ app.command()(plan)
 app.command()(profiles.render)
 app.command()(history)
 app.command()(trace)
+app.command()(blame)
 app.command()(look.events)
 app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
+app.command()(wait)
 app.command()(suspend)
 app.command()(resume)
 app.add_typer(profiles.log, name="log")

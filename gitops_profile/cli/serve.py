@@ -47,7 +47,8 @@ def serve(
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     settings = configured(
         config, repository__url=repo, repository__ref=ref, repository__path=path, repository__poll=poll,
-        repository__fetch=fetch, state=str(state) if state else None, listen=listen or None, http__listen=http,
+        repository__fetch=fetch,
+        state=str(state) if state else None, listen=listen or None, http__listen=http,
     )  # fmt: skip
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).

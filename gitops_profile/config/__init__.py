@@ -1,6 +1,7 @@
 """The settings of a server: from a YAML file, the environment and flags. The only reader of `os.environ`."""
 
 from .errors import ConfigError
+from .forge import CommitStatusSettings, WebhookSettings
 from .load import Setting, load_config, schema, settings
 from .models import (
     AccessRule,
@@ -19,6 +20,7 @@ from .values import HostPort, Listener
 __all__ = [
     "AccessRule",
     "Auth",
+    "CommitStatusSettings",
     "Config",
     "ConfigError",
     "Domain",
@@ -31,6 +33,7 @@ __all__ = [
     "Setting",
     "SubscriptionSettings",
     "TLSSettings",
+    "WebhookSettings",
     "load_config",
     "schema",
     "settings",

@@ -17,6 +17,7 @@ from pydantic import (
 
 from gitops_profile.presentity import canonical_domain
 
+from .forge import CommitStatusSettings, WebhookSettings
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
@@ -201,6 +202,8 @@ class Config(_Section):
     )
     http: HTTPSettings = HTTPSettings()
     tls: TLSSettings = TLSSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    commit_status: CommitStatusSettings = CommitStatusSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     notify: NotifySettings = NotifySettings()
     domains: dict[DomainName, Domain] = Field(
@@ -239,6 +242,12 @@ class Config(_Section):
             raise ValueError(f"{secure[0]} needs tls.certificate and tls.key")
         if self.trusted_certificates and self.tls.client_ca is None:
             raise ValueError("trusted_certificates needs tls.client_ca")
+        return self
+
+    @model_validator(mode="after")
+    def _webhook_has_a_listener(self) -> Self:
+        if self.webhook.secret_file is not None and self.http.listen is None:
+            raise ValueError("webhook.secret_file needs http.listen: that is where webhooks come in")
         return self
 
     @field_validator("domains")

@@ -8,6 +8,8 @@ from .listener import HTTPLimits, HTTPListener
 from .operations import OperationsServer
 from .revisions import STAGES, RevisionAnswers, read_token
 from .revisions_client import ask_revision
+from .status_client import ForgeAnswer, ForgeUnreachable, StatusClient
+from .webhook import WebhookReceived, WebhookReceiver
 
 __all__ = [
     "STAGES",
@@ -17,6 +19,8 @@ __all__ = [
     "ContentAccess",
     "ContentFetched",
     "ContentLinks",
+    "ForgeAnswer",
+    "ForgeUnreachable",
     "Guess",
     "HTTPLimits",
     "HTTPListener",
@@ -24,6 +28,9 @@ __all__ = [
     "OperationsServer",
     "ProfileContent",
     "Realm",
+    "StatusClient",
+    "WebhookReceived",
+    "WebhookReceiver",
     "RevisionAnswers",
     "call_admin",
     "read_token",

@@ -1,9 +1,8 @@
 """Who may fetch what is sensitive: over https only, by digest, and only what is his (RFC 6080 §5.2.2, RFC 7616)."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
@@ -19,6 +18,8 @@ from gitops_profile.digest import (
     offer,
 )
 from gitops_profile.presentity import ProfileKey
+
+from .client_address import Proxies, client_address, is_proxy
 
 _GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
 """What counts as guessing: it needs a nonce of ours."""
@@ -66,7 +67,7 @@ class ContentAccess:
         *,
         public_https: bool,
         direct_https: bool,
-        proxies: Collection[IPv4Network | IPv6Network] = (),
+        proxies: Proxies = (),
         on_guess: Callable[[Guess], None] = lambda guess: None,
         clock: Callable[[], float],
     ) -> None:
@@ -106,16 +107,7 @@ class ContentAccess:
 
     def source(self, request: web.Request) -> str:
         """The client's address: what the nearest trusted proxy says it is, else the peer's (X-Forwarded-For)."""
-        source = request.remote or "unknown"
-        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-        for hop in reversed(hops):
-            if not self._trusts(source):
-                break
-            try:
-                source = str(ip_address(hop.strip()))
-            except ValueError:
-                break
-        return source
+        return client_address(request, self._proxies)
 
     # -- https ---------------------------------------------------------------------------------------------------
 
@@ -128,13 +120,7 @@ class ContentAccess:
         return request.secure
 
     def _trusts(self, peer: str) -> bool:
-        if not self._proxies:
-            return False
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        return is_proxy(peer, self._proxies)
 
     # -- digest --------------------------------------------------------------------------------------------------
 

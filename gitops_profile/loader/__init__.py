@@ -1,13 +1,16 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
+from .layout import document_path
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
 from .problem import Problem, UnreadableProfile
-from .provenance import Origin, Provenance, provenance
+from .provenance import Device, Origin, Provenance, provenance
+from .schema import did_you_mean
 from .settings import RepositorySettings
 from .state import FileEntryLike
 
 __all__ = [
+    "Device",
     "LOADER_VERSION",
     "FileEntryLike",
     "Load",
@@ -18,6 +21,8 @@ __all__ = [
     "Provenance",
     "RepositorySettings",
     "UnreadableProfile",
+    "did_you_mean",
+    "document_path",
     "manifest_schema",
     "provenance",
 ]

@@ -1,16 +1,18 @@
 """One file as the document it makes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant, mac_of
 
 from .aliases import read_aliases
-from .layout import folders_above, key_of_path
+from .bases import base_path
+from .layout import DEFAULTS, folders_above, key_of_path
 from .manifest import Delivery, Manifest, ReadManifest, merge
 from .problem import Problem, UnreadableProfile
 from .state import State
 from .template import MAX_OUTPUT
+from .written import Layer, Written, find_written
 from .yaml_data import DataPath
 
 _INHERITED = ("template", "content_type", "sensitive", "effective_by")
@@ -71,7 +73,8 @@ class Builder:
                 layers: Iterable[Delivery] = self._state.bases.in_order(extends)
             else:
                 known = Delivery()
-                layers = filter(None, map(self._state.defaults.get, folders_above(path)))
+                read = filter(None, map(self._state.defaults.get, folders_above(path)))
+                layers = (folder_defaults.defaults for folder_defaults in read)
             for layer in layers:
                 update = {n: getattr(layer, n) for n in _INHERITED if getattr(layer, n) is not None}
                 known = known.model_copy(update={**update, "values": merge(known.values, layer.values)})
@@ -125,7 +128,25 @@ class Builder:
             context = merge(context, layer.values)
         context |= {"key": str(key), "domain": key.domain, "name": key.name, "mac": mac_of(key.name) or ""}
         content_type = given or settings.content_type(name)
-        return content_type, self._state.templates.render(path, name, context, content_type), sensitive, effective_by
+
+        def find(value: str, unfit: Callable[[str], bool]) -> Written | None:
+            return find_written(list(self._written(path, read, layers)), context, value, unfit)
+
+        body = self._state.templates.render(path, name, context, content_type, find)
+        return content_type, body, sensitive, effective_by
+
+    def _written(self, path: str, read: ReadManifest, layers: Layers) -> Iterator[Layer]:
+        """The files that the values of a document come from, the nearest first."""
+        for _, place in layers[:-1]:
+            yield path, read.data, (*place, "values")
+        for name in reversed(self._state.bases.line(read.manifest.extends) or ()):
+            base = self._state.bases.read[name]
+            assert base is not None, "a base without content has no line"
+            yield base_path(name), base.data, ("values",)
+        for folder in reversed(list(folders_above(path))):
+            defaults = self._state.defaults.get(folder)
+            if defaults is not None:
+                yield f"{folder}/{DEFAULTS}" if folder else DEFAULTS, defaults.data, ("values",)
 
 
 def _settled(layers: Layers, name: str) -> Any:

@@ -5,7 +5,7 @@ The path says who and which, the file says what: `user/<domain>/<any groups>/<us
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from urllib.parse import quote, unquote_to_bytes
 
@@ -67,6 +67,18 @@ def key_of_path(path: str) -> ProfileKey:
         return _key(folder, rest)
     except InvalidKey as error:
         raise UnreadableProfile(Problem(path, 0, 0, f"the path names no profile: {error}")) from error
+
+
+def document_path(paths: Iterable[str], keys: Sequence[ProfileKey]) -> str | None:
+    """The file of the first of the keys that has one of its own; aliases stand in the files, and are not found."""
+    found: dict[ProfileKey, str] = {}
+    for path in paths:
+        if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN):
+            try:
+                found.setdefault(key_of_path(path), path)
+            except UnreadableProfile:
+                continue  # of no key: `check` says so
+    return next((found[key] for key in keys if key in found), None)
 
 
 def path_of_key(key: ProfileKey, extension: str = ".yaml") -> str:

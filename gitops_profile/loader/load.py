@@ -23,7 +23,7 @@ from .state import FileEntryLike, State
 from .template import Templates
 from .yaml_data import read_yaml
 
-LOADER_VERSION = 4
+LOADER_VERSION = 5
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""

@@ -154,6 +154,14 @@ class ReadManifest:
     data: YAMLData
 
 
+@dataclass(frozen=True, slots=True)
+class ReadDefaults:
+    """The defaults of a folder with the places of their values."""
+
+    defaults: Defaults
+    data: YAMLData
+
+
 def read_manifest(path: str, content: bytes) -> ReadManifest:
     """Raises UnreadableProfile."""
     data = read_yaml(path, content)
@@ -164,9 +172,10 @@ def read_manifest(path: str, content: bytes) -> ReadManifest:
     return read
 
 
-def read_defaults(path: str, content: bytes) -> Defaults:
+def read_defaults(path: str, content: bytes) -> ReadDefaults:
     """Raises UnreadableProfile."""
-    return validate(path, read_yaml(path, content), Defaults)
+    data = read_yaml(path, content)
+    return ReadDefaults(validate(path, data, Defaults), data)
 
 
 def _unreachable(path: str, read: ReadManifest) -> list[Problem]:

@@ -4,17 +4,22 @@ It is found on demand by reading the few files concerned once more, with the pla
 The values are merged as for a document, and a final value is that of the nearest layer that has its path.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from gitops_profile.presentity import Variant
 
 from .bases import Bases, ReadBase, base_path, read_base
 from .layout import DEFAULTS, folders_above
 from .manifest import merge, read_defaults, read_manifest
+from .written import has, leaves
 from .yaml_data import DataPath, Place, nearest, read_yaml
 
 Read = Callable[[str], bytes | None]
 """Content of a file in the profiles folder, None when there is none such."""
+Device = tuple[str | None, str | None, str | None]
+"""Vendor, model and version that a phone says."""
 _SOURCES = ("template", "body", "file")
 _INHERITED = ("values", "content_type", "sensitive", "effective_by", "notify")
 _OWN = ("aliases", "variants")
@@ -32,6 +37,8 @@ class Origin:
     """Inside the profiles folder."""
     line: int
     column: int
+    overrode: tuple["Origin", ...] = ()
+    """What weaker layers say in its place, the strongest first; a list is replaced as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +56,43 @@ class _Layer:
     file: str
     data: dict[str, Any]
     places: dict[DataPath, Place]
+    content: bytes
 
 
-def provenance(path: str, read: Read) -> Provenance:
+def provenance(path: str, read: Read, device: Device | None = None) -> Provenance:
     """The final values of the manifest at `path`; raises UnreadableProfile, and whatever `read` raises.
 
-    The variants are among them as they are written: what a phone of a kind gets is its variant over the rest.
+    Without a device the variants are among them as they are written; with one, the variant that suits it, if there is
+    one, is the strongest layer, as it is for the phone.
     """
     layers = _layers(path, read)
+    manifest = layers[-1]
+    if device is not None:
+        layers += _variant(path, manifest, device)
     final: dict[str, Any] = {}
     for layer in layers:
-        own = _INHERITED if layer is not layers[-1] else (*_INHERITED, *_OWN)
+        own = _INHERITED if layer is not manifest else (*_INHERITED, *_OWN)
         final = merge(final, {name: layer.data[name] for name in own if layer.data.get(name) is not None})
         source = {name: layer.data[name] for name in _SOURCES if layer.data.get(name) is not None}
         if source:
             final = {name: value for name, value in final.items() if name not in _SOURCES} | source
-    origins = tuple(_origin(layers, leaf, value) for leaf, value in _leaves(final, ()))
-    return Provenance(tuple(layer.file for layer in layers), origins)
+    if device is not None:
+        final.pop("variants", None)
+    origins = tuple(_origin(layers, leaf, value) for leaf, value in leaves(final, ()))
+    return Provenance(tuple(dict.fromkeys(layer.file for layer in layers)), origins)
+
+
+def _variant(path: str, manifest: _Layer, device: Device) -> list[_Layer]:
+    """The layer of the variant for such a phone."""
+    rules = read_manifest(path, manifest.content).manifest.variants
+    for number, rule in enumerate(rules):
+        when = rule.when
+        if Variant(when.vendor, when.model, when.version, "", b"").suits(*device):
+            start: DataPath = ("variants", number)
+            places = {place[2:]: at for place, at in manifest.places.items() if place[:2] == start}
+            data = {name: value for name, value in manifest.data["variants"][number].items() if name != "when"}
+            return [_Layer(manifest.file, data, places, manifest.content)]
+    return []
 
 
 def _layers(path: str, read: Read) -> list[_Layer]:
@@ -105,26 +132,33 @@ def _parsed(name: str, content: bytes) -> ReadBase:
 
 def _layer(file: str, content: bytes) -> _Layer:
     data = read_yaml(file, content)
-    return _Layer(file, data.value or {}, data.places())
-
-
-def _leaves(value: Any, path: DataPath) -> Iterator[tuple[DataPath, Any]]:
-    if isinstance(value, dict | list) and value:
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path, value
+    return _Layer(file, data.value or {}, data.places(), content)
 
 
 def _origin(layers: list[_Layer], path: DataPath, value: Any) -> Origin:
-    layer = next(layer for layer in reversed(layers) if _has(layer.data, path))
-    return Origin(path, value, layer.file, *nearest(layer.places, path))
+    number = max(number for number, layer in enumerate(layers) if has(layer.data, path))
+    found = layers[number]
+    below = (_replaced(layer, path) for layer in reversed(layers[:number]))
+    overrode = tuple(origin for origin in below if origin is not None)
+    return Origin(path, value, found.file, *nearest(found.places, path), overrode)
 
 
-def _has(data: Any, path: DataPath) -> bool:
+def _replaced(layer: _Layer, path: DataPath) -> Origin | None:
+    """What a weaker layer has in the place of `path`: the same value, or one that stands where its parents are."""
+    if path[0] in _SOURCES:
+        path = next(((name,) for name in _SOURCES if layer.data.get(name) is not None), path)
+    whole = path
+    while path:
+        if has(layer.data, path):
+            value = _at(layer.data, path)
+            if path != whole and isinstance(value, dict):
+                return None  # what is around it was merged, not replaced
+            return Origin(path, value, layer.file, *nearest(layer.places, path))
+        path = path[:-1]
+    return None
+
+
+def _at(data: Any, path: DataPath) -> Any:
     for key in path:
-        inside = key in data if isinstance(data, dict) else isinstance(data, list) and key in range(len(data))
-        if not inside or (len(path) == 1 and data[key] is None):
-            return False
         data = data[key]
-    return True
+    return data

@@ -7,7 +7,7 @@ from typing import Protocol
 from gitops_profile.presentity import ProfileKey
 
 from .bases import Bases
-from .manifest import Defaults, ReadManifest
+from .manifest import ReadDefaults, ReadManifest
 from .settings import RepositorySettings
 from .template import Templates
 
@@ -31,7 +31,7 @@ class State:
 
     files: MutableMapping[str, FileEntryLike] = field(default_factory=dict)
     manifests: MutableMapping[str, ReadManifest] = field(default_factory=dict)
-    defaults: MutableMapping[str, Defaults] = field(default_factory=dict)
+    defaults: MutableMapping[str, ReadDefaults] = field(default_factory=dict)
     """By folder."""
     bases: Bases = field(default_factory=lambda: Bases({}))
     sources: dict[str, str] = field(default_factory=dict)

@@ -1,23 +1,20 @@
 """Jinja2 templates in a sandbox: data in, text out, bounded. Nothing of Python is reachable."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, meta
 from jinja2.exceptions import SecurityError
-from markupsafe import Markup
 
+from .formats import FINALIZE, Format, MalformedOutput, ValueRefused
 from .problem import Problem, UnreadableProfile
-from .sandbox import Made, Sandbox, text
+from .sandbox import Sandbox
+from .written import Written
 
 MAX_OUTPUT = 1 << 20
 """Characters of one rendered document."""
-_MARKUP = re.compile(r"[/+](xml|html|xhtml)\b", re.IGNORECASE)
-
-
-class _LineFormatError(ValueError):
-    """A value that would start a line of its own."""
+Find = Callable[[str, Callable[[str], bool]], Written | None]
+"""Where a value was written; it may also be the one value of which the predicate holds."""
 
 
 class _Sources(BaseLoader):
@@ -41,8 +38,11 @@ class Templates:
         # Bytecode is kept for as long as this object lives; a changed template makes a new one.
         options: dict[str, Any] = {"loader": loader, "undefined": StrictUndefined, "cache_size": -1}
         options |= {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "auto_reload": False}
-        self._markup = Sandbox(autoescape=True, finalize=text, **options)
-        self._lines = Sandbox(autoescape=False, finalize=_one_line, **options)
+        self._sandboxes = {
+            form: Sandbox(autoescape=form in (Format.XML, Format.HTML), finalize=finalize, **options)
+            for form, finalize in FINALIZE.items()
+        }
+        self._lines = self._sandboxes[Format.LINES]
 
     def __contains__(self, name: str) -> bool:
         return name in self._sources
@@ -87,11 +87,12 @@ class Templates:
                 waiting.append(used)
         return frozenset(found)
 
-    def render(self, path: str, name: str, context: dict[str, Any], content_type: str) -> bytes:
-        """The document that the manifest at `path` makes; values are escaped in XML and HTML, whatever the file is
-        called. Raises UnreadableProfile.
+    def render(self, path: str, name: str, context: dict[str, Any], content_type: str, find: Find) -> bytes:
+        """The document that the manifest at `path` makes; the content type says how values get into it, whatever the
+        file is called. Raises UnreadableProfile, with the place that `find` knows of a value that the format refuses.
         """
-        environment = self._markup if _MARKUP.search(content_type) else self._lines
+        form = Format.of(content_type)
+        environment = self._sandboxes[form]
         try:
             environment.begin()
             pieces, size = [], 0
@@ -102,17 +103,29 @@ class Templates:
                         Problem(path, 0, 0, f"templates/{name} makes more than {MAX_OUTPUT} characters")
                     )
                 pieces.append(piece)
-            return "".join(pieces).encode()
+            document = "".join(pieces)
+            form.check(document)
+            return document.encode()
         except UnreadableProfile:
             raise
+        except ValueRefused as error:
+            raise UnreadableProfile(self._refused(path, name, error, find(error.value, form.refuses))) from error
         except MemoryError as error:
             raise UnreadableProfile(Problem(path, 0, 0, f"templates/{name} needs too much memory")) from error
         except Exception as error:
             # A template is somebody's program: whatever it raises is a problem of that file, never of ours.
             raise UnreadableProfile(self._problem(path, name, error)) from error
 
+    @classmethod
+    def _refused(cls, path: str, name: str, error: ValueRefused, written: Written | None) -> Problem:
+        if written is None:
+            return cls._problem(path, name, error)
+        hint = f"{cls._line_of(name, error)} puts it into the document"
+        return Problem(written.file, *written.place, f"{written.name}: {error}", hint)
+
     @staticmethod
-    def _problem(path: str, name: str, error: Exception) -> Problem:
+    def _line_of(name: str, error: Exception) -> str:
+        """The line of a template that raised."""
         line, where = 0, f"templates/{name}"
         trace = error.__traceback__
         while trace is not None:
@@ -120,15 +133,12 @@ class Templates:
             if file.startswith("templates/"):
                 line, where = trace.tb_lineno, file
             trace = trace.tb_next
-        place = f"{where}:{line}" if line else where
+        return f"{where}:{line}" if line else where
+
+    @classmethod
+    def _problem(cls, path: str, name: str, error: Exception) -> Problem:
+        place = cls._line_of(name, error)
         if isinstance(error, SecurityError):
             return Problem(path, 0, 0, f"{place}: {error}", "templates may only use values, filters and loops")
-        kind = "" if isinstance(error, TemplateError | _LineFormatError) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, TemplateError | ValueRefused | MalformedOutput) else f"{type(error).__name__}: "
         return Problem(path, 0, 0, f"{place}: {kind}{error}")
-
-
-def _one_line(value: object) -> object:
-    """Refuse line ends in what is put into a line format: the rest of it would be a setting of its own."""
-    if isinstance(value, str) and not isinstance(value, Markup | Made) and ("\r" in value or "\n" in value):
-        raise _LineFormatError("a value with a line end cannot be put into a line format")
-    return text(value)

@@ -1,6 +1,7 @@
 """A revision → presentity events in the log."""
 
 from .differ import diff
+from .folder import Folder
 from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
@@ -14,6 +15,7 @@ __all__ = [
     "ALL",
     "MAX_SUPERSEDED",
     "Difference",
+    "Folder",
     "Journal",
     "LoadStalled",
     "Loaded",

@@ -48,6 +48,8 @@ async def passed_over(
     count = 0
     if in_force and between is not None and in_force not in (revision.parent, revision.commit):
         found, count = await between(in_force, revision.commit, MAX_SUPERSEDED)
+    if not found and not overtaken:
+        return []
     on_branch = {one.commit for one in found}
     elsewhere = [one for one in reversed(overtaken) if one.commit not in on_branch]
     judged = {*table.judged, in_force}

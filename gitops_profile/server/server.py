@@ -1,7 +1,6 @@
 """The server: git → log → table → notifier → sockets, built here and nowhere else."""
 
 import asyncio
-import hmac
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config, HostPort
+from gitops_profile.config import Config, ConfigError, HostPort
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminServer, Handler, OperationsServer
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, ProfileKey, UnknownEvent, concealed_tag
+from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
 from gitops_profile.source import NotARepository, SourceUnavailable
@@ -31,13 +30,18 @@ from gitops_profile.transport import (
 
 from . import derived, gatekeeping
 from .answers import Answers
+from .commit_status import CommitStatuses, status_target
 from .content import build_content
 from .follower import Follower
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
+from .rollout import Rollouts
 from .source import Source
 from .state import StateFolder
+from .tags import derived_key, phone_tags
+from .waiting import Waiting
+from .webhook import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +53,16 @@ NONCE_GRACE = 300.0
 """Seconds that a nonce lives longer than the longest subscription: some stacks lose their dialog when a refresh is
 challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
 
-_EXPECTED = (NotARepository, LogCorrupt, LogUnavailable, UnknownEvent, StoreUnavailable, ListenError, CertificateError)
-
-
-def _key(secret: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
-    return hmac.digest(secret, purpose.encode(), "sha256")
-
-
-def _tag_of(key: bytes, shown: Presentation) -> str:
-    """The entity-tag that phones see."""
-    return concealed_tag(shown.etag, key) if shown.sensitive else shown.etag
+_EXPECTED = (
+    ConfigError,
+    NotARepository,
+    LogCorrupt,
+    LogUnavailable,
+    UnknownEvent,
+    StoreUnavailable,
+    ListenError,
+    CertificateError,
+)
 
 
 class CannotServe(Exception):
@@ -124,6 +127,7 @@ class Server:
         self._stack.push_async_callback(log.close)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
+        await self._open_forge()
         self._build_sip(await self._read_secrets())
         self._loading = LoaderProcess(self._source.location)
         self._stack.push_async_callback(self._loading.close)
@@ -133,10 +137,25 @@ class Server:
             progress=self._progress,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._waiting = Waiting(
+            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir, self._tracker.nudge
+        )
+        self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
             self._metrics,
         )  # fmt: skip
+
+    async def _open_forge(self) -> None:
+        """What is heard from the forge, and told to it."""
+        self._webhook = Webhook(self._config, self._state.webhooks, self._metrics, self._tracker.nudge)
+        await self._webhook.open()
+        self._statuses = CommitStatuses(
+            status_target(self._config), self._config.commit_status.token_file, self._state.commit_statuses,
+            self._journal.table, self._metrics,
+        )  # fmt: skip
+        await self._statuses.open()
+        self._stack.push_async_callback(self._statuses.close)
 
     async def _open_source(self) -> None:
         try:
@@ -150,15 +169,15 @@ class Server:
         """The notifier and what it asks: who may, which document, where it is as a link."""
         config = self._config
         authenticator = DigestAuthenticator(
-            _key(secret, "nonces"),
+            derived_key(secret, "nonces"),
             run=secrets.token_bytes(RUN_BYTES),
             nonce_life=config.subscriptions.max_expires + NONCE_GRACE,
         )
         throttle = Throttle()
-        tag_of = partial(_tag_of, _key(secret, "tags"))
+        tag_of = phone_tags(secret)
         gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
         self._content = build_content(
-            config, self._journal.table, _key(secret, "content"), gate=gate, files=self._credentials,
+            config, self._journal.table, derived_key(secret, "content"), gate=gate, files=self._credentials,
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
             on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
         )  # fmt: skip
@@ -168,7 +187,7 @@ class Server:
             tag_of=tag_of,
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
-        instance = _key(secret, "instance").hex()[:12]
+        instance = derived_key(secret, "instance").hex()[:12]
         self._notifier = Notifier(
             self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
         )
@@ -178,6 +197,7 @@ class Server:
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
+        self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
@@ -207,7 +227,8 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        handlers = {**self._answers().handlers(), **self._lifecycle.handlers()}
+        parts = (self._answers(), self._lifecycle, self._waiting)
+        handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
         self._stack.push_async_callback(admin.close)
@@ -219,7 +240,10 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
+                self._rollouts.run(),
                 self._lifecycle.watch(),
+                self._webhook.watch(),
+                self._statuses.run(),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()
@@ -257,7 +281,7 @@ class Server:
         listen = self._config.http.listen
         if listen is None:
             return
-        parts = (self._content, revision_answers(self._config, handlers))
+        parts = (self._content, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
         context = self._tls.server if self._config.http.tls else None
@@ -276,6 +300,8 @@ class Server:
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
+        applied = self._journal.table.applied
+        await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
@@ -291,7 +317,12 @@ class Server:
         for key in keys:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
-        self._endpoint.state_changed(self._package.affected(keys, self._notifier.resources()))
+        resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
+        self._statuses.reaches(lambda: self._notifier.count_to(resources))
+        self._endpoint.state_changed(resources)
+        applied = self._journal.table.applied
+        if applied is not None:
+            self._rollouts.applied(applied.revision.commit, resources, now=now)
 
     # -- what it tells -------------------------------------------------------------------------------------------
 
@@ -310,7 +341,8 @@ class Server:
         return Answers(
             self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
             facts=lambda: {
-                "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts()
+                "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
+                "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
             },
             life=self._lifecycle.status,
         )  # fmt: skip

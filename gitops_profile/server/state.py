@@ -17,6 +17,8 @@ class StateFolder:
         self.socket = folder / "admin.sock"
         self.secret = folder / "secret"
         self.clone = folder / "clone"
+        self.webhooks = folder / "webhooks"
+        self.commit_statuses = folder / "commit-status.json"
 
     def create(self) -> None:
         """Make it, hidden from git; raises OSError."""

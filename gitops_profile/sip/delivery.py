@@ -28,6 +28,7 @@ from .subscription import (
     TRANSPORT_FAILED,
     Subscription,
     SubscriptionState,
+    etag_of,
 )
 from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent
 from .syntax import Response
@@ -188,7 +189,7 @@ class Delivery:
         if not flows:
             self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
             if subscription.state is SubscriptionState.ACTIVE:
-                self._failed(subscription, 0, now)
+                self._failed(subscription, etag_of(self.state(subscription)), 0, now)
                 self.save(subscription)
             self.fetched(subscription)
             return None
@@ -209,6 +210,7 @@ class Delivery:
         )
         if not subscription.has_etag(item.etag):
             subscription.acknowledged_etag = None
+        subscription.tells(item.etag, now)
         subscription.in_flight = branch
         self.batch.items.append(item)
         self.save(subscription)
@@ -272,6 +274,7 @@ class Delivery:
             subscription.failures = 0
             subscription.delivery = "faulted" if item.withheld else "acknowledged"
             subscription.delivered_at = now
+            subscription.gets(item.etag, now)
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")
@@ -281,7 +284,7 @@ class Delivery:
             self.terminate(subscription, "NOTIFY undeliverable")
             return
         else:
-            self._failed(subscription, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
+            self._failed(subscription, item.etag, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
         self.save(subscription)
         self.consider(subscription, now)
 
@@ -290,9 +293,12 @@ class Delivery:
         dialog = subscription.dialog
         self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
 
-    def _failed(self, subscription: Subscription, retry_after: int, now: float, *, is_gone: bool = False) -> None:
+    def _failed(
+        self, subscription: Subscription, etag: str, retry_after: int, now: float, *, is_gone: bool = False
+    ) -> None:
         """Any other failure leaves the subscription as it is; the NOTIFY is tried again later (RFC 6665 §4.2.2)."""
         subscription.delivery = "faulted"
+        subscription.misses(etag, now)
         subscription.failures += 1
         if is_gone:
             # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.

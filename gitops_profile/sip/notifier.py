@@ -58,6 +58,8 @@ class Notifier:
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
         self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self._subscribing = Subscribing(package, self._access, settings, new_token, self._delivery, self._events)
+        self.find = self._delivery.registry.find
+        self.subscriptions_to = self._delivery.registry.to
         self.take_batch = self._delivery.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
@@ -91,6 +93,10 @@ class Notifier:
     def resources(self) -> KeysView[str]:
         """Every resource that somebody is subscribed to."""
         return self._delivery.registry.resources()
+
+    def count_to(self, resources: Iterable[str]) -> int:
+        """How many subscriptions there are to these resources."""
+        return sum(self._delivery.registry.count_to(resource) for resource in resources)
 
     @property
     def is_quiet(self) -> bool:

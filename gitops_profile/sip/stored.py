@@ -44,3 +44,11 @@ class StoredSubscription:
     """URI schemes that the device can fetch (RFC 6080 §6.8)."""
     follows: bool
     """Whether a NOTIFY may go elsewhere than to where the SUBSCRIBE came from."""
+    told_etag: str | None
+    """Entity-tag of the version that the facts below are of: the last one that the phone was, or was to be, told."""
+    told_at: float | None
+    """Unix seconds of the first NOTIFY with it; None when none could leave."""
+    got_at: float | None
+    """Unix seconds of its first 2xx; None without one."""
+    failed_at: float | None
+    """Unix seconds of its newest failure; None once it is acknowledged."""

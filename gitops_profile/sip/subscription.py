@@ -50,11 +50,13 @@ class Subscription:
         "event",
         "event_id",
         "expires_at",
+        "failed_at",
         "failures",
         "final_reason",
         "flow",
         "follows",
         "fresh",
+        "got_at",
         "id",
         "identity",
         "in_flight",
@@ -67,6 +69,8 @@ class Subscription:
         "state",
         "stored",
         "suppress",
+        "told_at",
+        "told_etag",
         "user_agent",
     )
 
@@ -111,6 +115,11 @@ class Subscription:
         self.delivery = "held"
         self.delivered_at: float | None = None
         self.user_agent: str | None = None
+        self.told_etag: str | None = None
+        """The version that the three below are of (`StoredSubscription`): each phone counts once for it."""
+        self.told_at: float | None = None
+        self.got_at: float | None = None
+        self.failed_at: float | None = None
 
     @property
     def ends_at(self) -> float:
@@ -133,6 +142,29 @@ class Subscription:
         if self.suppress is None:
             return False
         return state.matches(self.suppress) if state is not None else self.suppress in ("*", NO_DOCUMENT)
+
+    def tells(self, etag: str, now: float) -> None:
+        """A NOTIFY with this version is about to leave; sent again, it is the same fact."""
+        self._turns_to(etag)
+        if self.told_at is None:
+            self.told_at = now
+
+    def gets(self, etag: str, now: float) -> None:
+        """The phone has acknowledged a NOTIFY with this version."""
+        self._turns_to(etag)
+        self.failed_at = None
+        if self.got_at is None:
+            self.got_at = now
+
+    def misses(self, etag: str, now: float) -> None:
+        """A NOTIFY with this version failed, or could not leave; one that repeats what the phone has does not count."""
+        self._turns_to(etag)
+        if self.got_at is None:
+            self.failed_at = now
+
+    def _turns_to(self, etag: str) -> None:
+        if self.told_etag != etag:
+            self.told_etag, self.told_at, self.got_at, self.failed_at = etag, None, None, None
 
     def take_back(self, before: StoredSubscription) -> bool:
         """Undo what a refused refresh or unsubscription changed, but for its CSeq; whether it was ended by it."""
@@ -178,6 +210,10 @@ class Subscription:
             identity=self.identity,
             schemes=audience.schemes,
             follows=self.follows,
+            told_etag=self.told_etag,
+            told_at=self.told_at,
+            got_at=self.got_at,
+            failed_at=self.failed_at,
         )
 
     @classmethod
@@ -201,6 +237,8 @@ class Subscription:
         subscription.delivered_at = row.delivered_at
         subscription.user_agent = row.user_agent
         subscription.proven = row.delivered_at is not None
+        subscription.told_etag, subscription.told_at = row.told_etag, row.told_at
+        subscription.got_at, subscription.failed_at = row.got_at, row.failed_at
         subscription.fresh = False
         return subscription
 

@@ -5,12 +5,13 @@ import posixpath
 import pwd
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import git
 
+from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
@@ -213,6 +214,14 @@ class Repository:
             return None
         found = self._objects.read(f"{commit}:{path}")
         return found[1] if found is not None and found[0] == "blob" else None
+
+    def blame(self, commit: str | None, path: str, lines: Collection[int]) -> dict[int, str | None]:
+        """The commit that last changed each of these lines of a file, None for one that is not committed yet.
+
+        Without a commit the file is looked at as it is in the work tree. Raises SourceUnavailable.
+        """
+        self.place()
+        return blame_lines(self._repo.git, commit, path, lines)
 
     def is_ancestor(self, old_commit: str, new_commit: str) -> bool:
         """Whether the new commit's history holds the old one; False when the old one is gone.

@@ -5,7 +5,7 @@ A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit o
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from itertools import chain, islice
@@ -13,6 +13,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from gitops_profile.sip import StoredSubscription
+
+from .deliveries import DELIVERIES
 
 APPLICATION_ID = 0x67507253
 """Marks the file as ours ("gPrS"), so that nobody else's database is ever written to."""
@@ -51,6 +53,7 @@ MIGRATIONS = (
     "ALTER TABLE subscription ADD COLUMN follows INTEGER NOT NULL DEFAULT 0",  # 0 or 1
     # Seconds that the wall clock has been set ahead since the server started: what the times of all rows lack.
     "CREATE TABLE clock (ahead REAL NOT NULL); INSERT INTO clock VALUES (0)",
+    DELIVERIES,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -111,11 +114,21 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     for script in MIGRATIONS[version:]:
-        for statement in script.split(";"):
+        for statement in _statements(script):
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One after the other; a trigger has semicolons inside. (`executescript` would commit in the middle.)"""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def set_ahead(connection: sqlite3.Connection, seconds: float) -> None:
@@ -130,9 +143,12 @@ def follow_clock(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(
-        "UPDATE subscription SET expires_at = expires_at + :ahead, delivered_at = delivered_at + :ahead",
+        "UPDATE subscription SET expires_at = expires_at + :ahead, delivered_at = delivered_at + :ahead, "
+        "told_at = told_at + :ahead, got_at = got_at + :ahead, failed_at = failed_at + :ahead",
         {"ahead": ahead},
     )
+    # What is over is left as it is: nobody knows whether it was written before the clock was wrong or after.
+    connection.execute("UPDATE rollout SET applied_at = applied_at + ?", (ahead,))
     set_ahead(connection, 0.0)
     connection.execute("COMMIT")
 

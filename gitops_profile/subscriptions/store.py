@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from gitops_profile.sip import StoredSubscription
 
 from . import database
+from .deliveries import EndedSubscription, connect_to_read, read_ended
 from .lock import StateLock
+from .rollouts import StoredRollout, load_rollouts, save_rollouts
 from .schema import SELECT, StoreUnavailable, delete_rows, follow_clock, save_rows, set_ahead, subscription_of
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Done = Callable[[Exception | None], None]
 
 
@@ -30,6 +33,7 @@ class _Submission:
     saves: tuple[StoredSubscription, ...]
     deletes: tuple[str, ...]
     done: Done
+    rollouts: tuple[StoredRollout, ...] = ()
 
 
 class SubscriptionStore:
@@ -101,6 +105,29 @@ class SubscriptionStore:
             self._waiting.append(_Submission(tuple(saves), tuple(deletes), done))
             self._wake.notify()
 
+    def submit_rollout(self, rollout: StoredRollout, done: Done) -> None:
+        """Have a rollout written, in the place of one of the same revision; as `submit` otherwise."""
+        with self._wake:
+            if self._thread is None or self._closing:
+                raise RuntimeError("the subscription store is not running")
+            self._waiting.append(_Submission((), (), done, (rollout,)))
+            self._wake.notify()
+
+    def rollouts(self) -> list[StoredRollout]:
+        """Those that are kept, the oldest first. Blocks; raises StoreUnavailable."""
+        return self._read(load_rollouts)
+
+    def ended(self, ids: Sequence[str]) -> list[EndedSubscription]:
+        """Subscriptions that are over, as far as they are still known. Blocks; raises StoreUnavailable."""
+        return self._read(lambda connection: read_ended(connection, ids))
+
+    def _read(self, query: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
+        try:
+            with closing(connect_to_read(self._path)) as connection:
+                return query(connection)
+        except sqlite3.Error as error:
+            raise database.unavailable(self._path, error) from error
+
     def clock_jumped(self, seconds: float) -> None:
         """The wall clock was set ahead (or, negative, back), and whoever submits goes on as before.
 
@@ -151,7 +178,7 @@ class SubscriptionStore:
             final.update(dict.fromkeys(submission.deletes))
         try:
             self._restore_if_lost()
-            self._commit(final)
+            self._commit(final, [rollout for submission in batch for rollout in submission.rollouts])
             self._raise_if_lost()
         except sqlite3.Error as error:
             self._rollback()
@@ -164,10 +191,11 @@ class SubscriptionStore:
             return error
         return None
 
-    def _commit(self, final: dict[str, StoredSubscription | None]) -> None:
+    def _commit(self, final: dict[str, StoredSubscription | None], rollouts: Sequence[StoredRollout]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         save_rows(self._connection, (subscription for subscription in final.values() if subscription is not None))
         delete_rows(self._connection, (key for key, subscription in final.items() if subscription is None))
+        save_rollouts(self._connection, rollouts)
         ahead = self._ahead
         if ahead != self._ahead_stored:
             set_ahead(self._connection, ahead)

@@ -82,7 +82,7 @@ def test_a_whole_tree() -> None:
         ("templates/broken.j2", "{% if %}", 1, "template:"),
         ("device/example.com/hq/defaults.yaml", "value: {}\n", 1, "did you mean 'values'?"),
         ("profiles.yaml", "content_typs: {}\n", 1, "did you mean 'content_types'?"),
-        ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 0, "line end"),
+        ("device/example.com/lobby.yaml", 'values: {zone: "a\\nport=1"}\n', 1, "line end"),
         ("user/example.com/alice.yaml", BOMB, 6, "more than 20000 values"),
         ("user/example.com/alice.yaml", "values: " + "[" * 40 + "]" * 40, 1, "nested deeper"),
     ],
@@ -116,20 +116,20 @@ def test_a_huge_file_is_refused_without_being_read() -> None:
 
 @pytest.mark.parametrize("name", ["__class__", "__init__.__globals__", "__subclasses__()"])
 def test_templates_reach_nothing_of_python(name: str) -> None:
-    result = whole({**GOOD, "templates/user.xml.j2": "{{ title." + name + " }}"})
+    result = whole({**GOOD, "templates/user.xml.j2": "<u>{{ title." + name + " }}</u>"})
     assert result.problems
 
 
 def test_a_template_that_makes_too_much_is_stopped() -> None:
     assert whole(
-        {**GOOD, "templates/user.xml.j2": "{% for i in range(99999) %}xxxxxxxxxxxxxxxxxxxx{% endfor %}"}
+        {**GOOD, "templates/user.xml.j2": "<u>{% for i in range(99999) %}xxxxxxxxxxxxxxxxxxxx{% endfor %}</u>"}
     ).problems
 
 
 def test_leading_zeros_stay() -> None:
-    files = {**GOOD, "templates/user.xml.j2": "{{ title }}|{{ pin }}", "user/example.com/alice.yaml":
+    files = {**GOOD, "templates/user.xml.j2": "<u>{{ title }}|{{ pin }}</u>", "user/example.com/alice.yaml":
              "template: user.xml.j2\nvalues: {title: 0123, pin: 001565443312}\n"}  # fmt: skip
-    assert bodies(whole(files))["user/example.com/alice"] == b"0123|001565443312"
+    assert bodies(whole(files))["user/example.com/alice"] == b"<u>0123|001565443312</u>"
 
 
 def concerned(changes: dict[str, str | bytes | None]) -> set[str]:
@@ -201,31 +201,32 @@ def test_following_changes_ends_where_loading_the_last_tree_ends(history: list[l
 
 
 def test_a_template_that_comes_later_is_noticed() -> None:
-    loader, before = Loader(), {**GOOD, "templates/user.xml.j2": "{% include 'opt.j2' ignore missing %}"}
+    loader, before = Loader(), {**GOOD, "templates/user.xml.j2": "<u>{% include 'opt.j2' ignore missing %}</u>"}
     whole(before, loader)
     result = change(loader, before, {**before, "templates/opt.j2": "here"})
-    assert bodies(result) == {"user/example.com/alice": b"here"}
+    assert bodies(result) == {"user/example.com/alice": b"<u>here</u>"}
 
 
 @pytest.mark.parametrize(
     "text", ["'a' * 200000000", "10**9**9", "title.center(200000000)", "title|center(9)", "'%d'|format(1)"]
 )
 def test_templates_cannot_allocate_without_end(text: str) -> None:
-    assert whole({**GOOD, "templates/user.xml.j2": "{{ " + text + " }}"}).problems
+    assert whole({**GOOD, "templates/user.xml.j2": "<u>{{ " + text + " }}</u>"}).problems
 
 
 def test_escaping_follows_the_content_type() -> None:
-    files = {**GOOD, "templates/tail.cfg.j2": "{{ x }}", "user/example.com/alice.yaml":
+    files = {**GOOD, "templates/tail.cfg.j2": "<x>{{ x }}</x>", "user/example.com/alice.yaml":
              "template: tail.cfg.j2\ncontent_type: application/soap+xml\nvalues: {x: <&>}\n",
              "device/example.com/defaults.yaml": "template: tail.cfg.j2\nvalues: {x: <&>}\n"}  # fmt: skip
     made = bodies(whole(files))
-    assert made["user/example.com/alice"] == b"&lt;&amp;&gt;" and made["device/example.com/lobby"] == b"<&>"
+    assert made["user/example.com/alice"] == b"<x>&lt;&amp;&gt;</x>"
+    assert made["device/example.com/lobby"] == b"<x><&></x>"
 
 
 def test_null_and_booleans_are_written_as_configuration_files_do() -> None:
     manifest = "template: user.xml.j2\nvalues: {a: null, b: true, c: false}\n"
-    files = {**GOOD, "templates/user.xml.j2": "{{ a }}|{{ b }}|{{ c }}", "user/example.com/alice.yaml": manifest}
-    assert bodies(whole(files))["user/example.com/alice"] == b"|true|false"
+    files = {**GOOD, "templates/user.xml.j2": "<u>{{ a }}|{{ b }}|{{ c }}</u>", "user/example.com/alice.yaml": manifest}
+    assert bodies(whole(files))["user/example.com/alice"] == b"<u>|true|false</u>"
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_a_macro_may_make_several_lines_and_its_values_may_not() -> None:
 
 
 def test_joining_in_markup_escapes_values_and_keeps_markup() -> None:
-    template = "{{ '<' ~ title }}{% set b %}<b/>{% endset %}{{ b ~ '&' }}"
-    assert render(template, "t.xml.j2") == ("&lt;x<b/>&amp;", "")
+    template = "<a>{{ '<' ~ title }}{% set b %}<b/>{% endset %}{{ b ~ '&' }}</a>"
+    assert render(template, "t.xml.j2") == ("<a>&lt;x<b/>&amp;</a>", "")
     assert render("{{ '<' ~ title }}", "t.htm.j2") == ("&lt;x", "")
     assert render("{{ '<' ~ title }}") == ("<x", "")
 

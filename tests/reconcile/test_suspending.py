@@ -1,6 +1,7 @@
 """Suspended and resumed on real repositories: what waits, what goes on, and what the log says of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,13 +163,12 @@ async def test_ten_thousand_profiles_that_are_held_back_do_not_block_the_loop(la
     lab.git.commit(dict.fromkeys(names, "<p/>"))
     await lab.reconcile()
     gaps: list[float] = []
-    loop = asyncio.get_running_loop()
 
     async def watch() -> None:
         while True:
-            before = loop.time()
+            before = time.thread_time()  # not the clock on the wall: the machine has others to serve
             await asyncio.sleep(0.005)
-            gaps.append(loop.time() - before - 0.005)
+            gaps.append(time.thread_time() - before)
 
     watcher = asyncio.ensure_future(watch())
     await lab.suspending.suspend(SCOPE, "ann", "")

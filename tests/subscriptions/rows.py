@@ -35,6 +35,10 @@ ALICE = StoredSubscription(
     identity="alice@example.com",
     schemes="https",
     follows=True,
+    told_etag="1" * 32,
+    told_at=1_799_999_000.0,
+    got_at=1_799_999_000.5,
+    failed_at=None,
 )
 BARE = replace(
     ALICE,
@@ -53,6 +57,9 @@ BARE = replace(
     identity=None,
     schemes=None,
     follows=False,
+    told_etag=None,
+    told_at=None,
+    got_at=None,
 )
 
 

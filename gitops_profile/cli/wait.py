@@ -1,0 +1,175 @@
+"""`wait`: until a revision is in force, and its phones are told or have acknowledged it."""
+
+import asyncio
+import re
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gitops_profile.http import AdminError, AdminUnavailable, call_admin
+from gitops_profile.server import Goal, StateFolder
+
+from .options import ConfigFile, State, configured
+from .output import PROBLEM, emit_json, emit_table, fail, printable, say
+
+STEP = 5.0
+"""Seconds that one question to the server waits: so often, at least, there is a look at how far it is."""
+PAUSE = 0.5
+"""Seconds before a server that is restarting is asked again."""
+MAX_ROWS = 50
+"""Phones that are named; all are counted."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+_VERDICTS = {
+    "unknown": "the server knows of no such commit yet",
+    "waiting": "not in force yet",
+    "applied": "in force",
+    "superseded": "in force with a newer revision",
+}
+_STAGES = {"unreachable": "not reached", "pending": "not told yet", "notified": "told, no answer yet", "gone": "gone"}
+
+
+class WaitFormat(StrEnum):
+    """Of `-o`."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def wait(
+    revision: Annotated[str, typer.Option("--revision", help="the commit; the start of its id is enough")],
+    goal: Annotated[
+        Goal, typer.Option("--for", help="in force; every phone told; every phone has acknowledged it")
+    ] = Goal.ACKNOWLEDGED,
+    timeout: Annotated[str, typer.Option("--timeout", help="such as 60s or 5m")] = "60s",
+    allow_unreachable: Annotated[
+        int, typer.Option("--allow-unreachable", min=0, help="so many phones may be out of reach")
+    ] = 0,
+    config: ConfigFile = None,
+    state: State = None,
+    output: Annotated[
+        WaitFormat, typer.Option("-o", "--output", help="markdown is for the summary of a job")
+    ] = WaitFormat.TEXT,
+) -> None:
+    """Wait until a revision has come so far. Exit status 1 when it has not in time, or was rejected or is held."""
+    seconds = _seconds(timeout)
+    socket = StateFolder(configured(config, state=str(state) if state else None).state).socket
+    answer = asyncio.run(_ask(socket, revision, goal, seconds, allow_unreachable))
+    reached = is_reached(answer, allow_unreachable)
+    match output:
+        case WaitFormat.JSON:
+            emit_json(answer | {"reached": reached})
+        case WaitFormat.MARKDOWN:
+            say("\n".join(as_markdown(answer)))
+        case WaitFormat.TEXT:
+            _show(answer, reached)
+    if not reached:
+        raise typer.Exit(PROBLEM)
+
+
+def is_reached(answer: dict[str, Any], allow_unreachable: int) -> bool:
+    """Whether the goal is reached, but for so many phones that are out of reach."""
+    if answer["reached"]:
+        return True
+    if answer["for"] == Goal.APPLIED or answer["planned"] is None:
+        return False
+    if not 0 < answer["unreachable"] <= allow_unreachable:
+        return False
+    waited_for = answer["planned"] - answer["unreachable"] - answer["gone"]
+    if answer["for"] == Goal.ACKNOWLEDGED:
+        return bool(answer["acknowledged"] >= waited_for)
+    return not answer["phones"].get("pending")
+
+
+def summary(answer: dict[str, Any]) -> str:
+    """How far it is, in one line."""
+    if answer["planned"] is None:
+        verdict = str(answer["verdict"])
+        return _VERDICTS.get(verdict, verdict)
+    parts = [f"{name} {answer[name]}" for name in ("planned", "notified", "acknowledged")]
+    parts += [f"{answer[name]} {name}" for name in ("unreachable", "pending", "gone") if answer[name]]
+    return ", ".join(parts)
+
+
+def as_markdown(answer: dict[str, Any]) -> list[str]:
+    """The summary of a job: one line, and a table of the phones that do not have it."""
+    lines = [f"**{answer['revision'][:12]}**: {summary(answer)}"]
+    lines += [f"- {_cell(reason)}" for reason in answer["reasons"]]
+    rows = _unfinished(answer)
+    if rows:
+        lines += ["", "| phone | contact | user agent | state |", "|---|---|---|---|"]
+        lines += ["| " + " | ".join(_cell(cell or "-") for cell in row) + " |" for row in rows]
+    omitted = _omitted(answer, len(rows))
+    return [*lines, *(["", f"and {omitted} more"] if omitted else [])]
+
+
+async def _ask(socket: Path, revision: str, goal: Goal, seconds: float, allow_unreachable: int) -> dict[str, Any]:
+    """The last answer. A server that was there and is away for a moment is asked again."""
+    end, answer, told = time.monotonic() + seconds, None, ""
+    while True:
+        left = max(0.0, end - time.monotonic())
+        asked = {"revision": revision, "for": str(goal), "timeout": min(STEP if answer else 0.0, left)}
+        try:
+            answer = await call_admin(socket, "wait", asked)
+        except AdminUnavailable as error:
+            if answer is None or not left:
+                fail(str(error))
+            await asyncio.sleep(min(PAUSE, left))
+            continue
+        except AdminError as error:
+            fail(str(error), PROBLEM)
+        if answer["final"] or is_reached(answer, allow_unreachable) or not left:
+            return dict(answer)
+        line = f"{answer['revision'][:12]}: {summary(answer)}"
+        if line != told:
+            told = line
+            sys.stderr.write(printable(line) + "\n")
+
+
+def _show(answer: dict[str, Any], reached: bool) -> None:
+    verdict = "" if reached or answer["verdict"] != "applied" else f", not {answer['for']} in time"
+    say(printable(f"{answer['revision'][:12]} {answer['verdict']}: {summary(answer)}{verdict}"))
+    for reason in answer["reasons"]:
+        say(f"  {printable(reason)}")
+    rows = _unfinished(answer)
+    if rows:
+        emit_table(("PHONE", "CONTACT", "USER AGENT", "STATE"), rows)
+    omitted = _omitted(answer, len(rows))
+    if omitted:
+        say(f"and {omitted} more; gitops-profile get subscriptions has all that are held")
+
+
+def _unfinished(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The phones that do not have it, the worst first."""
+    phones = answer["phones"] or {}
+    rows = [
+        (phone["key"], phone["contact"], phone["user_agent"], text)
+        for stage, text in _STAGES.items()
+        for phone in phones.get(stage, ())
+        if phone["key"]  # else nothing is known of it any more
+    ]
+    return [*rows[:MAX_ROWS]]
+
+
+def _omitted(answer: dict[str, Any], shown: int) -> int:
+    if answer["planned"] is None:
+        return 0
+    return max(0, int(answer["planned"] - answer["acknowledged"] - shown))
+
+
+def _cell(text: str) -> str:
+    """Text that a phone or an author chose, as a cell of a table and nothing else."""
+    plain = printable(text).replace("\n", " ").replace("\t", " ")
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", plain)
+
+
+def _seconds(text: str) -> float:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        fail(f"{text!r} is no duration: write a number and ms, s, m or h, such as 60s")
+    return float(found[1]) * _SECONDS[found[2]]

@@ -1,0 +1,34 @@
+"""Who sent a request, when a reverse proxy of ours may stand between."""
+
+from collections.abc import Collection
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from aiohttp import web
+
+Proxies = Collection[IPv4Network | IPv6Network]
+"""The networks of reverse proxies whose X-Forwarded-… is believed."""
+
+
+def is_proxy(peer: str, proxies: Proxies) -> bool:
+    """Whether `peer` is an address in one of the networks."""
+    if not proxies:
+        return False
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in proxies)
+
+
+def client_address(request: web.Request, proxies: Proxies) -> str:
+    """What the nearest trusted proxy says the client's address is, else the peer's (X-Forwarded-For)."""
+    source = request.remote or "unknown"
+    hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+    for hop in reversed(hops):
+        if not is_proxy(source, proxies):
+            break
+        try:
+            source = str(ip_address(hop.strip()))
+        except ValueError:
+            break
+    return source

@@ -1,0 +1,192 @@
+"""The webhook receiver: a forge says that a ref moved, and the tracker is nudged. Nothing of a payload is believed.
+
+The body is read as a stream: HMACs are made of it as it comes, and no more of it is kept than is looked into.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gitops_profile.digest import Throttle
+from gitops_profile.forge import (
+    MAX_PARSED,
+    Kind,
+    Refused,
+    Secrets,
+    SignatureCheck,
+    begin_check,
+    concerns,
+    read_delivery,
+)
+
+from .client_address import Proxies, client_address
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 25 << 20
+"""Bytes: GitHub sends no longer payload. Anything longer is answered 413."""
+BODY_SECONDS = 20.0
+"""For all of a body to come; then 408."""
+AT_ONCE = 16
+"""Bodies that are being read; more requests are answered 503."""
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceived:
+    """One request to the webhook, and what came of it."""
+
+    source: str
+    """The client's address."""
+    provider: str
+    """`github`, `gitlab`, `gitea` or `generic`; empty when it did not show which."""
+    result: str
+    """`fetch`, `ignored`, `ping`, `replayed`, `refused`, `throttled`, `too-large`, `too-slow`,
+    `busy` or `unreadable`."""
+    reason: str = ""
+    """Why it was refused; a word."""
+
+
+class _Answer(Exception):
+    """The request ends here."""
+
+    def __init__(self, status: int, result: str, text: str, *, provider: str = "", reason: str = "") -> None:
+        super().__init__(text)
+        self.status = status
+        self.result = result
+        self.provider = provider
+        self.reason = reason
+        self.headers: dict[str, str] = {}
+
+
+class WebhookReceiver:
+    """POST on one path, from whoever has a secret."""
+
+    def __init__(
+        self,
+        path: str,
+        ref: str,
+        *,
+        secrets: Callable[[], Secrets],
+        is_new: Callable[[str], Awaitable[bool]],
+        nudge: Callable[[], None],
+        on_received: Callable[[WebhookReceived], None] = lambda received: None,
+        proxies: Proxies = (),
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`ref` is the one that is followed; `secrets()` are those of now, in memory.
+
+        `is_new(identity)` remembers a delivery, and says whether it is seen for the first time. `nudge()` has git
+        looked at and returns at once. `wall` is in Unix seconds, `clock` one that is never set.
+        """
+        self._path = path
+        self._ref = ref
+        self._secrets = secrets
+        self._is_new = is_new
+        self._nudge = nudge
+        self._on_received = on_received
+        self._proxies = proxies
+        self._wall = wall
+        self._clock = clock
+        self._throttle = Throttle()
+        self._reading = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the listener; other methods are answered 405."""
+        return [web.post(self._path, self._receive)]
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        source = client_address(request, self._proxies)
+        try:
+            answer = await self._answer(request, source)
+        except _Answer as early:
+            answer = early
+        self._on_received(WebhookReceived(source, answer.provider, answer.result, answer.reason))
+        return web.Response(status=answer.status, text=f"{answer}\n", headers=answer.headers)
+
+    async def _answer(self, request: web.Request, source: str) -> _Answer:
+        waiting = self._throttle.blocked_for(source, self._clock())
+        if waiting:
+            answer = _Answer(429, "throttled", "too many refused webhooks: wait")
+            answer.headers["Retry-After"] = str(math.ceil(waiting))
+            return answer
+        form = _check_form(request)
+        if self._reading >= AT_ONCE:
+            answer = _Answer(503, "busy", "too many webhooks at once")
+            answer.headers["Retry-After"] = "5"
+            return answer
+        self._reading += 1
+        try:
+            check = begin_check(request.headers, self._secrets(), self._wall())
+            body = await _read(request, check)
+            identity = check.finish()
+        except Refused as refused:
+            self._throttle.failed(source, self._clock())
+            # One answer for all reasons: what is wrong is for our log.
+            return _Answer(403, "refused", "not accepted", provider=_named(request), reason=str(refused))
+        finally:
+            self._reading -= 1
+        self._throttle.succeeded(source)
+        return await self._act(request, check.provider, identity, body, form=form)
+
+    async def _act(
+        self, request: web.Request, provider: str, identity: str, body: bytes | None, *, form: bool
+    ) -> _Answer:
+        """On a delivery that is authentic."""
+        delivery = read_delivery(provider, request.headers, body, form=form)
+        if delivery.kind is Kind.PING:
+            return _Answer(200, "ping", "pong", provider=provider)
+        if delivery.kind is Kind.OTHER:
+            return _Answer(202, "ignored", "ignored: not a push", provider=provider)
+        if not concerns(delivery, self._ref):
+            return _Answer(202, "ignored", "ignored: another ref", provider=provider)
+        if not await self._is_new(identity):
+            # Not an error: forges deliver again what they think was lost, and disable hooks that fail.
+            return _Answer(200, "replayed", "seen already", provider=provider)
+        self._nudge()
+        return _Answer(202, "fetch", "looking", provider=provider)
+
+
+def _named(request: web.Request) -> str:
+    """Who the sender says he is, of the names we know."""
+    for provider, header in (("gitea", "X-Gitea-Event"), ("github", "X-GitHub-Event"), ("gitlab", "X-Gitlab-Event")):
+        if header in request.headers:
+            return provider
+    return "generic" if "webhook-id" in request.headers else ""
+
+
+def _check_form(request: web.Request) -> bool:
+    """Whether it is a form; raises _Answer for what cannot be a webhook."""
+    kind = request.content_type
+    if "Content-Encoding" in request.headers:
+        raise _Answer(415, "unreadable", "send it without Content-Encoding")
+    json_like = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    empty = "Content-Type" not in request.headers and not request.can_read_body
+    if not json_like and kind != FORM and not empty:
+        raise _Answer(415, "unreadable", f"send application/json or {FORM}")
+    if request.content_length is not None and request.content_length > MAX_BODY:
+        raise _Answer(413, "too-large", f"at most {MAX_BODY} bytes")
+    return kind == FORM
+
+
+async def _read(request: web.Request, check: SignatureCheck) -> bytes | None:
+    """Feed the check with the body; the body itself when it is short enough to be looked into. Raises _Answer."""
+    kept, length = bytearray(), 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                check.update(chunk)
+                length += len(chunk)
+                if length > MAX_BODY:
+                    raise _Answer(413, "too-large", f"at most {MAX_BODY} bytes")
+                if length <= MAX_PARSED:
+                    kept += chunk
+    except TimeoutError:
+        raise _Answer(408, "too-slow", "the body did not come in time") from None
+    return bytes(kept) if length <= MAX_PARSED else None
