@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 import typer.main
+from typer.core import TyperGroup
 
 from gitops_profile.cli.app import app
 from gitops_profile.config import settings
@@ -22,10 +24,12 @@ documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path
 def commands(command: object, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Every verb with its command, groups included."""
     yield name, command
-    for verb, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*name, verb))
+    if isinstance(command, TyperGroup):
+        for verb in command.list_commands(CONTEXT):
+            yield from commands(command.get_command(CONTEXT, verb), (*name, verb))
 
 
+CONTEXT = typer.Context(typer.main.get_command(app))
 COMMANDS = dict(commands(typer.main.get_command(app)))
 FLAGS = {
     flag

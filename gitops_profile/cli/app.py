@@ -1,70 +1,68 @@
-"""The commands, gathered."""
+"""The commands, gathered. Each one's module is imported when it is asked for: all of them take most of a second."""
 
+import importlib
 import importlib.metadata
 import os
 import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-from . import look, profiles
-from .approve import approve
-from .blame import blame
-from .check import check
-from .demo import demo
-from .history import history
-from .init import init
-from .output import say
-from .passwd import passwd
-from .phone import phone
-from .plan import plan
-from .rollback import rollback
-from .schema import schema
-from .serve import serve
-from .status import status
-from .suspend import resume, suspend
-from .trace import trace
-from .wait import wait
+COMMANDS = (
+    "serve", "demo", "phone", "check", "plan", "profiles:render", "history", "trace", "blame", "look:events", "status",
+    "look:get", "look:reconcile", "wait", "approve", "rollback", "suspend", "suspend:resume", "profiles:log", "init",
+    "schema", "passwd",
+)  # fmt: skip
+"""In the order of the help: the module in this folder and, if its name is another one, what in it is the command."""
+
+_PLACES = {place.rpartition(":")[2]: place for place in COMMANDS}
+
+
+class Commands(TyperGroup):
+    """The commands by name, made when they are asked for."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        return list(_PLACES)
+
+    def get_command(self, ctx: object, cmd_name: str) -> typer.core.TyperCommand | TyperGroup | None:
+        place = _PLACES.get(cmd_name)
+        if place is None:
+            return None
+        found = getattr(importlib.import_module(f".{place.partition(':')[0]}", __package__), cmd_name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command  # type: ignore[return-value]
+
 
 app = typer.Typer(
     name="gitops-profile",
     help="SIP phone profiles from git: a merged commit becomes NOTIFYs to exactly the phones it concerns.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
-app.command()(demo)
-app.command()(phone)
-app.command()(check)
-app.command()(plan)
-app.command()(profiles.render)
-app.command()(history)
-app.command()(trace)
-app.command()(blame)
-app.command()(look.events)
-app.command()(status)
-app.add_typer(look.get, name="get")
-app.command()(look.reconcile)
-app.command()(wait)
-app.command()(rollback)
-app.command()(suspend)
-app.command()(resume)
-app.add_typer(profiles.log, name="log")
-app.command()(approve)
-app.command()(init)
-app.command()(schema)
-app.command()(passwd)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(importlib.metadata.version("gitops-profile"))
+        raise typer.Exit
 
 
 @app.callback()
 def _about(
-    version: Annotated[bool, typer.Option("--version", help="print the version and end", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and end", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    if version:
-        say(importlib.metadata.version("gitops-profile"))
-        raise typer.Exit
+    """What holds for every command."""
 
 
 def main() -> None:

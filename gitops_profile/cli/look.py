@@ -14,7 +14,7 @@ from gitops_profile.server import StateFolder
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
-get = typer.Typer(help="The tables of a running server.", no_args_is_help=True)
+get = typer.Typer(help="The tables of a running server.", no_args_is_help=True, add_completion=False)
 
 
 def ask(config: Path | None, state: Path | None, name: str, **parameters: Any) -> Any:

@@ -30,7 +30,9 @@ from .moments import logged_document, only_log, revision_at
 from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, fail, say
 
-log = typer.Typer(help="The event log: check it, or write it anew from git.", no_args_is_help=True)
+log = typer.Typer(
+    help="The event log: check it, or write it anew from git.", no_args_is_help=True, add_completion=False
+)
 
 
 def render(
