@@ -58,7 +58,7 @@ class Follower:
     @property
     def waiting(self) -> str | None:
         """Why the newest revision has to wait; None when it does not."""
-        return self.last.reason if self.last and self.last.verdict is Verdict.UNAVAILABLE else None
+        return self.last.reason if self.last and self.last.verdict in _WAITS else None
 
     def again(self) -> None:
         """Look at the newest revision once more, as after `resume`."""
