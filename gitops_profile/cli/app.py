@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import look, profiles
+from .approve import approve
 from .blame import blame
 from .check import check
 from .demo import demo
@@ -17,6 +18,7 @@ from .output import say
 from .passwd import passwd
 from .phone import phone
 from .plan import plan
+from .rollback import rollback
 from .schema import schema
 from .serve import serve
 from .status import status
@@ -46,9 +48,11 @@ app.command()(status)
 app.add_typer(look.get, name="get")
 app.command()(look.reconcile)
 app.command()(wait)
+app.command()(rollback)
 app.command()(suspend)
 app.command()(resume)
 app.add_typer(profiles.log, name="log")
+app.command()(approve)
 app.command()(init)
 app.command()(schema)
 app.command()(passwd)

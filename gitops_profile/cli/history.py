@@ -1,6 +1,7 @@
 """`history`: every version of one profile, from the event log."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,15 +9,19 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
-from gitops_profile.presentity import InvalidKey, ProfileHistory, ProfileKey, UnknownEvent, Version, difference
+from gitops_profile.presentity import InvalidKey, ProfileHistory, ProfileKey, UnknownEvent, Variant, Version, difference
 from gitops_profile.reconcile import read_history
 from gitops_profile.server import StateFolder
 
+from .deliveries import Deliveries
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
 Key = Annotated[str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")]
-_COLUMNS = ("POSITION", "TIME", "WHAT", "BYTES", "ETAG", "COMMIT", "AUTHOR", "REQUEST", "SUBJECT")
+_COLUMNS = (
+    *("POSITION", "TIME", "WHAT", "BYTES", "ETAG", "COMMIT", "AUTHOR", "SIGNER", "REQUEST"),
+    *("NOTIFIED", "FIRST", "ACKNOWLEDGED", "LAST", "FAILED", "SUBJECT"),
+)
 
 
 def history(
@@ -27,13 +32,19 @@ def history(
     state: State = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """Every version of one profile: when, by which commit, and whose it was. A server may run or not."""
+    """Every version of one profile: when, by which commit, whose it was, and which phones got it.
+
+    A server may run or not.
+    """
     settings = configured(config, state=str(state) if state else None)
-    found = _read(log_folder(settings), keys_of(key))
+    found = read_versions(log_folder(settings), keys_of(key))
     versions = found.versions()
     if not versions:
         fail(f"there never was a profile {key}; gitops-profile events shows all that ever were", PROBLEM)
-    rows = [_row(version, before) for before, version in zip((None, *versions), versions, strict=False)]
+    facts = Deliveries(settings, found)
+    rows = [_row(version, before, facts) for before, version in zip((None, *versions), versions, strict=False)]
+    if facts.missing is not None:
+        sys.stderr.write(f"nothing is known of phones: {facts.missing}\n")
     if not reverse:
         rows.reverse()
     if output is Format.JSON:
@@ -43,6 +54,8 @@ def history(
         say(f"{key} is {found.owner}")
     if not diff:
         emit_table(_COLUMNS, map(_cells, rows))
+        if any(row["delivery"] and row["delivery"]["shared"] for row in rows):
+            say("* the same content as another version, for some phones or all: they count for both")
         return
     for row in rows:
         say(printable("  ".join(str(cell) for cell in _cells(row) if cell is not None)))
@@ -69,7 +82,7 @@ def keys_of(text: str) -> list[ProfileKey]:
         fail(str(error))
 
 
-def _read(folder: Path, keys: list[ProfileKey]) -> ProfileHistory:
+def read_versions(folder: Path, keys: list[ProfileKey]) -> ProfileHistory:
     """The history of the first of the keys that has one."""
     found = ProfileHistory(keys[0])
     try:
@@ -84,7 +97,7 @@ def _read(folder: Path, keys: list[ProfileKey]) -> ProfileHistory:
     return found
 
 
-def _row(version: Version, before: Version | None) -> dict[str, Any]:
+def _row(version: Version, before: Version | None, facts: Deliveries) -> dict[str, Any]:
     document, revision = version.document, version.revision
     known = before.document if before is not None else None
     return {
@@ -104,7 +117,22 @@ def _row(version: Version, before: Version | None) -> dict[str, Any]:
         "signer": revision.signer,
         "subject": revision.message,
         "request": version.request,
+        "delivery": facts.of(version),
+        "variants": [_variant(variant, facts) for variant in document.variants] if document else [],
         "diff": difference(known, document),
+    }
+
+
+def _variant(variant: Variant, facts: Deliveries) -> dict[str, Any]:
+    """What some kinds of phones got instead, and what became of that."""
+    globs = {name: getattr(variant, name) for name in ("vendor", "model", "version")}
+    return {
+        "when": {name: glob for name, glob in globs.items() if glob is not None},
+        "content_type": variant.content_type,
+        "bytes": len(variant.body),
+        "etag": None if variant.sensitive else variant.etag,
+        "sensitive": variant.sensitive,
+        "delivery": facts.of_presentation(variant),
     }
 
 
@@ -112,4 +140,14 @@ def _cells(row: dict[str, Any]) -> list[Any]:
     request = f"#{row['request']}" if row["request"] is not None else None
     etag = row["etag"][:12] if row["etag"] else None
     cells = [row["position"], row["time"], row["change"], row["bytes"], etag, row["commit"][:12], row["author"]]
-    return [*cells, request, row["subject"]]
+    return [*cells, row["signer"], request, *_delivered(row["delivery"]), row["subject"]]
+
+
+def _delivered(delivery: dict[str, Any] | None) -> list[Any]:
+    if delivery is None:
+        return [None] * 5
+    shared = "*" if delivery["shared"] else ""
+    notified, acknowledged = (f"{delivery[name]}{shared}" for name in ("notified", "acknowledged"))
+    return [
+        notified, delivery["first_notified"], acknowledged, delivery["last_acknowledged"], delivery["failed"] or None,
+    ]  # fmt: skip

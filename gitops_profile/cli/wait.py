@@ -4,13 +4,15 @@ import asyncio
 import re
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gitops_profile.http import AdminError, AdminUnavailable, call_admin
+from gitops_profile.http import AdminError, AdminUnavailable, ask_revision, call_admin, read_token
 from gitops_profile.server import Goal, StateFolder
 
 from .options import ConfigFile, State, configured
@@ -50,6 +52,12 @@ def wait(
     allow_unreachable: Annotated[
         int, typer.Option("--allow-unreachable", min=0, help="so many phones may be out of reach")
     ] = 0,
+    url: Annotated[
+        str | None, typer.Option("--url", help="a server elsewhere, https://HOST; by default the one of --state")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", help="for --url: the token of its http.token_file", metavar="FILE")
+    ] = None,
     config: ConfigFile = None,
     state: State = None,
     output: Annotated[
@@ -58,8 +66,13 @@ def wait(
 ) -> None:
     """Wait until a revision has come so far. Exit status 1 when it has not in time, or was rejected or is held."""
     seconds = _seconds(timeout)
-    socket = StateFolder(configured(config, state=str(state) if state else None).state).socket
-    answer = asyncio.run(_ask(socket, revision, goal, seconds, allow_unreachable))
+    if url is None:
+        ask = partial(
+            call_admin, StateFolder(configured(config, state=str(state) if state else None).state).socket, "wait"
+        )
+    else:
+        ask = partial(ask_revision, url, _token(token_file))
+    answer = asyncio.run(_answer(ask, revision, goal, seconds, allow_unreachable, is_far=url is not None))
     reached = is_reached(answer, allow_unreachable)
     match output:
         case WaitFormat.JSON:
@@ -108,16 +121,24 @@ def as_markdown(answer: dict[str, Any]) -> list[str]:
     return [*lines, *(["", f"and {omitted} more"] if omitted else [])]
 
 
-async def _ask(socket: Path, revision: str, goal: Goal, seconds: float, allow_unreachable: int) -> dict[str, Any]:
-    """The last answer. A server that was there and is away for a moment is asked again."""
+async def _answer(
+    ask: Callable[[dict[str, Any]], Awaitable[Any]],
+    revision: str,
+    goal: Goal,
+    seconds: float,
+    allow_unreachable: int,
+    *,
+    is_far: bool,
+) -> dict[str, Any]:
+    """The last answer. A server that is away for a moment is asked again: one here, only if it was there before."""
     end, answer, told = time.monotonic() + seconds, None, ""
     while True:
         left = max(0.0, end - time.monotonic())
         asked = {"revision": revision, "for": str(goal), "timeout": min(STEP if answer else 0.0, left)}
         try:
-            answer = await call_admin(socket, "wait", asked)
+            answer = await ask(asked)
         except AdminUnavailable as error:
-            if answer is None or not left:
+            if not left or (answer is None and not is_far):
                 fail(str(error))
             await asyncio.sleep(min(PAUSE, left))
             continue
@@ -166,6 +187,17 @@ def _cell(text: str) -> str:
     """Text that a phone or an author chose, as a cell of a table and nothing else."""
     plain = printable(text).replace("\n", " ").replace("\t", " ")
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", plain)
+
+
+def _token(file: Path | None) -> bytes:
+    if file is None:
+        fail("--url needs --token-file, the file with the token of the server's http.token_file")
+    try:
+        return read_token(file)
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}")
+    except ValueError as error:
+        fail(str(error))
 
 
 def _seconds(text: str) -> float:

@@ -1,10 +1,10 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
-from .layout import document_path
+from .layout import document_path, key_of_path
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
+from .origins import Device, Origin, Provenance, provenance
 from .problem import Problem, UnreadableProfile
-from .provenance import Device, Origin, Provenance, provenance
 from .schema import did_you_mean
 from .settings import RepositorySettings
 from .state import FileEntryLike
@@ -23,6 +23,7 @@ __all__ = [
     "UnreadableProfile",
     "did_you_mean",
     "document_path",
+    "key_of_path",
     "manifest_schema",
     "provenance",
 ]

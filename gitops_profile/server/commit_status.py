@@ -25,7 +25,7 @@ from gitops_profile.forge import (
 )
 from gitops_profile.http import ForgeUnreachable, StatusClient
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionSuperseded
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionSuperseded
 from gitops_profile.reconcile import Outcome, Verdict
 
 from .status_outbox import StatusOutbox
@@ -70,7 +70,7 @@ def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | Non
             state, text = State.PENDING, "waits: applying is suspended"
         case Verdict.UNAVAILABLE:
             state, text = State.PENDING, "waits: git or the event log cannot be used now"
-        case "held":
+        case Verdict.HELD:
             state, text = State.PENDING, f"held until it is approved: {_first(outcome.problems) or outcome.reason}"
         case _:
             return None
@@ -79,11 +79,13 @@ def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | Non
 
 def recorded_statuses(table: PresentityTable, commit: str) -> list[CommitStatus]:
     """What is told of a verdict that the log has, and of which nobody was told: the process ended too early."""
-    event = table.rejected or table.applied
+    event = table.rejected or table.held or table.applied
     if event is None or event.revision.commit != commit:
         return []
     if isinstance(event, RevisionApplied):
         state, text = State.SUCCESS, _applied(event.added, event.changed, event.removed, None)
+    elif isinstance(event, RevisionHeld):
+        state, text = State.PENDING, f"held until it is approved: {_first(event.problems)}"
     else:
         state, text = State.FAILURE, f"rejected: {_first(event.problems)}"
     passed = [superseded(one) for one in table.superseded if one.by == commit]

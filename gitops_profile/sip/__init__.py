@@ -9,7 +9,7 @@ from .refusal import Refused
 from .routing import Hop, Target
 from .stored import StoredSubscription
 from .subscribe import Durations
-from .subscription import Subscription
+from .subscription import NO_DOCUMENT, Subscription
 from .subscription_events import (
     AuthenticationFailed,
     MessageRefused,
@@ -23,6 +23,7 @@ from .transaction import Timers
 
 __all__ = [
     "NO_CONTENT",
+    "NO_DOCUMENT",
     "AccessControl",
     "Audience",
     "AuthenticationFailed",

@@ -1,4 +1,4 @@
-"""Git, read-only; the only room that runs git."""
+"""Git; the only room that runs it. Read-only but for `Reverter`, which no server calls, and a server's own clone."""
 
 from .access import RemoteAccess
 from .address import RemoteAddress, parse_address
@@ -6,14 +6,17 @@ from .clone import Clone, CloneSettings, FetchReport
 from .dates import parse_date
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .repository import Changes, FileEntry, Repository
+from .revert import CannotRevert, FileAt, RevertConflict, Reverter
 from .revision import Revision
-from .tracker import RefGone, RefTracker, SourceStatus
+from .tracker import RefGone, RefTracker, SourceDown, SourceStatus
 
 __all__ = [
+    "CannotRevert",
     "Changes",
     "Clone",
     "CloneSettings",
     "FetchReport",
+    "FileAt",
     "FileEntry",
     "NotARepository",
     "PathNotFound",
@@ -22,7 +25,10 @@ __all__ = [
     "RemoteAccess",
     "RemoteAddress",
     "Repository",
+    "RevertConflict",
+    "Reverter",
     "Revision",
+    "SourceDown",
     "SourceStatus",
     "SourceUnavailable",
     "parse_address",

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +116,25 @@ def test_a_phone_that_is_gone_is_named_and_may_be_allowed(lab: Lab) -> None:
     assert text.startswith(f"**{made[:12]}**: planned 2, notified 2, acknowledged 1, 1 unreachable"), text
     assert "| user/example.com/alice | sip:alice\\@127.0.0.1:" in text
     assert wait(lab, made, "--allow-unreachable", "1")[0] == 0
+
+
+def test_a_workflow_elsewhere_waits_over_http_with_a_token(lab: Lab, tmp_path: Path) -> None:
+    lab.write(alice=1)
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"http: {{token_file: {token}}}\n")
+    lab.server.start("--http", "127.0.0.1:0", "--config", str(settings))
+    phone = lab.phone("watch", "alice", 2)
+    phone.has(1)
+    settled(lab, 1)
+    made = lab.write(alice=2)
+    url = str(lab.ask("status")["http"])
+    options = ("--url", url, "--revision", made, "--timeout", "20s", "-o", "markdown")
+    done = lab.run("wait", *options, "--token-file", "/dev/stdin", given=token.read_bytes())
+    assert done.returncode == 0, done
+    assert done.stdout.decode() == f"**{made[:12]}**: planned 1, notified 1, acknowledged 1\n"
+    refused = lab.run("wait", *options, "--token-file", "/dev/stdin", given=b"another one that is wrong")
+    assert refused.returncode == 1 and b"does not take this token" in refused.stderr
+    assert lab.run("wait", *options).returncode == 2
+    phone.finish()
