@@ -20,17 +20,23 @@ pytestmark = pytest.mark.system
 @contextmanager
 def running(forge: ForgeDouble) -> Iterator[asyncio.AbstractEventLoop]:
     """The double in a loop of its own, so that it answers while the test waits."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def hold() -> None:
+        stop = asyncio.Event()
+        started.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))  # which ends every task in the end
     thread.start()
+    loop, stop = started.result(10)
     try:
         do(loop, forge.start(forge.port))
         yield loop
         do(loop, forge.close())
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stop.set)
         thread.join()
-        loop.close()
     assert forge.problems == []
 
 
