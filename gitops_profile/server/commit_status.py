@@ -58,7 +58,7 @@ def status_target(config: Config) -> StatusTarget | None:
 
 def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | None:
     """What is told of an outcome; `phones` are those whose document it changed. None: nothing, it is known already."""
-    match str(outcome.verdict):
+    match outcome.verdict:
         case Verdict.APPLIED:
             state, text = State.SUCCESS, _applied(outcome.added, outcome.changed, outcome.removed, phones)
             text += f", {outcome.held_back} held back" if outcome.held_back else ""

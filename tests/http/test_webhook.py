@@ -8,6 +8,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from urllib.parse import urlencode
 
 import aiohttp
@@ -31,13 +32,14 @@ class Receiver:
     seen: set[str] = field(default_factory=set)
     secrets: Secrets = field(default_factory=lambda: read_secrets(SECRET))
     now: float = 1000.0
+    proxies: list[IPv4Network] = field(default_factory=list)
     url: str = ""
     port: int = 0
 
     async def start(self) -> None:
         receiver = WebhookReceiver(
             "/hooks/git", "main", secrets=lambda: self.secrets, is_new=self.is_new, nudge=self.nudge,
-            on_received=self.received.append, clock=lambda: self.now,
+            on_received=self.received.append, clock=lambda: self.now, proxies=self.proxies,
         )  # fmt: skip
         self.listener = HTTPListener(receiver.routes())
         _, self.port = await self.listener.listen("127.0.0.1", 0)
@@ -113,6 +115,14 @@ async def test_who_guesses_has_to_wait_and_others_do_not_guess_for_him(receiver:
     assert status == 429 and receiver.last[1] == "throttled"
     receiver.now += 2.0
     assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202
+
+
+async def test_behind_a_proxy_each_client_is_counted_by_itself(receiver: Receiver) -> None:
+    receiver.proxies.append(IPv4Network("127.0.0.1/32"))
+    for _ in range(11):
+        await receiver.post(PUSH, JSON | {"X-Forwarded-For": "192.0.2.66"})
+    assert receiver.received[-1] == WebhookReceived("192.0.2.66", "", "throttled")
+    assert (await receiver.post(PUSH, signed(PUSH) | {"X-Forwarded-For": "192.0.2.66, 192.0.2.1"}))[0] == 202
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])

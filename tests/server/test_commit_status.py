@@ -121,12 +121,15 @@ async def test_each_verdict_in_the_vendors_words(tmp_path: Path, double: ForgeDo
         statuses.outcome(Outcome(Verdict.REJECTED, commit(2), problems=problems))
         statuses.outcome(Outcome(Verdict.SUPERSEDED, commit(3)))
         statuses.outcome(Outcome(Verdict.UNAVAILABLE, commit(4), reason="/secret/path is gone"))
-        told = await teller.told(4)
-    assert told == [(commit(n + 1), word) for n, word in enumerate(WORDS[double.provider])]
+        statuses.outcome(Outcome(Verdict.HELD, commit(5), problems=problems[:1]))
+        statuses.outcome(Outcome(Verdict.SUSPENDED, commit(6)))
+        told = await teller.told(6)
+    assert told == [(commit(n + 1), word) for n, word in enumerate((*WORDS[double.provider], "pending", "pending"))]
     texts = [fields["description"] for _, _, fields in double.statuses]
     assert texts[0] == "applied: 3 changed, 37 phones"
     assert texts[1] == "rejected: 2 problems, first: user/example.com/bob.yaml:3:1: unknown key 'x'"
     assert texts[2].startswith("superseded") and texts[3].startswith("waits") and "/secret" not in texts[3]
+    assert texts[4] == "held until it is approved: user/example.com/bob.yaml:3:1: unknown key 'x'"
     assert {owner for owner, _, _ in double.statuses} == {
         "group/sub/pbx" if double.provider == "gitlab" else "octocat/pbx"
     }

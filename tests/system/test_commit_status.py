@@ -20,17 +20,23 @@ pytestmark = pytest.mark.system
 @contextmanager
 def running(forge: ForgeDouble) -> Iterator[asyncio.AbstractEventLoop]:
     """The double in a loop of its own, so that it answers while the test waits."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def hold() -> None:
+        stop = asyncio.Event()
+        started.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))  # which ends every task in the end
     thread.start()
+    loop, stop = started.result(10)
     try:
         do(loop, forge.start(forge.port))
         yield loop
         do(loop, forge.close())
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stop.set)
         thread.join()
-        loop.close()
     assert forge.problems == []
 
 
@@ -68,8 +74,10 @@ def test_applied_with_its_phones_and_rejected_with_its_problem(lab: Lab, provide
         word = "failed" if provider == "gitlab" else "failure"
         eventually("the rejected commit", lambda: (bad, word) in forge.states())
         assert "carol.yaml:2" in forge.statuses[-1][2]["description"]
+        # The forge has it a moment before its answer is here.
+        eventually("nothing is pending", lambda: lab.ask("status")["commit_status"]["pending"] == 0)
         facts = lab.ask("status")["commit_status"]
-        assert facts["pending"] == 0 and facts["last_sent"]["commit"] == bad and facts["last_error"] is None
+        assert facts["last_sent"]["commit"] == bad and facts["last_error"] is None
         # The same state twice is what GitLab refuses and what at-least-once can do.
         lab.server.end()
         (lab.server.state / "commit-status.json").unlink()
@@ -121,7 +129,7 @@ def test_a_forge_that_never_answers_is_in_nobodys_way(lab: Lab) -> None:
         phone.has(2)
         lab.write(alice=3)
         assert phone.finish()[-1].body == profile("alice", 3)
-        assert lab.ask("status")["commit_status"]["last_error"] == "500"
+        eventually("it is said", lambda: lab.ask("status")["commit_status"]["last_error"] == "500")
         assert lab.server.end() == 0
 
 
