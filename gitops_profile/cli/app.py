@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import look, profiles
+from .approve import approve
 from .blame import blame
 from .check import check
 from .demo import demo
@@ -51,6 +52,7 @@ app.command()(rollback)
 app.command()(suspend)
 app.command()(resume)
 app.add_typer(profiles.log, name="log")
+app.command()(approve)
 app.command()(init)
 app.command()(schema)
 app.command()(passwd)

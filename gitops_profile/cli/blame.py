@@ -1,6 +1,7 @@
 """`blame`: who wrote a value that a phone has, where, and what it stands over."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from gitops_profile.source import SourceUnavailable
 
 from .history import Key, keys_of
 from .moments import revision_at
-from .options import ConfigFile, Output, Path_, Repo, configured
+from .options import ConfigFile, Output, Path_, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 from .profiles import open_repository
 from .sources import Sources
@@ -37,11 +38,12 @@ def blame(
     version: Annotated[str | None, typer.Option("--version", help="for a phone that says this version")] = None,
     repo: Repo = None,
     path: Path_ = None,
+    state: State = None,
     config: ConfigFile = None,
     output: Output = Format.TEXT,
 ) -> None:
     """Where each final value of a manifest was written, who changed that line last, and what it overrides."""
-    settings = configured(config, repository__url=repo, repository__path=path)
+    settings = configured(config, repository__url=repo, repository__path=path, state=str(state) if state else None)
     said = (vendor, model, version)
     device = said if any(text is not None for text in said) else None
     with open_repository(settings) as repository:
@@ -51,6 +53,10 @@ def blame(
         found = _provenance(file, sources, device)
         chosen = _chosen(file, found, value_path)
         rows = _rows(sources, found, chosen)
+        if (repository.common_dir / "shallow").exists():
+            sys.stderr.write(
+                "this clone is shallow: what is older than its oldest commit is said to be that commit's\n"
+            )
     if output is Format.JSON:
         emit_json({"file": file, "commit": sources.commit, "layers": list(found.layers), "values": rows})
     elif value_path is None:

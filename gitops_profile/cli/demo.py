@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 
 import typer
@@ -17,6 +16,7 @@ import typer
 from gitops_profile.phone import Phone, PhoneError, Received, SubscriberSettings, open_phone
 
 from .output import PROBLEM, fail, say
+from .sample import sample_folder
 
 PHONES = ("alice@example.com", "bob@example.com", "carol@example.net")
 CHANGED = "user/example.com/alice.yaml"
@@ -32,7 +32,7 @@ def demo() -> None:
     """Commit a change to a scratch copy of the sample profiles, watch it reach a subscribed phone, revert it."""
     if shutil.which("git") is None:
         fail("the demo needs git; install it (apt-get install git)")
-    sample = _sample()
+    sample = sample_folder()
     if sample is None:
         fail("the sample profiles are not installed; install gitops-profile again")
     try:
@@ -42,15 +42,6 @@ def demo() -> None:
         fail(str(error), PROBLEM)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None
-
-
-def _sample() -> Path | None:
-    """The sample repository: in the wheel, or beside the package in a checkout."""
-    package = Path(str(files("gitops_profile")))
-    for folder in (package / "_sample", package.parent / "profiles"):
-        if (folder / "user").is_dir():
-            return folder
-    return None
 
 
 async def _demo(sample: Path, scratch: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .output import fail, say
+from .sample import sample_folder, vendor_files
 
 STARTER = Path(str(files("gitops_profile.cli"))) / "starter"
 BRANCH = "main"
@@ -20,7 +21,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="where; it is made if it is not there", metavar="[FOLDER]")] = Path(),
     no_git: Annotated[bool, typer.Option("--no-git", help="only write the files")] = False,
 ) -> None:
-    """Write a new profile repository with one user, one device and a template, and commit it."""
+    """Write a new profile repository with one user, one phone and templates for six makes of phones."""
     if not no_git and (folder / ".git").exists():
         fail(f"{folder} is a git repository already; add the files with --no-git, and commit them yourself")
     written = _plan(folder)
@@ -48,6 +49,10 @@ def _plan(folder: Path) -> list[tuple[Path, Path]]:
         relative = source.relative_to(STARTER)
         # Under its own name git and the build would obey it.
         copies.append((source, folder / (".gitignore" if relative == Path("gitignore") else relative)))
+    sample = sample_folder()
+    if sample is None:
+        fail("the sample profiles are not installed; install gitops-profile again")
+    copies += [(sample / path, folder / "profiles" / path) for path in vendor_files(sample)]
     for existing in (folder / "profiles", folder / "profiles.yaml", *(target for _, target in copies)):
         if existing.exists():
             fail(f"{existing} is there already; nothing was written, name another folder")

@@ -88,7 +88,7 @@ def _too_many_removed(sides: Sides, second: Loaded) -> str:
     """What the server would wait for (invariant I5)."""
     aliases = {alias for document in sides.after.values() for alias in document.aliases}
     removed = len(sides.before.keys() - sides.after.keys() - aliases)
-    problem = second.settings.too_many_removed(removed, len(sides.before))
+    problem = second.settings.too_many_removed(removed, len(sides.before), left=len(sides.after))
     return "" if problem is None else f"{problem.message} ({problem.hint})"
 
 

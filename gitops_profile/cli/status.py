@@ -52,7 +52,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
     yield from _revision(facts)
     yield from _judged("REJECTED", facts["rejected"])
     yield from _judged("HELD", facts.get("held"))
-    if facts["waiting"]:
+    if facts["waiting"] and not facts["suspended"]:
         yield "waiting", facts["waiting"], NOTE
     yield from _suspended(facts)
     yield from _source(facts)
@@ -78,7 +78,10 @@ def _revision(facts: dict[str, Any]) -> Iterator[Line]:
         if lag["commit_to_applied"] is not None:
             text += f", {_seconds(lag['commit_to_applied'])} after its commit"
         yield "lag", text, ""
-    passed = facts["superseded"]
+    rewritten, passed = facts["rewritten"], facts["superseded"]
+    if rewritten is not None:
+        text = f"history was rewritten: {rewritten['new'][:12]} came in the place of {rewritten['old'][:12]}"
+        yield "rewritten", text, NOTE
     if passed is not None:
         names = " ".join(commit[:12] for commit in passed["commits"][-3:])
         more = "… " if passed["count"] > 3 else ""
@@ -113,19 +116,33 @@ def _suspended(facts: dict[str, Any]) -> Iterator[Line]:
 
 
 def _source(facts: dict[str, Any]) -> Iterator[Line]:
-    source, webhook = facts.get("source"), facts.get("webhook")
-    if source:
-        fetched = f", fetched {source['last_fetch']}" if source.get("last_fetch") else ""
-        yield "source", f"{source.get('url', '')}{fetched}", ""
-        if source.get("last_fetch_error"):
-            yield "", f"the last fetch failed: {source['last_fetch_error']}", BAD
+    source, webhook, told = facts.get("source"), facts.get("webhook"), facts.get("commit_status")
+    if source and (source["remote"] or source["last_fetch_error"]):
+        fetched = f"fetched {source['last_fetch']}" if source["last_fetch"] else "not fetched yet"
+        yield "source", source["url"] + (f", {fetched}" if source["remote"] else ""), ""
+        if source["last_fetch_error"]:
+            again = f"; next try {source['next_fetch']}" if source.get("next_fetch") else ""
+            yield "", f"cannot be read: {source['last_fetch_error']}{again}", BAD
     if webhook:
         counts = f"{webhook.get('accepted', 0)} accepted, {webhook.get('refused', 0)} refused"
-        yield "webhook", f"last {webhook.get('last') or 'never'}, {counts}", ""
+        yield "webhook", f"last {_event(webhook['last'])}, {counts}", ""
+        if webhook["last_refused"]:
+            yield "", f"last refused {_event(webhook['last_refused'])}", NOTE
+    if told:
+        yield "statuses", f"{told['pending']} to be told, last {_event(told['last_sent'])}", ""
+        if told["last_error"]:
+            yield "", f"cannot be told: {told['last_error']}", NOTE
 
 
 def _subject(event: dict[str, Any]) -> str:
     return f"{event.get('message', '')} ({event.get('author', '')})"
+
+
+def _event(facts: dict[str, Any] | None) -> str:
+    """When, and what."""
+    if facts is None:
+        return "never"
+    return " ".join(str(value) for value in facts.values() if value is not None)
 
 
 def _seconds(number: float) -> str:

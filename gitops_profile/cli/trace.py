@@ -12,6 +12,7 @@ from gitops_profile.server import StateFolder
 
 from .deliveries import Deliveries
 from .history import Key, keys_of, log_folder, read_versions
+from .making import made_of
 from .moments import logged_table
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
@@ -35,7 +36,9 @@ def trace(
     stamp = table.revision_of(owner) if owner is not None else None
     if document is None or stamp is None:
         fail(f"no profile {key} is in force; gitops-profile history {key} says whether one ever was", PROBLEM)
+    folder = table.applied.path if table.applied is not None else settings.repository.path
     facts = _facts(asked, document, stamp) | {
+        "made_of": made_of(settings, document, stamp.commit, folder),
         "device": {"vendor": vendor, "model": model, "version": version},
         "gets": _presentation(document.for_device(vendor, model, version)),
         "subscribers": _subscribers(settings, document),
@@ -94,6 +97,9 @@ def _subscribers(settings: Config, document: ProfileDocument) -> list[dict[str, 
         versions, facts = found.versions(), Deliveries(settings, found)
         for row in held:
             row["has"] = _version(facts.version_with(row["acknowledged_etag"], versions))
+    if document.sensitive or any(variant.sensitive for variant in document.variants):
+        # A plain hash of a short secret can be guessed.
+        return [row | {"acknowledged_etag": None} for row in held]
     return held
 
 
@@ -118,6 +124,7 @@ def _show(facts: dict[str, Any]) -> None:
         f"file       {facts['path']}",
         f"commit     {facts['commit'][:12]} of {facts['committed_at']}: {facts['subject']}",
         f"author     {facts['author']}, committed by {facts['committer']}",
+        *_made(facts["made_of"]),
         f"document   {_described(facts['document'])}",
         *(f"variant    {_described(variant)}" for variant in facts["variants"]),
     ]
@@ -131,15 +138,22 @@ def _show(facts: dict[str, Any]) -> None:
         return
     say(f"phones     {len(subscribers)} subscribed")
     if subscribers:
-        fields = ("key", "contact", "delivery", "delivered_at", "current", "user_agent")
-        cells = [
-            [
-                *({True: "yes", False: "no"}.get(row[f], row[f]) for f in fields),
-                row["has"] and row["has"]["commit"][:12],
-            ]
-            for row in subscribers
-        ]
-        emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "CURRENT", "USER AGENT", "HAS COMMIT"), cells)
+        fields = ("key", "contact", "delivery", "delivered_at", "has", "current", "user_agent")
+        rows = [{**row, "has": row["has"] and row["has"]["commit"][:12]} for row in subscribers]
+        cells = [[{True: "yes", False: "no"}.get(row[f], row[f]) for f in fields] for row in rows]
+        emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "HAS", "CURRENT", "USER AGENT"), cells)
+
+
+def _made(facts: dict[str, Any] | None) -> list[str]:
+    """The lines about what a document is made of."""
+    if facts is None:
+        return ["made of    not known: the repository, or this commit of it, is not here"]
+    lines = [f"{name:<11}{', '.join(facts[name])}" for name in ("defaults", "bases") if facts[name]]
+    source = facts["source"]
+    if source is not None and source["kind"] != "plain document":
+        what = source["file"] or "written out"
+        lines.append(f"{source['kind']:<11}{what}, by {source['named_in']}:{source['line']}")
+    return lines
 
 
 def _described(presentation: dict[str, Any]) -> str:

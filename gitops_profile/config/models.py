@@ -184,6 +184,16 @@ class Limits(_Section):
     )
 
 
+class TrustSettings(_Section):
+    """What a revision must show before it comes into force."""
+
+    rewrites: Literal["allow", "hold", "refuse"] = Field(
+        default="allow",
+        description="a ref that no longer contains what is in force (force-push): apply it, wait for "
+        "gitops-profile approve, or reject it",
+    )
+
+
 DomainName = Annotated[str, AfterValidator(canonical_domain)]
 
 
@@ -210,6 +220,7 @@ class Config(_Section):
         default={}, description="by name; one that is not listed is served without authentication, on loopback only"
     )
     limits: Limits = Limits()
+    trust: TrustSettings = TrustSettings()
     trusted_proxies: list[Network] = Field(default=[], description="networks whose P-Asserted-Identity is believed")
     trusted_certificates: list[DomainName] = Field(
         default=[], description="names in client certificates whose P-Asserted-Identity is believed"

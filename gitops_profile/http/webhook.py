@@ -10,7 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gitops_profile.digest import Throttle
 from gitops_profile.forge import (
@@ -34,6 +35,8 @@ BODY_SECONDS = 20.0
 """For all of a body to come; then 408."""
 AT_ONCE = 16
 """Bodies that are being read; more requests are answered 503."""
+_BROKEN = (OSError, ClientError, HttpProcessingError, web.RequestPayloadError)
+"""What reading a body raises when the peer is gone, or its chunks are none."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -189,4 +192,6 @@ async def _read(request: web.Request, check: SignatureCheck) -> bytes | None:
                     kept += chunk
     except TimeoutError:
         raise _Answer(408, "too-slow", "the body did not come in time") from None
+    except _BROKEN:
+        raise _Answer(400, "unreadable", "the body broke off") from None
     return bytes(kept) if length <= MAX_PARSED else None

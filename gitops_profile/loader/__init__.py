@@ -3,8 +3,8 @@
 from .layout import document_path, key_of_path
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
+from .origins import Device, Origin, Provenance, provenance
 from .problem import Problem, UnreadableProfile
-from .provenance import Device, Origin, Provenance, provenance
 from .schema import did_you_mean
 from .settings import RepositorySettings
 from .state import FileEntryLike

@@ -13,7 +13,7 @@ class Problem:
     """Why a file cannot be used, and where in it. Problems sort as an author reads them: by file, line and column."""
 
     path: str
-    """Inside the profiles folder."""
+    """Inside the profiles folder; empty when it is about the commit."""
     line: int
     """Counted from 1; 0 when the whole file is meant."""
     column: int
@@ -27,7 +27,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
-        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return (f"{place}: " if place else "") + self.message + (f" ({self.hint})" if self.hint else "")
 
 
 class UnreadableProfile(Exception):

@@ -71,11 +71,16 @@ class RepositorySettings(BaseModel):
             return limit
         return int(documents * float(limit.removesuffix("%")) / 100)
 
-    def too_many_removed(self, removed: int, documents: int) -> Problem | None:
-        """What is wrong with a revision that removes so many of `documents`; None when nothing is."""
+    def too_many_removed(self, removed: int, documents: int, *, left: int) -> Problem | None:
+        """What looks wrong with a revision that removes so many of `documents` and leaves so many; None when nothing
+        does. The last profile goes unasked only when `max_removals` says a number.
+        """
         allowed = self.removals_allowed(documents)
-        if removed <= allowed:
+        emptied = removed and not left and self.max_removals is None
+        if removed <= allowed and not emptied:
             return None
         what = f"this revision would remove {removed} of {documents} profiles; {allowed} are allowed"
-        hint = f"if it is meant, write `max_removals: {removed}` into profiles.yaml in the same commit"
+        if emptied:
+            what = f"this revision would remove all {documents} profiles"
+        hint = f"if it is meant, approve it, or write `max_removals: {removed}` into profiles.yaml in the same commit"
         return Problem("profiles.yaml", 0, 0, what, hint)

@@ -22,17 +22,18 @@ class RevisionStamp:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRecord:
-    """One thing wrong with one file of a rejected revision."""
+    """One thing wrong with a rejected revision, or why one is held."""
 
     path: str
+    """The file; empty when it is about the commit."""
     line: int | None
     column: int | None
     message: str
     hint: str | None = None
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
-        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+        return (f"{place}: " if place else "") + self.message + (f" ({self.hint})" if self.hint else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,28 @@ class RevisionRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class RevisionHeld:
+    """A revision looks like a mistake: it waits for somebody's approval, or for a better one; nothing changes yet."""
+
+    revision: RevisionStamp
+    ref: str
+    path: str
+    loader_version: int
+    problems: tuple[ProblemRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionApproved:
+    """Somebody let the held revision pass. It is about that commit alone, and about what it was held for."""
+
+    commit: str
+    ref: str
+    by: str
+    at: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionSuperseded:
     """A newer revision arrived before this one was looked at."""
 
@@ -137,6 +160,8 @@ PresentityEvent = (
     | ProfileRemoved
     | RevisionApplied
     | RevisionRejected
+    | RevisionHeld
+    | RevisionApproved
     | RevisionSuperseded
     | HistoryRewritten
     | ApplicationSuspended

@@ -6,7 +6,7 @@ is first made into the data of the version after it, step by step: only the newe
 
 import base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from .document import Presentation, ProfileDocument
 from .events import (
@@ -19,6 +19,8 @@ from .events import (
     ProfileChanged,
     ProfileRemoved,
     RevisionApplied,
+    RevisionApproved,
+    RevisionHeld,
     RevisionRejected,
     RevisionStamp,
     RevisionSuperseded,
@@ -27,6 +29,7 @@ from .key import ProfileKey
 from .variant import Variant
 
 Data = dict[str, Any]
+Refused = TypeVar("Refused", RevisionRejected, RevisionHeld)
 _WHEN = ("vendor", "model", "version")
 _COUNTS = ("added", "changed", "removed", "held_back")
 
@@ -46,12 +49,14 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
         case RevisionApplied():
             data = _outcome_data(event)
             return name, 2, f"ref:{event.ref}", data | {k: getattr(event, k) for k in _COUNTS}
-        case RevisionRejected():
+        case RevisionRejected() | RevisionHeld():
             problems = [
                 {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
                 for p in event.problems
             ]
             return name, 1, f"ref:{event.ref}", _outcome_data(event) | {"problems": problems}
+        case RevisionApproved(commit, ref, by, at):
+            return name, 1, f"ref:{ref}", {"commit": commit, "ref": ref, "by": by, "at": at}
         case RevisionSuperseded(revision, ref, by, older):
             data = {"ref": ref, "by": by, "older": older, "revision": _stamp_data(revision)}
             return name, 2, f"ref:{ref}", data
@@ -137,7 +142,7 @@ def _stamp(data: Data) -> RevisionStamp:
     return RevisionStamp(**data)
 
 
-def _outcome_data(event: RevisionApplied | RevisionRejected) -> Data:
+def _outcome_data(event: RevisionApplied | RevisionRejected | RevisionHeld) -> Data:
     return {
         "ref": event.ref,
         "path": event.path,
@@ -150,9 +155,9 @@ def _applied(data: Data) -> RevisionApplied:
     return RevisionApplied(**(data | {"revision": _stamp(data["revision"])}))
 
 
-def _rejected(data: Data) -> RevisionRejected:
+def _refused(kind: type[Refused], data: Data) -> Refused:
     problems = tuple(ProblemRecord(**problem) for problem in data["problems"])
-    return RevisionRejected(**(data | {"revision": _stamp(data["revision"]), "problems": problems}))
+    return kind(**(data | {"revision": _stamp(data["revision"]), "problems": problems}))
 
 
 _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
@@ -160,7 +165,9 @@ _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
     ("ProfileChanged", 2): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
     ("RevisionApplied", 2): _applied,
-    ("RevisionRejected", 1): _rejected,
+    ("RevisionRejected", 1): lambda d: _refused(RevisionRejected, d),
+    ("RevisionHeld", 1): lambda d: _refused(RevisionHeld, d),
+    ("RevisionApproved", 1): lambda d: RevisionApproved(**d),
     ("RevisionSuperseded", 2): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"], d["by"], d["older"]),
     ("HistoryRewritten", 1): lambda d: HistoryRewritten(**d),
     ("ApplicationSuspended", 1): lambda d: ApplicationSuspended(**d),

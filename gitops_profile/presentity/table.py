@@ -16,6 +16,8 @@ from .events import (
     ProfileChanged,
     ProfileRemoved,
     RevisionApplied,
+    RevisionApproved,
+    RevisionHeld,
     RevisionRejected,
     RevisionStamp,
     RevisionSuperseded,
@@ -40,8 +42,14 @@ class PresentityTable:
         self.applied: RevisionApplied | None = None
         self.rejected: RevisionRejected | None = None
         """The newest revision that was refused; None once a later one is in force."""
+        self.held: RevisionHeld | None = None
+        """The newest revision, while it waits for approval; None once a later one has its verdict."""
+        self.approved: RevisionApproved | None = None
+        """That somebody let it pass; None once it is in force, or another one has its verdict."""
         self.rewritten: HistoryRewritten | None = None
         """The newest note that the ref left the revision in force; None once a later one is in force."""
+        self.left: HistoryRewritten | None = None
+        """The same, whatever came into force since."""
         self.judged: dict[str, None] = {}
         """The newest commits that have their verdict, whichever."""
         self.superseded: list[RevisionSuperseded] = []
@@ -77,17 +85,23 @@ class PresentityTable:
         match event:
             case RevisionApplied():
                 self.applied, self.rejected, self.rewritten = event, None, None
+                self.held = self.approved = None
                 self._judge(event.revision.commit)
             case RevisionRejected():
-                self.rejected = event
+                self.rejected, self.held, self.approved = event, None, None
                 self._judge(event.revision.commit)
+            case RevisionHeld():
+                self.rejected, self.held, self.approved = None, event, None
+                self._judge(event.revision.commit)
+            case RevisionApproved():
+                self.approved = event
             case RevisionSuperseded():
                 if self.superseded and self.superseded[0].by != event.by:
                     self.superseded.clear()
                 self.superseded.append(event)
                 self._judge(event.revision.commit)
             case HistoryRewritten():
-                self.rewritten = event
+                self.rewritten = self.left = event
             case ApplicationSuspended():
                 self.suspensions[event.scope] = event
             case ApplicationResumed():
@@ -149,7 +163,9 @@ class PresentityTable:
             )
             for d in self
         ]  # fmt: skip
-        state = (self.applied, self.rejected, self.rewritten, *self.superseded, *self.suspensions.values())
+        # In this order: what is applied puts an end to what was noted before.
+        of_head = (self.left, self.applied, self.rejected, self.held, self.approved, self.rewritten)
+        state = (*of_head, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
         return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes, list(self.judged)))

@@ -1,18 +1,21 @@
 """A revision → presentity events in the log."""
 
+from .approval import NotHeld, approve
 from .differ import diff
 from .folder import Folder
+from .guard import Rewrites
 from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
 from .loading import Loaded, LoaderProcess, LoadStalled
 from .reconciler import Outcome, Reconciler, Verdict
 from .superseded import MAX_SUPERSEDED
-from .suspending import NoSuchScope, Suspending
+from .suspending import EVERYTHING, NoSuchScope, Suspending
 from .suspension import ALL
 from .verify import Difference, compare, held_back, rebuild
 
 __all__ = [
     "ALL",
+    "EVERYTHING",
     "MAX_SUPERSEDED",
     "Difference",
     "Folder",
@@ -20,11 +23,14 @@ __all__ = [
     "LoadStalled",
     "Loaded",
     "LoaderProcess",
+    "NotHeld",
     "NoSuchScope",
     "Outcome",
     "Reconciler",
+    "Rewrites",
     "Suspending",
     "Verdict",
+    "approve",
     "compare",
     "diff",
     "held_back",

@@ -16,16 +16,18 @@ from gitops_profile.presentity import (
     ProfileKey,
     ProfileRemoved,
     RevisionApplied,
+    RevisionHeld,
     RevisionRejected,
     RevisionSuperseded,
 )
 from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
 
 from .differ import ProfileEvent, diff
+from .guard import Rewrites, guard
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
 from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
-from .suspending import Suspending
+from .suspending import EVERYTHING, Suspending
 from .wire import path_text
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class Verdict(StrEnum):
 
     APPLIED = "applied"
     REJECTED = "rejected"
+    HELD = "held"
+    """It looks like a mistake, and waits for approval."""
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
     """A newer one came before it was looked at."""
@@ -81,6 +85,7 @@ class Reconciler:
         is_ancestor: IsAncestor,
         between: Between | None = None,
         progress: Progress | None = None,
+        rewrites: Rewrites = "allow",
     ) -> None:
         self._journal = journal
         self._loading = loading
@@ -91,6 +96,7 @@ class Reconciler:
         self._is_ancestor = is_ancestor
         self._between = between
         self._progress = progress
+        self._rewrites = rewrites
         self.suspending = Suspending(journal, loading, path, self._path, on_changed)
 
     async def reconcile(self, revision: Revision, overtaken: Sequence[Revision] = ()) -> Outcome:
@@ -108,21 +114,30 @@ class Reconciler:
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()
         if self.suspending.everything:
-            return Outcome(Verdict.SUSPENDED, revision.commit)
+            return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
         if self._is_known(revision):
             return await self._pass_by(revision, overtaken)
         loaded = await self._load(revision)
-        problems = loaded.problems or self._guard(loaded)
         history = await self._history(revision, overtaken)
-        if problems:
-            return await self._reject(revision, problems, history)
+        if loaded.problems:
+            return await self._refuse(RevisionRejected, revision, loaded.problems, history)
+        guarded = await guard(
+            self._journal.table, revision, loaded, self.suspending.held or {}, self._rewrites, self._is_ancestor
+        )
+        if guarded.refused:
+            return await self._refuse(RevisionRejected, revision, guarded.refused, history)
+        if guarded.held:
+            return await self._refuse(RevisionHeld, revision, guarded.held, history)
         while True:
             if self.suspending.everything:  # since it was loaded; such a load leaves no trace
-                return Outcome(Verdict.SUSPENDED, revision.commit)
+                return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
+            position = self._journal.position
             try:
                 outcome = await self._apply(revision, loaded, history)
                 break
             except VersionConflict:
+                if self._journal.position == position:
+                    raise  # not by the journal's own doing: trying again would not end
                 continue  # something was suspended while this was decided
         await self._loading.accept()
         return outcome
@@ -159,12 +174,19 @@ class Reconciler:
         return applied.revision.commit if applied is not None and known else None
 
     def _is_known(self, revision: Revision) -> bool:
-        """Whether this very revision, read in this very way, was the last one applied or rejected (I2)."""
-        known = self._journal.table.rejected or self._journal.table.applied
-        return known is not None and (known.revision.commit, known.path, known.loader_version) == (
-            revision.commit,
-            self._path,
-            LOADER_VERSION,
+        """Whether this very revision, read in this very way, was the last one that got a verdict (I2)."""
+        table = self._journal.table
+        known = table.rejected or table.held or table.applied
+        approved = table.approved is not None and table.approved.commit == revision.commit
+        return (
+            not approved
+            and known is not None
+            and (known.revision.commit, known.path, known.loader_version)
+            == (
+                revision.commit,
+                self._path,
+                LOADER_VERSION,
+            )
         )
 
     async def _load(self, revision: Revision) -> Loaded:
@@ -175,17 +197,6 @@ class Reconciler:
             return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
         except PathNotFound as error:
             return Loaded(problems=(Problem(self._path, 0, 0, str(error)),))
-
-    def _guard(self, loaded: Loaded) -> tuple[Problem, ...]:
-        """Too many removals at once are more likely a mistake than a wish (I5)."""
-        table = self._journal.table
-        gone = loaded.removed
-        if loaded.whole:
-            gone = frozenset(document.key for document in table if document.key not in loaded.documents)
-        # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
-        removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
-        problem = loaded.settings.too_many_removed(removed, len(table))
-        return () if problem is None else (problem,)
 
     async def _apply(self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent]) -> Outcome:
         """Raises VersionConflict when something else was recorded meanwhile."""
@@ -210,8 +221,12 @@ class Reconciler:
             held_back=len(held), superseded=_commits(history),
         )  # fmt: skip
 
-    async def _reject(
-        self, revision: Revision, problems: Sequence[Problem], history: Sequence[PresentityEvent]
+    async def _refuse(
+        self,
+        kind: type[RevisionRejected] | type[RevisionHeld],
+        revision: Revision,
+        problems: Sequence[Problem],
+        history: Sequence[PresentityEvent],
     ) -> Outcome:
         kept = list(problems[:MAX_PROBLEMS])
         if len(problems) > MAX_PROBLEMS:
@@ -219,13 +234,14 @@ class Reconciler:
         records = tuple(
             ProblemRecord(p.path, p.line or None, p.column or None, p.message, p.hint or None) for p in kept
         )
-        rejected = RevisionRejected(stamp_of(revision), self._ref, self._path, LOADER_VERSION, records)
-        await self._journal.append([*history, rejected])
+        event = kind(stamp_of(revision), self._ref, self._path, LOADER_VERSION, records)
+        await self._journal.append([*history, event])
+        verdict = Verdict.HELD if kind is RevisionHeld else Verdict.REJECTED
         logger.warning(
-            "revision rejected rev=%s problems=%d, first: %s; the last good revision stays in force",
-            revision.commit[:12], len(problems), problems[0],
+            "revision %s rev=%s problems=%d, first: %s; the last good revision stays in force",
+            verdict, revision.commit[:12], len(problems), problems[0],
         )  # fmt: skip
-        return Outcome(Verdict.REJECTED, revision.commit, problems=tuple(problems), superseded=_commits(history))
+        return Outcome(verdict, revision.commit, problems=tuple(problems), superseded=_commits(history))
 
 
 def _commits(events: Sequence[PresentityEvent]) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MAX_SUSPENSIONS = 1000
 """Scopes suspended at a time."""
+EVERYTHING = "everything is suspended; to go on: gitops-profile resume"
+"""Why a revision is not applied."""
 MAX_REASON = 1000
 """Characters of a reason."""
 
@@ -134,6 +136,8 @@ class Suspending:
                     batch = [*events, ApplicationResumed(name, by, left)]
                     keys = await self._journal.append(batch, decided_at=position)
                 except VersionConflict:
+                    if self._journal.position == position:
+                        raise  # not by the journal's own doing: trying again would not end
                     continue  # somebody suspended something meanwhile
                 break
             applied = self._journal.table.applied

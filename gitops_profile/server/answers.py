@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, Handler
-from gitops_profile.reconcile import ALL, Journal, Verdict
+from gitops_profile.reconcile import ALL, EVERYTHING, Journal, Verdict
 from gitops_profile.sip import EventPackage, Notifier
 from gitops_profile.source import RefTracker, Repository, SourceUnavailable
 
@@ -84,14 +84,13 @@ class Answers:
             raise AdminError(f"the ref {self._config.repository.ref!r} does not exist")
         for _ in range(1200):
             table = self._journal.table
-            for verdict, event in (("rejected", table.rejected), ("applied", table.applied)):
+            for verdict, event in (("rejected", table.rejected), ("held", table.held), ("applied", table.applied)):
                 if event is not None and event.revision.commit == commit:
                     return {"verdict": verdict, **(views.outcome(event) or {})}
             last = self._follower.last
             if last is not None and last.commit == commit and last.verdict is Verdict.UNAVAILABLE:
                 return {"verdict": "unavailable", "commit": commit, "reason": last.reason}
             if ALL in table.suspensions:
-                hint = "everything is suspended; to go on: gitops-profile resume"
-                return {"verdict": "suspended", "commit": commit, "reason": hint}
+                return {"verdict": "suspended", "commit": commit, "reason": EVERYTHING}
             await asyncio.sleep(0.05)
         raise AdminError(f"revision {commit} is still being looked at; see: gitops-profile status")

@@ -25,7 +25,7 @@ from gitops_profile.forge import (
 )
 from gitops_profile.http import ForgeUnreachable, StatusClient
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionRejected
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionSuperseded
 from gitops_profile.reconcile import Outcome, Verdict
 
 from .status_outbox import StatusOutbox
@@ -63,31 +63,39 @@ def status_of(outcome: Outcome, phones: int | None = None) -> CommitStatus | Non
             state, text = State.SUCCESS, _applied(outcome.added, outcome.changed, outcome.removed, phones)
             text += f", {outcome.held_back} held back" if outcome.held_back else ""
         case Verdict.REJECTED:
-            more = f" (and {len(outcome.problems) - 1} more)" if len(outcome.problems) > 1 else ""
-            state, text = (
-                State.FAILURE,
-                f"rejected: {outcome.problems[0] if outcome.problems else outcome.reason}{more}",
-            )
+            state, text = State.FAILURE, f"rejected: {_first(outcome.problems) or outcome.reason}"
         case Verdict.SUPERSEDED:
             state, text = State.SUPERSEDED, "superseded: a newer commit came before it was looked at"
         case Verdict.SUSPENDED:
             state, text = State.PENDING, "waits: applying is suspended"
         case Verdict.UNAVAILABLE:
             state, text = State.PENDING, "waits: git or the event log cannot be used now"
-        case "held":
+        case Verdict.HELD:
             state, text = State.PENDING, f"held until it is approved: {_first(outcome.problems) or outcome.reason}"
         case _:
             return None
     return CommitStatus.of(outcome.commit, state, text)
 
 
-def recorded_status(event: RevisionApplied | RevisionRejected) -> CommitStatus:
+def recorded_statuses(table: PresentityTable, commit: str) -> list[CommitStatus]:
     """What is told of a verdict that the log has, and of which nobody was told: the process ended too early."""
+    event = table.rejected or table.held or table.applied
+    if event is None or event.revision.commit != commit:
+        return []
     if isinstance(event, RevisionApplied):
         state, text = State.SUCCESS, _applied(event.added, event.changed, event.removed, None)
+    elif isinstance(event, RevisionHeld):
+        state, text = State.PENDING, f"held until it is approved: {_first(event.problems)}"
     else:
         state, text = State.FAILURE, f"rejected: {_first(event.problems)}"
-    return CommitStatus.of(event.revision.commit, state, text)
+    passed = [superseded(one) for one in table.superseded if one.by == commit]
+    return [*passed, CommitStatus.of(commit, state, text)]
+
+
+def superseded(event: RevisionSuperseded) -> CommitStatus:
+    """What is told of a commit that was gone past."""
+    text = f"superseded by {event.by[:12] if event.by else 'a newer commit'} before it was looked at"
+    return CommitStatus.of(event.revision.commit, State.SUPERSEDED, text)
 
 
 def _first(problems: Sequence[object]) -> str:
@@ -158,12 +166,15 @@ class CommitStatuses:
         status = status_of(outcome, self._phones)
         if outcome.verdict is Verdict.APPLIED:
             self._phones = None
+        found = [status] if status is not None else []
         if outcome.verdict is Verdict.UNCHANGED and self._outbox.state_of(outcome.commit) in (None, State.PENDING):
-            recorded = self._table.rejected or self._table.applied
-            if recorded is not None and recorded.revision.commit == outcome.commit:
-                status = recorded_status(recorded)
-        if status is not None:
-            self._outbox.put(status)
+            found = recorded_statuses(self._table, outcome.commit)
+        if outcome.verdict is Verdict.SUPERSEDED:
+            found = [
+                superseded(one) for one in self._table.superseded if one.revision.commit == outcome.commit
+            ] or found
+        for one in found:
+            self._outbox.put(one)
             self._wanted.set()
 
     def facts(self) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gitops_profile.metrics import Metrics
 from gitops_profile.reconcile import MAX_SUPERSEDED, Journal, Outcome, Reconciler, Verdict
-from gitops_profile.source import RefGone, RefTracker, Revision
+from gitops_profile.source import RefGone, RefTracker, Revision, SourceDown
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Follower:
     @property
     def waiting(self) -> str | None:
         """Why the newest revision has to wait; None when it does not."""
-        return self.last.reason if self.last and self.last.verdict is Verdict.UNAVAILABLE else None
+        return self.last.reason if self.last and self.last.verdict in _WAITS else None
 
     def again(self) -> None:
         """Look at the newest revision once more, as after `resume`."""
@@ -67,6 +67,10 @@ class Follower:
     async def track(self) -> None:
         """Note the newest revision of the ref."""
         async for seen in self._tracker:
+            if isinstance(seen, SourceDown):
+                if self._journal.table.applied is not None:
+                    self.looked.set()  # the log serves without it
+                continue
             self.gone = isinstance(seen, RefGone)
             # At the end of this turn, when it is noted.
             for listener in self.on_seen:
@@ -75,8 +79,10 @@ class Follower:
                 self._newest = None
                 self.looked.set()
             else:
-                if self._newest is not None and not self._has_verdict(self._newest):
-                    self._overtaken.append(self._newest)
+                # A clone that was made anew yields the same one again.
+                before = self._newest
+                if before is not None and before.commit != seen.commit and not self._has_verdict(before):
+                    self._overtaken.append(before)
                 self._newest, self.head_seen, self.seen_at = seen, seen.commit, self._wall()
                 self._moved.set()
 

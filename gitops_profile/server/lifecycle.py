@@ -9,9 +9,10 @@ from typing import Any
 from gitops_profile.eventlog import LogUnavailable
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.metrics import Metrics
-from gitops_profile.reconcile import ALL, Journal, NoSuchScope, Suspending, Verdict
+from gitops_profile.reconcile import ALL, Journal, NoSuchScope, NotHeld, Suspending, Verdict, approve
 from gitops_profile.source import RefTracker, SourceUnavailable
 
+from . import views
 from .conditions import Conditions, Facts, revision_text
 from .follower import Follower
 
@@ -39,7 +40,7 @@ class Lifecycle:
 
     def handlers(self) -> dict[str, Handler]:
         """Of the admin socket."""
-        return {"suspend": self._suspend, "resume": self._resume}
+        return {"suspend": self._suspend, "resume": self._resume, "approve": self._approve}
 
     def status(self, behind: int) -> dict[str, Any]:
         """For `status`; `behind` is the number of phones that do not have the document in force."""
@@ -61,6 +62,7 @@ class Lifecycle:
                 "seen_to_applied": round(follower.took, 3) if follower.took is not None else None,
                 "phones_behind": behind,
             },
+            "held": self._held(),
             "suspended": [
                 {"scope": event.scope, "by": event.by, "reason": event.reason, "since": event.at}
                 for event in table.suspensions.values()
@@ -68,6 +70,7 @@ class Lifecycle:
             "held_back": table.applied.held_back if table.applied is not None else 0,
             "held_back_profiles": sorted(map(str, self._suspending.held or ()))[:SHOWN],
             "superseded": self._superseded(),
+            "rewritten": self._rewritten(),
         }
 
     def lag(self) -> float:
@@ -93,6 +96,11 @@ class Lifecycle:
             self.refresh()
             await asyncio.sleep(1.0)
 
+    def _held(self) -> dict[str, Any] | None:
+        """The revision that waits for approval, or for its application once it is approved."""
+        facts, approved = views.outcome(self._journal.table.held), self._journal.table.approved
+        return None if facts is None else facts | {"approved_by": approved.by if approved is not None else None}
+
     def _superseded(self) -> dict[str, Any] | None:
         passed = self._journal.table.superseded
         if not passed:
@@ -103,9 +111,17 @@ class Lifecycle:
             "commits": [event.revision.commit for event in passed[-SHOWN:]],
         }
 
+    def _rewritten(self) -> dict[str, str] | None:
+        """How history was rewritten on the way to what is in force or to the head."""
+        left, applied = self._journal.table.left, self._journal.table.applied
+        shown = (self._follower.head_seen, applied.revision.commit if applied is not None else None)
+        if left is None or left.new_commit not in shown:
+            return None
+        return {"old": left.old_commit, "new": left.new_commit}
+
     def _facts(self) -> Facts:
         table, follower = self._journal.table, self._follower
-        applied, rejected, last = table.applied, table.rejected, follower.last
+        applied, rejected, held, last = table.applied, table.rejected, table.held, follower.last
         return Facts(
             ref=self._ref,
             head=follower.head_seen,
@@ -113,7 +129,9 @@ class Lifecycle:
             applied=applied.revision.commit if applied is not None else None,
             rejected=rejected.revision.commit if rejected is not None else None,
             problem=str(rejected.problems[0]) if rejected is not None and rejected.problems else "",
-            waiting=follower.waiting or "",
+            held=held.revision.commit if held is not None and table.approved is None else None,
+            held_reason=str(held.problems[0]) if held is not None and held.problems else "",
+            waiting=(follower.waiting or "") if ALL not in table.suspensions else "",
             storage=last is not None and last.verdict is Verdict.UNAVAILABLE and last.storage,
             trouble=self._tracker.trouble,
             suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
@@ -145,6 +163,26 @@ class Lifecycle:
         self.refresh()
         still = sorted(self._journal.table.suspensions)
         return {"scope": name, "by": parameters["by"], "released": released, "still_suspended": still}
+
+    async def _approve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Let the held revision pass, and say what became of it."""
+        try:
+            held = await approve(self._journal, _text(parameters, "revision").strip().lower(), parameters["by"])
+        except (NotHeld, LogUnavailable) as error:
+            raise AdminError(str(error)) from error
+        commit, table = held.revision.commit, self._journal.table
+        self._follower.again()
+        self._tracker.nudge()
+        self.refresh()
+        for _ in range(1200):
+            newest = table.rejected or table.held or table.applied
+            if table.approved is None and newest is not None:
+                verdict = "rejected" if table.rejected else "held" if table.held else "applied"
+                return {"approved": commit, "by": parameters["by"], "verdict": verdict, **(views.outcome(newest) or {})}
+            if ALL in table.suspensions or self._follower.waiting:
+                break
+            await asyncio.sleep(0.05)
+        return {"approved": commit, "by": parameters["by"], "verdict": "waiting", "commit": commit}
 
 
 def _text(parameters: dict[str, Any], name: str) -> str:

@@ -134,7 +134,7 @@ class Server:
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
             on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
-            progress=self._progress,
+            progress=self._progress, rewrites=config.trust.rewrites,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(

@@ -102,6 +102,8 @@ class Source:
 
     async def between(self, old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
         """What the ref went past from one commit to the other, as `Repository.first_parents` tells it."""
+        if self._clone is not None:
+            await self.is_ancestor(old, new)  # which fetches the history that is missing
         return await asyncio.to_thread(self.repository.first_parents, old, new, limit)
 
     def facts(self) -> dict[str, object]:

@@ -33,6 +33,7 @@ class StatusOutbox:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._saved = True
         self._broken = False
+        self._writing: asyncio.Task[None] | None = None
 
     def load(self) -> None:
         """Read the file; one that is damaged counts for nothing. Blocks."""
@@ -90,6 +91,8 @@ class StatusOutbox:
 
     async def save(self) -> None:
         """Make it durable; without a disk it goes on in memory, and says so once."""
+        while self._writing is not None:  # whoever began that may have been cancelled; the thread goes on
+            await asyncio.wait([self._writing])
         if self._saved:
             return
         self._saved = True
@@ -97,11 +100,17 @@ class StatusOutbox:
             {"commit": e.status.commit, "state": e.status.state, "description": e.status.description, "told": e.told}
             for e in self._entries.values()
         ]
+        self._writing = asyncio.create_task(self._write(json.dumps(rows, indent=0).encode()))
+        await asyncio.shield(self._writing)
+
+    async def _write(self, data: bytes) -> None:
         try:
-            await asyncio.to_thread(write_whole, self._path, json.dumps(rows, indent=0).encode())
+            await asyncio.to_thread(write_whole, self._path, data)
             self._broken = False
         except OSError as error:
             self._saved = False
             if not self._broken:
                 logger.warning("commit statuses are not kept beyond a restart: %s", error)
             self._broken = True
+        finally:
+            self._writing = None

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionRejected
+from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionRejected
 from gitops_profile.sip import EventPackage, Notifier, Subscription
 
 
@@ -63,7 +63,7 @@ def is_current(subscription: Subscription, package: EventPackage) -> bool:
     return subscription.has(package.state(subscription.resource, subscription.audience))
 
 
-def outcome(event: RevisionApplied | RevisionRejected | None) -> dict[str, Any] | None:
+def outcome(event: RevisionApplied | RevisionRejected | RevisionHeld | None) -> dict[str, Any] | None:
     """A revision's outcome."""
     if event is None:
         return None
@@ -73,7 +73,7 @@ def outcome(event: RevisionApplied | RevisionRejected | None) -> dict[str, Any] 
         "committed_at": event.revision.committed_at,
         "message": event.revision.message,
     }
-    if isinstance(event, RevisionRejected):
+    if isinstance(event, RevisionRejected | RevisionHeld):
         facts["problems"] = [str(problem) for problem in event.problems]
     else:
         facts |= {"added": event.added, "changed": event.changed, "removed": event.removed}

@@ -19,7 +19,6 @@ from gitops_profile.reconcile import Journal
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable
 
-from . import views
 from .follower import Follower
 from .rollout import Progress, Rollouts, Stage
 
@@ -146,13 +145,11 @@ class Waiting:
 
     def _refused(self) -> _Verdict | None:
         """The newest revision that was looked at, when it did not come into force and somebody must act."""
-        last, rejected = self._follower.last, self._journal.table.rejected
-        if rejected is not None:
-            outcome = views.outcome(rejected) or {}
-            return _Verdict("rejected", rejected.revision.commit, None, tuple(outcome["problems"]))
-        if last is not None and last.verdict in REFUSED:
-            reasons = tuple(str(problem) for problem in last.problems) or ((last.reason,) if last.reason else ())
-            return _Verdict(str(last.verdict), last.commit, None, reasons)
+        table = self._journal.table
+        held = table.held if table.approved is None else None
+        for verdict, event in (("rejected", table.rejected), ("held", held)):
+            if event is not None:
+                return _Verdict(verdict, event.revision.commit, None, tuple(map(str, event.problems)))
         return None
 
     async def _newer(self, commit: str, applied: RevisionApplied | None) -> str | None:

@@ -132,8 +132,8 @@ class Webhook:
             proxies=config.trusted_proxies,
         )
         self._counts: dict[str, int] = {}
-        self._last: dict[str, Any] | None = None
-        self._last_refused: dict[str, Any] | None = None
+        self._last: dict[str, Any] = {"last": None}
+        self._last_refused: dict[str, Any] = {"last_refused": None}
 
     async def open(self) -> None:
         """Read the secrets and what was seen. Raises ConfigError."""
@@ -160,8 +160,8 @@ class Webhook:
             "accepted": sum(self._counts.get(result, 0) for result in accepted),
             "refused": sum(count for result, count in self._counts.items() if result not in accepted),
             "replayed": self._counts.get("replayed", 0),
-            "last": self._last,
-            "last_refused": self._last_refused,
+            **self._last,
+            **self._last_refused,
         }
 
     def _secrets(self) -> Secrets:
@@ -173,10 +173,11 @@ class Webhook:
         self._metrics.webhooks.labels(received.provider or "unknown", result).inc()
         at = iso(time.time())
         if result in ("fetch", "ignored", "ping", "replayed"):
-            self._last = {"at": at, "provider": received.provider, "result": result}
+            self._last = {"last": at, "provider": received.provider, "result": result}
             logger.info("webhook %s provider=%s source=%s", result, received.provider, received.source)
             return
-        self._last_refused = {"at": at, "source": received.source, "reason": received.reason or result}
+        self._last_refused = {"last_refused": at, "refused_source": received.source}
+        self._last_refused["refused_reason"] = received.reason or result
         if result == "refused":
             # The form of every other line about wrong credentials: docs/access.md has the filter for fail2ban.
             self._refusals.warn(

@@ -8,7 +8,7 @@ from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .repository import Changes, FileEntry, Repository
 from .revert import CannotRevert, FileAt, RevertConflict, Reverter
 from .revision import Revision
-from .tracker import RefGone, RefTracker, SourceStatus
+from .tracker import RefGone, RefTracker, SourceDown, SourceStatus
 
 __all__ = [
     "CannotRevert",
@@ -28,6 +28,7 @@ __all__ = [
     "RevertConflict",
     "Reverter",
     "Revision",
+    "SourceDown",
     "SourceStatus",
     "SourceUnavailable",
     "parse_address",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .access import Hidden, RemoteAccess, environment, plain
+from .access import Hidden, RemoteAccess, as_variables, environment, plain
 from .address import RemoteAddress
 from .clone_folder import COMMIT_REF, HEAD_REF, CloneFolder
 from .errors import NotARepository, SourceUnavailable
@@ -140,6 +140,7 @@ class Clone:
             except _Failed as failed:
                 if failed.blame in (Blame.REF, Blame.SHALLOW):
                     return False
+                self._damaged = failed.blame is Blame.WRECK
                 raise SourceUnavailable(f"the history of {self.address} could not be fetched: {failed}") from failed
         return True
 
@@ -157,13 +158,16 @@ class Clone:
 
     async def _fetch(self) -> str:
         surroundings, hidden = await self._environment()
+        if await asyncio.to_thread(lambda: self._folder.is_wrecked):
+            self._damaged = True
         if self._doubted or self._damaged:
             await self._mend(surroundings, hidden)
         before = await asyncio.to_thread(self._heads, self._folder)
         try:
             await self._bring(self._folder, surroundings, hidden)
         except _Failed as failed:
-            if failed.blame in (Blame.CLONE, Blame.UNKNOWN) and self.doubt():
+            self._damaged = failed.blame is Blame.WRECK
+            if self._damaged or (failed.blame in (Blame.CLONE, Blame.UNKNOWN) and self.doubt()):
                 await self._mend(surroundings, hidden, after=failed)
             else:
                 raise SourceUnavailable(f"{self.address}: {failed}") from failed
@@ -222,7 +226,7 @@ class Clone:
                 self._step *= 2
                 return None
             except _Failed as failed:
-                if failed.blame in (Blame.REF, Blame.CLONE):
+                if failed.blame in (Blame.REF, Blame.CLONE, Blame.WRECK):
                     raise
                 self._no_history_until = time.monotonic() + HISTORY_PAUSE
                 logger.warning("the history could not be fetched, only the newest commit: %s", failed)
@@ -300,7 +304,8 @@ class Clone:
 
     async def _local(self, *arguments: str) -> Ended | None:
         """A command that does not go to the remote; None when it took too long."""
-        surroundings = plain() | {"GIT_DIR": str(self.path.absolute())}
+        # In the foreground: what goes on in the background is on no leash.
+        surroundings = plain() | as_variables({"gc.autoDetach": "false"}) | {"GIT_DIR": str(self.path.absolute())}
         try:
             return await run_git(
                 arguments, folder=self.path, environment=surroundings, seconds=self._settings.timeout * LONG,

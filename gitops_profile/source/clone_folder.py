@@ -71,9 +71,23 @@ class CloneFolder:
         shutil.rmtree(old, ignore_errors=True)
 
     @property
+    def is_wrecked(self) -> bool:
+        """Whether it can be seen at a glance that something is missing."""
+        if not (self.path / "HEAD").is_file() or not (self.path / "objects").is_dir():
+            return True
+        # To fetch into it would mark the newest commit as one without a past.
+        return not self._has_objects and (
+            bool(self.boundary()) or any(path.is_file() for path in self.path.glob("refs/**/*"))
+        )
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing has ever been fetched into it."""
-        return not any(self.path.glob("objects/??/*")) and not any(self.path.glob("objects/pack/*.pack"))
+        return not self._has_objects
+
+    @property
+    def _has_objects(self) -> bool:
+        return any(self.path.glob("objects/??/*")) or any(self.path.glob("objects/pack/*.pack"))
 
     def boundary(self) -> str:
         """The commits whose parents it does not have; empty when it has the whole history."""

@@ -13,6 +13,8 @@ from .errors import SourceUnavailable
 
 SAID_BYTES = 16384
 """The end of what a command says on standard error, which may be what a remote says."""
+MEMORY_BYTES = 4 << 30
+"""What a command may allocate: a small pack can hold objects that are large when unpacked."""
 GRACE_SECONDS = 3.0
 """From asking a command to end, so that it takes its temporary files away, until it is killed."""
 
@@ -24,7 +26,8 @@ import ctypes, os, resource, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-os.execvp("git", ["git", *sys.argv[2:]])
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
+os.execvp("git", ["git", *sys.argv[3:]])
 """
 
 
@@ -44,7 +47,7 @@ async def run_git(
 
     Raises TimeoutError after `seconds`, when it has been killed, and SourceUnavailable when it cannot be started.
     """
-    command = [sys.executable, "-I", "-S", "-c", _LEASH, str(file_bytes), *arguments]
+    command = [sys.executable, "-I", "-S", "-c", _LEASH, str(file_bytes), str(MEMORY_BYTES), *arguments]
     try:
         # A session of its own: no terminal to ask on, and one group to be killed with all its helpers.
         process = await asyncio.create_subprocess_exec(

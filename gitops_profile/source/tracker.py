@@ -36,6 +36,13 @@ class RefGone:
     ref: str
 
 
+@dataclass(frozen=True, slots=True)
+class SourceDown:
+    """What the ref is at is not known before the remote has answered."""
+
+    reason: str
+
+
 class _Handler(FileSystemEventHandler):
     """Runs in watchdog's thread: forwards what can have moved a ref, and nothing that reading causes."""
 
@@ -119,12 +126,17 @@ class RefTracker:
         if self.status.last_fetch_error is not None:
             raise SourceUnavailable(self.status.last_fetch_error)
 
-    async def __aiter__(self) -> AsyncIterator[Revision | RefGone]:
+    async def __aiter__(self) -> AsyncIterator[Revision | RefGone | SourceDown]:
         """Each revision once, the first look included; RefGone when the ref is not there. A commit is yielded again
-        after the clone was made anew.
+        after the clone was made anew. Of a clone, the first is what was fetched
+        earlier, or SourceDown.
         """
         last: str | None = None
         first, generation = True, 0
+        if self._clone is not None:
+            seen = await self._look_at_clone()
+            yield seen
+            last, first = (seen.commit, False) if isinstance(seen, Revision) else (None, True)
         while True:
             self._wanted.clear()
             self._begun += 1
@@ -146,6 +158,17 @@ class RefTracker:
                 self.doubt()
             await self._note(trouble)
             await self._pause()
+
+    async def _look_at_clone(self) -> Revision | SourceDown:
+        """What was fetched before this server started, so that nobody waits for a remote that hangs."""
+        try:
+            commit = await asyncio.to_thread(self._repository.resolve, self._ref)
+            if commit is None:
+                return SourceDown("nothing was fetched yet")
+            return await asyncio.to_thread(self._repository.revision, commit)
+        except SourceUnavailable as error:
+            self.doubt()
+            return SourceDown(str(error))
 
     async def _refresh(self) -> SourceUnavailable | None:
         """What comes before looking at the ref: watch the repository where it is, or fetch."""

@@ -12,7 +12,9 @@ class Blame(Enum):
     REF = auto()
     """The remote answers, and has no such ref."""
     CLONE = auto()
-    """The clone is damaged: it is made anew."""
+    """The clone may be damaged: it is looked at."""
+    WRECK = auto()
+    """The clone is damaged for certain: it lacks commits that it once had."""
     LOCKS = auto()
     """A command that was killed has left its lock behind."""
     SHALLOW = auto()
@@ -41,6 +43,7 @@ _KNOWN: tuple[tuple[Blame, str, str], ...] = (
     (Blame.REF, "", r"couldn't find remote ref|no such remote ref|not our ref"),
     (Blame.LOCKS, _NO_LOCK, r"Unable to create '.*\.lock'"),
     (Blame.REMOTE, _TOO_LARGE, r"File too large|signal 25"),
+    (Blame.REMOTE, "the objects of the remote need too much memory", r"Out of memory|[Cc]annot allocate memory"),
     (Blame.REMOTE, "no room is left on the disk of the state folder", r"No space left on device"),
     (Blame.SHALLOW, "", r"dumb http transport does not support|does not support (shallow|--)"),
     (Blame.REMOTE, _TOKEN, r"could not read (Username|Password)|Authentication failed|returned error: 401"),
@@ -65,6 +68,7 @@ _KNOWN: tuple[tuple[Blame, str, str], ...] = (
     (Blame.REMOTE, NO_GIT, r"expected (service|flush|acknowledg|shallow|'packfile')"),
     (Blame.REMOTE, _NOTHING_THERE, r"access denied or repository not exported|appear to be a git repository"),
     (Blame.REMOTE, "it belongs to somebody else; see safe.directory of git", r"dubious ownership"),
+    (Blame.WRECK, _DAMAGED, r"error in object: unshallow|no shallow found"),
     (Blame.CLONE, _DAMAGED, r"object file .* is empty|loose object .* is corrupt|inflate: data stream error"),
     (Blame.CLONE, _DAMAGED, r"packfile .* (cannot be accessed|does not match|is far too short|is not a GIT)"),
     (Blame.CLONE, _DAMAGED, r"index file .* is (too small|corrupt)|bad config line|not a git repository: "),

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_profile.presentity import (
+    ApplicationResumed,
+    ApplicationSuspended,
     HistoryRewritten,
     PresentityEvent,
     PresentityTable,
@@ -54,6 +56,7 @@ documents = st.builds(
     variants=st.lists(variants, max_size=3).map(tuple),
 )
 stamps = st.just(STAMP)
+scopes = st.sampled_from(["all", "device/example.com/hq", "user/example.com/a"])
 applied = RevisionApplied(STAMP, "main", "profiles", 1, 1, 0, 0)
 problem = ProblemRecord("user/x.yaml", 3, None, "broken", "mend it")
 events: st.SearchStrategy[PresentityEvent] = st.one_of(
@@ -62,8 +65,12 @@ events: st.SearchStrategy[PresentityEvent] = st.one_of(
     st.builds(ProfileRemoved, keys, st.just("p"), stamps),
     st.just(applied),
     st.just(RevisionRejected(STAMP, "main", "profiles", 1, (problem,))),
-    st.just(RevisionSuperseded(STAMP, "main")),
+    st.builds(RevisionSuperseded, stamps, st.just("main"), st.sampled_from([None, "b", "c"]), st.integers(0, 9)),
     st.just(HistoryRewritten("main", "a", "b")),
+    st.builds(
+        ApplicationSuspended, scopes, st.just("ann"), st.sampled_from(["", "why"]), st.just("2026-01-01T00:00:00Z")
+    ),
+    st.builds(ApplicationResumed, scopes, st.just("bob"), st.integers(0, 9)),
 )
 
 
@@ -100,7 +107,9 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
     for event in history:
         table.apply(event)
     again = PresentityTable.from_snapshot(table.snapshot())
-    assert again == table and again.applied == table.applied and again.rejected == table.rejected
+    assert again == table
+    for part in ("applied", "rejected", "rewritten", "left", "superseded", "judged", "suspensions"):
+        assert getattr(again, part) == getattr(table, part), part
     for document in table:
         assert again.revision_of(document.key) == table.revision_of(document.key)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gitops_profile.eventlog import MemoryEventLog
 from gitops_profile.presentity import PresentityTable, ProfileKey
@@ -21,6 +22,7 @@ class Lab:
         self.loading = LoaderProcess(folder, file_seconds=file_seconds)
         self.journal = Journal(self.log, PresentityTable(), 0, 0)
         self.path = "profiles"
+        self.rewrites: Any = "allow"
         self.progress: Callable[[int, int], None] | None = None
         self._kept: tuple[object, Reconciler] | None = None
 
@@ -34,7 +36,7 @@ class Lab:
         return Reconciler(
             journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor,
             between=between,
-            progress=self.progress,
+            progress=self.progress, rewrites=self.rewrites,
         )  # fmt: skip
 
     def _tell(self, keys: Sequence[ProfileKey]) -> None:

@@ -155,7 +155,7 @@ def test_following_any_history_ends_where_its_head_ends(history: list[tuple[str,
         asyncio.run(_follow(Path(folder) / "work", history))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories, st.lists(st.integers(0, 99), min_size=10, max_size=10), st.integers(0, 99))
 def test_any_history_with_suspensions_in_it_ends_where_its_head_ends_once_all_is_resumed(
     history: list[tuple[str, int]], words: list[int], order: int

@@ -137,17 +137,6 @@ async def test_files_whose_names_are_no_utf8_are_problems_that_name_them(lab: La
     assert re.match(r"user/example\.com/m\\\w+cller\.xml: ", str(outcome.problems[0]))
 
 
-async def test_too_many_removals_are_refused_unless_they_are_meant(lab: Lab) -> None:
-    many: dict[str, str | bytes | None] = {f"{USERS}/u{i}.xml": "<u/>" for i in range(30)}
-    lab.git.commit(many)
-    await lab.reconcile()
-    lab.git.commit(dict.fromkeys(list(many)[:25]))
-    outcome = await lab.reconcile()
-    assert outcome.verdict is Verdict.REJECTED and "max_removals: 25" in str(outcome.problems[0])
-    lab.git.commit({"profiles/profiles.yaml": "max_removals: 25\n"})
-    assert (await lab.reconcile()).removed == 25
-
-
 @pytest.mark.parametrize("template", [ENDLESS])
 async def test_a_template_that_never_ends_is_killed_and_the_loop_stays_free(lab: Lab, template: str) -> None:
     lab.git.commit({ALICE: "<a/>"})

@@ -104,6 +104,21 @@ async def test_of_two_suspensions_each_holds_until_it_is_resumed(lab: Lab) -> No
     assert lab.bodies()[DEVICE] == b"<p2/>"
 
 
+async def test_removals_that_wait_are_counted_once_by_the_guard(lab: Lab) -> None:
+    names = [f"{HQ}/{n:012x}.xml" for n in range(30)]
+    lab.git.commit(dict.fromkeys(names, "<p/>"))
+    await lab.reconcile()
+    await lab.suspending.suspend(SCOPE, "ann", "")
+    for part in (names[:12], names[12:24]):
+        lab.git.commit(dict.fromkeys(part) | {"profiles/profiles.yaml": f"content_types: {{.a{len(part[0])}: a/b}}\n"})
+        assert (await lab.reconcile()).verdict is Verdict.APPLIED
+    lab.git.commit({"profiles/profiles.yaml": "content_types: {.xml: text/xml}\n"})
+    outcome = await lab.reconcile()
+    assert (outcome.verdict, outcome.held_back) == (Verdict.APPLIED, 24)
+    assert await lab.suspending.resume(SCOPE, "bob") == (SCOPE, 24)
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+
+
 async def test_the_same_suspend_twice_appends_nothing_and_a_profile_has_one_spelling(lab: Lab) -> None:
     event, fresh = await lab.suspending.suspend("device/example.com/00:04:F2:A1:B2:C3", "ann", "why")
     assert fresh and event.scope == DEVICE

@@ -134,6 +134,26 @@ async def test_no_hook_runs_and_no_submodule_is_fetched(lab: CloneLab) -> None:
     assert lab.reports[-1].result == "updated" and not (lab.folder / "ran").exists()
 
 
+async def test_what_many_fetches_have_brought_is_packed_once_in_a_while(
+    lab: CloneLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.remote.push("a: 0\n")
+    clone = await lab.fetched()
+    for number in range(3):
+        lab.remote.push(f"a: {number}\n")
+        await clone.fetch()
+    Git(clone.path, bare=True)("config", "gc.autoPackLimit", "1")
+    before = len(list(clone.path.glob("objects/pack/*.pack")))
+    await clone.maintain()
+    assert len(list(clone.path.glob("objects/pack/*.pack"))) == before > 1, "not after every fetch"
+    monkeypatch.setattr("gitops_profile.source.clone.MAINTENANCE_PAUSE", 0.0)
+    await clone.maintain()
+    assert len(list(clone.path.glob("objects/pack/*.pack"))) == 1, "and it has ended"
+    commit = lab.remote.push("a: 9\n")
+    await clone.fetch()
+    assert lab.read(clone) == commit
+
+
 # -- what a crash leaves, and what a disk does ---------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import RefGone, RefTracker, Revision
+from gitops_profile.source import RefGone, RefTracker, Revision, SourceDown
 from tests.repositories import Git
 
 
@@ -15,7 +15,7 @@ class Follower:
 
     def __init__(self, tracker: RefTracker) -> None:
         self.tracker = tracker
-        self._stream: AsyncIterator[Revision | RefGone] = tracker.__aiter__()
+        self._stream: AsyncIterator[Revision | RefGone | SourceDown] = tracker.__aiter__()
 
     async def next(self) -> str | None:
         async with asyncio.timeout(10):

@@ -105,7 +105,7 @@ class SIPp:
         self._output = folder / "output"
         command = [
             need("sipp"), server, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", user, "-m", "1", "-nostdin",
-            "-key", "notifies", str(notifies), "-recv_timeout", "20000", "-trace_msg", "-message_file",
+            "-key", "notifies", str(notifies), "-recv_timeout", "60000", "-trace_msg", "-message_file",
             str(self.trace), *(options or ("-i", "127.0.0.1")),
         ]  # fmt: skip
         with self._output.open("wb") as output:

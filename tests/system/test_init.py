@@ -44,6 +44,21 @@ def test_init_writes_over_nothing(lab: Lab, tmp_path: Path) -> None:
     assert done.returncode == 2 and b"--no-git" in done.stderr, "here is a repository already"
 
 
+def test_the_phone_that_init_writes_may_be_of_any_make(lab: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "there"
+    assert lab.run("init", str(folder)).returncode == 0
+    phone = folder / "profiles/device/example.com/001565a1b2c3.yaml"
+    bases = sorted(path.stem for path in (folder / "profiles/bases").iterdir())
+    assert bases == ["fanvil", "grandstream", "linphone", "poly", "snom", "yealink"]
+    text = phone.read_text()
+    for base in bases:
+        phone.write_text(text.replace("extends: yealink", f"extends: {base}"))
+        done = lab.run("render", "device/example.com/001565a1b2c3", "--repo", str(folder))
+        assert done.returncode == 0 and b"Alice" in done.stdout and b"sip.example.com" in done.stdout, (base, done)
+    origin = lab.run("blame", "device/example.com/001565a1b2c3", "template", "--repo", str(folder))
+    assert origin.stdout.startswith(b"template = yealink.cfg.j2"), origin
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_init_without_a_git_identity_leaves_nothing_behind(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool

@@ -61,6 +61,25 @@ def test_of_three_commits_pushed_at_once_the_last_is_applied_and_the_others_are_
     assert "gitops_profile_revision_lag_seconds 0.0" in counted
 
 
+def test_a_rewritten_history_is_shown_also_when_its_head_is_rejected(lab: Lab) -> None:
+    base = lab.write(alice=1)
+    old = lab.write(alice=2)
+    lab.server.start()
+    lab.git("checkout", "-q", "-b", "other", base)
+    new = lab.git.commit({"profiles/user/example.com/broken.yaml": "a: ["})
+    lab.git("branch", "-q", "-f", "main", "other")
+    eventually("it is rejected", lambda: lab.ask("status")["rejected"])
+    assert lab.ask("status")["rewritten"] == {"old": old, "new": new}
+    done = lab.run("status", "--state", str(lab.server.state))
+    assert done.returncode == 1 and f"{new[:12]} came in the place of {old[:12]}".encode() in done.stdout
+    assert conditions(lab)["Stalled"] == ("True", "BuildFailed")
+    good = lab.git.commit({"profiles/user/example.com/broken.yaml": None})
+    lab.git("branch", "-q", "-f", "main", "other")
+    in_force(lab, good)
+    assert [event["type"] for event in lab.events()].count("HistoryRewritten") == 1
+    assert lab.ask("status")["rewritten"] is None, "it was said when it happened; the head has gone on"
+
+
 def test_suspended_killed_and_resumed_the_phone_is_told_exactly_once(lab: Lab) -> None:
     lab.write(alice=1, bob=1)
     lab.server.start()

@@ -113,9 +113,40 @@ def test_trace_says_where_a_document_is_from_and_who_has_it(lab: Lab) -> None:
     assert facts["gets"] == facts["variants"][0] and facts["gets"]["bytes"] == len("for yealink")
     (held,) = facts["subscribers"]
     assert (held["key"], held["current"]) == ("user/example.com/d", True) and held["delivered_at"]
+    assert (held["has"]["commit"], held["acknowledged_etag"]) == (made, facts["document"]["etag"])
     done = lab.run("trace", "user/example.com/dora", "--state", str(lab.server.state))
     assert b"1 subscribed" in done.stdout and not done.stderr
     lab.server.end()
     assert lab.command("trace", "user/example.com/dora")["subscribers"] is None
     done = lab.run("trace", "user/example.com/nobody", "--state", str(lab.server.state))
     assert done.returncode == 1 and b"history" in done.stderr
+
+
+def test_trace_says_what_a_document_is_made_of(lab: Lab) -> None:
+    lab.git.write({
+        "profiles/defaults.yaml": "values: {a: 1}\n",
+        "profiles/user/example.com/defaults.yaml": "values: {b: 2}\ntemplate: own.txt.j2\n",
+        "profiles/bases/odd.yaml": "values: {c: 3}\ntemplate: odd.txt.j2\n",
+        "profiles/templates/odd.txt.j2": "{{ a }}{{ b }}{{ c }}",
+        "profiles/templates/own.txt.j2": "{{ a }}{{ b }}",
+    })  # fmt: skip
+    lab.git("add", "-A")
+    lab.git.commit({DORA: "extends: odd\n"}, "Dora is odd")
+    lab.server.start()
+    assert lab.command("trace", "user/example.com/dora")["made_of"] == {
+        "defaults": ["defaults.yaml", "user/example.com/defaults.yaml"],
+        "bases": ["bases/odd.yaml"],
+        "source": {"kind": "template", "file": "templates/odd.txt.j2", "named_in": "bases/odd.yaml", "line": 2},
+    }
+    text = lab.run("trace", "user/example.com/dora", "--state", str(lab.server.state)).stdout.decode()
+    assert "defaults   defaults.yaml, user/example.com/defaults.yaml\nbases      bases/odd.yaml\n" in text, text
+    assert "template   templates/odd.txt.j2, by bases/odd.yaml:2\n" in text, text
+    made = lab.git.head()
+    lab.git.commit({"profiles/bases/odd.yaml": "values: {c: 4}\ntemplate: odd.txt.j2\n"}, "Odder")
+    assert lab.command("reconcile")["verdict"] == "applied"
+    assert lab.command("trace", "user/example.com/dora")["commit"] != made
+    lab.server.end()
+    (lab.git.folder / ".git").rename(lab.git.folder / "gone")
+    assert lab.command("trace", "user/example.com/dora")["made_of"] is None
+    text = lab.run("trace", "user/example.com/dora", "--state", str(lab.server.state)).stdout.decode()
+    assert "made of    not known" in text, text

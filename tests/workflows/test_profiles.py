@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -136,7 +135,8 @@ def test_the_comment_finds_the_plan_by_the_names_that_the_plan_has() -> None:
 def merge(tmp_path: Path) -> Git:
     """A new profile repository at the merge that GitHub tries for a pull request, as deep as the workflow says."""
     origin = Git(tmp_path / "origin")
-    shutil.copytree(STARTER / "profiles", origin.folder / "profiles")
+    command = [sys.executable, "-m", "gitops_profile", "init", "--no-git", str(origin.folder)]
+    subprocess.run(command, check=True, capture_output=True)
     origin.commit({})
     origin("checkout", "-q", "-b", "change")
     origin.commit({"profiles/defaults.yaml": (STARTER / "profiles/defaults.yaml").read_text() + "# a remark\n"})
