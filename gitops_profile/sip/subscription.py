@@ -145,8 +145,9 @@ class Subscription:
 
     def tells(self, etag: str, now: float) -> None:
         """A NOTIFY with this version is about to leave; sent again, it is the same fact."""
-        self._turns_to(etag)
-        if self.told_at is None:
+        if self.told_etag != etag:
+            self.told_etag, self.told_at, self.got_at, self.failed_at = etag, now, None, None
+        elif self.told_at is None:
             self.told_at = now
 
     def gets(self, etag: str, now: float) -> None:

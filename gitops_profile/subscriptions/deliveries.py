@@ -85,13 +85,13 @@ DELIVERIES = f"""
         applied_at REAL NOT NULL,        -- unix seconds
         planned TEXT NOT NULL            -- JSON list of the ids of subscriptions
     );
-    CREATE TRIGGER subscription_turned BEFORE INSERT ON subscription BEGIN
+    CREATE TRIGGER subscription_turned AFTER UPDATE OF told_etag ON subscription
+        WHEN OLD.told_etag IS NOT NEW.told_etag AND OLD.told_etag IS NOT NULL BEGIN
         {
     _COUNT.format(
         facts='''
-        SELECT resource, told_etag, told_at IS NOT NULL, got_at IS NOT NULL, failed_at IS NOT NULL, told_at, told_at,
-               got_at, got_at, failed_at, failed_at
-        FROM subscription WHERE id = NEW.id AND told_etag IS NOT NEW.told_etag AND told_etag IS NOT NULL'''
+        SELECT OLD.resource, OLD.told_etag, OLD.told_at IS NOT NULL, OLD.got_at IS NOT NULL, OLD.failed_at IS NOT NULL,
+               OLD.told_at, OLD.told_at, OLD.got_at, OLD.got_at, OLD.failed_at, OLD.failed_at WHERE 1'''
     )
 };
     END;

@@ -200,7 +200,12 @@ def _power_of_two(count: int) -> int:
 @cache
 def _save_statement(rows: int) -> str:
     row = f"({','.join('?' * len(COLUMNS))})"
-    return f"INSERT OR REPLACE INTO subscription ({','.join(COLUMNS)}) VALUES {','.join([row] * rows)}"
+    # No INSERT OR REPLACE: a trigger that had to look the old row up would cost 4 µs more for each.
+    updates = ",".join(f"{name}=excluded.{name}" for name in COLUMNS[1:])
+    return (
+        f"INSERT INTO subscription ({','.join(COLUMNS)}) VALUES {','.join([row] * rows)} "
+        f"ON CONFLICT (id) DO UPDATE SET {updates}"
+    )
 
 
 @cache
