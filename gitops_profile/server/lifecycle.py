@@ -129,6 +129,7 @@ class Lifecycle:
             applied=applied.revision.commit if applied is not None else None,
             rejected=rejected.revision.commit if rejected is not None else None,
             problem=str(rejected.problems[0]) if rejected is not None and rejected.problems else "",
+            unsigned=rejected is not None and rejected.keys is not None,
             held=held.revision.commit if held is not None and table.approved is None else None,
             held_reason=str(held.problems[0]) if held is not None and held.problems else "",
             waiting=(follower.waiting or "") if ALL not in table.suspensions else "",
