@@ -86,13 +86,15 @@ class Trust:
                 too_many = Problem("", 0, 0, what, "push them in parts, or set trust.signatures to head meanwhile")
             else:
                 commits = list(dict.fromkeys((revision.commit, *fresh)))
-        end = time.monotonic() + self._seconds
+        asked, end = 0, time.monotonic() + self._seconds
         for commit in commits:
+            if commit not in self._known:
+                if asked and time.monotonic() > end:
+                    raise SourceUnavailable(f"signatures were not checked within {self._seconds:g} seconds")
+                asked += 1
             found.append(await self._commit(commit, keys))
             if sum(bool(one.reason) for one in found) > MAX_UNSIGNED:
                 break
-            if time.monotonic() > end:
-                raise SourceUnavailable(f"signatures were not checked within {self._seconds:g} seconds")
         self._known = {}
         return found, too_many
 
