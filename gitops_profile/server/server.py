@@ -131,9 +131,9 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
         self._build_sip(await self._read_secrets())
-        self._signatures = Signatures(config, self._source)
-        await self._signatures.open()
-        self._stack.push_async_callback(self._signatures.close)
+        self._signatures = Signatures(config, self._source.location, self._source.unseen)
+        await asyncio.to_thread(self._signatures.open)
+        self._stack.push_async_callback(asyncio.to_thread, self._signatures.close)
         self._loading = LoaderProcess(self._source.location)
         self._stack.push_async_callback(self._loading.close)
         self._reconciler = Reconciler(

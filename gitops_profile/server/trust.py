@@ -2,42 +2,43 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 
 from gitops_profile.config import Config
 from gitops_profile.presentity import PresentityTable
-from gitops_profile.reconcile import Trust
+from gitops_profile.reconcile import Trust, Unseen
 from gitops_profile.source import KeyFiles, Verifier
-
-from .source import Source
 
 
 class Signatures:
-    """The check of signatures of a server that wants one; else nothing."""
+    """The check of signatures where the settings want one; else nothing."""
 
-    def __init__(self, config: Config, source: Source) -> None:
-        settings = config.trust
-        self.trust: Trust | None = None
-        self._config = config
-        self._source = source
+    def __init__(self, config: Config, location: Path, unseen: Unseen) -> None:
+        """`location` is that of the repository; touches nothing."""
+        self._settings = config.trust
+        self._ref = config.repository.ref
+        self._location = location
+        self._unseen = unseen
         self._files = KeyFiles(
-            settings.keyring and settings.keyring.absolute(),
-            settings.allowed_signers and settings.allowed_signers.absolute(),
+            self._settings.keyring and self._settings.keyring.absolute(),
+            self._settings.allowed_signers and self._settings.allowed_signers.absolute(),
         )
+        self._verifier: Verifier | None = None
+        self.trust: Trust | None = None
 
-    async def open(self) -> None:
-        """Raises KeysUnusable, NotARepository."""
-        mode = self._config.trust.signatures
+    def open(self) -> None:
+        """Build `trust`. Blocks; raises KeysUnusable, NotARepository."""
+        mode = self._settings.signatures
         if mode == "off":
             return
-        await asyncio.to_thread(self._files.read)
-        self._verifier = await asyncio.to_thread(partial(Verifier, self._source.location, self._files))
-        self.trust = Trust(self._verifier, mode, self._config.repository.ref, self._source.unseen)
+        self._files.read()
+        self._verifier = Verifier(self._location, self._files)
+        self.trust = Trust(self._verifier, mode, self._ref, self._unseen)
 
-    async def close(self) -> None:
-        """End its git processes."""
-        if self.trust is not None:
-            await asyncio.to_thread(self._verifier.close)
+    def close(self) -> None:
+        """End its git processes. Blocks."""
+        if self._verifier is not None:
+            self._verifier.close()
 
     async def watch(self, table: PresentityTable, again: Callable[[], None]) -> None:
         """Have the head looked at again when a file changes and its signature did not count."""
