@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.reconcile import ALL, EVERYTHING, Journal, Verdict
 from gitops_profile.sip import EventPackage, Notifier
-from gitops_profile.source import RefTracker, Repository, SourceUnavailable
+from gitops_profile.source import RefTracker, SourceUnavailable
 
 from . import views
 from .follower import Follower
@@ -23,7 +23,7 @@ class Answers:
         config: Config,
         journal: Journal,
         follower: Follower,
-        repository: Repository,
+        resolve: Callable[[str], Awaitable[str | None]],
         tracker: RefTracker,
         notifier: Notifier,
         package: EventPackage,
@@ -34,7 +34,7 @@ class Answers:
         self._config = config
         self._journal = journal
         self._follower = follower
-        self._repository = repository
+        self._resolve = resolve
         self._tracker = tracker
         self._notifier = notifier
         self._package = package
@@ -77,7 +77,7 @@ class Answers:
         """Look at git now, and say what became of its head."""
         try:
             await self._tracker.look()
-            commit = await asyncio.to_thread(self._repository.resolve, self._config.repository.ref)
+            commit = await self._resolve(self._config.repository.ref)
         except SourceUnavailable as error:
             raise AdminError(str(error)) from error
         if commit is None:

@@ -222,7 +222,7 @@ class Server:
         """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
         ref = self._config.repository.ref
         try:
-            found = await asyncio.to_thread(self._repository.resolve, ref)
+            found = await self._source.resolve(ref)
         except SourceUnavailable as error:
             logger.warning("source unavailable: %s", error)
             return
@@ -345,7 +345,8 @@ class Server:
 
     def _answers(self) -> Answers:
         return Answers(
-            self._config, self._journal, self._follower, self._repository, self._tracker, self._notifier, self._package,
+            self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._notifier,
+            self._package,
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),

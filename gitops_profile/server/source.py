@@ -1,8 +1,9 @@
 """Where the profiles come from: a repository of this machine, or a clone of a remote in the state folder."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from gitops_profile.config import Config
 from gitops_profile.metrics import Metrics
@@ -22,6 +23,9 @@ from gitops_profile.source import (
 
 from . import views
 from .state import StateFolder
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
 
 def repository_folder(config: Config) -> Path:
@@ -50,6 +54,8 @@ class Source:
         self._metrics = metrics
         address = parse_address(config.repository.url)
         self._clone: Clone | None = None
+        self._asking = asyncio.Lock()
+        """A Repository is not for two at once."""
         if isinstance(address, Path):
             self.location = address
             return
@@ -95,17 +101,25 @@ class Source:
 
         A clone that does not have its whole history would say no too often: it is then filled up.
         """
-        if await asyncio.to_thread(self.repository.is_ancestor, old, new):
+        if await self._ask(self.repository.is_ancestor, old, new):
             return True
         if self._clone is None or not await self._clone.deepen():
             return False
-        return await asyncio.to_thread(self.repository.is_ancestor, old, new)
+        return await self._ask(self.repository.is_ancestor, old, new)
 
     async def between(self, old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
         """What the ref went past from one commit to the other, as `Repository.first_parents` tells it."""
         if self._clone is not None:
             await self.is_ancestor(old, new)  # which fetches the history that is missing
-        return await asyncio.to_thread(self.repository.first_parents, old, new, limit)
+        return await self._ask(self.repository.first_parents, old, new, limit)
+
+    async def resolve(self, ref: str) -> str | None:
+        """As `Repository.resolve`."""
+        return await self._ask(self.repository.resolve, ref)
+
+    async def _ask(self, question: Callable[P, Answer], *arguments: P.args, **options: P.kwargs) -> Answer:
+        async with self._asking:
+            return await asyncio.to_thread(question, *arguments, **options)
 
     async def unseen(self, old: str, new: str, limit: int) -> Sequence[str]:
         """At most `limit` commits that the new one has in its history and the old one has not.

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey
-from gitops_profile.reconcile import NoSuchScope, Verdict, compare
+from gitops_profile.reconcile import NoSuchScope, Verdict, approve, compare
 from gitops_profile.reconcile.suspension import covers
 from tests.repositories import Git
 
@@ -162,6 +162,49 @@ def test_any_history_with_suspensions_in_it_ends_where_its_head_ends_once_all_is
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_follow_with_suspensions(Path(folder) / "work", history, words, order))
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories, st.lists(st.integers(0, 99), min_size=10, max_size=10))
+def test_what_is_held_changes_nothing_until_it_is_approved_and_then_everything(
+    history: list[tuple[str, int]], words: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_follow_with_approvals(Path(folder) / "work", history, words))
+
+
+async def _follow_with_approvals(folder: Path, history: list[tuple[str, int]], words: list[int]) -> None:
+    lab = Lab(folder)
+    lab.rewrites = "hold"
+    work = History(lab.git)
+    lab.git.commit({"profiles/profiles.yaml": "max_removals: 0\n"})
+    await lab.reconcile()
+    for (name, choice), word in zip(history, words, strict=False):
+        work.step(name, choice)
+        before = {document.key: document for document in lab.journal.table}
+        outcome = await lab.reconcile()
+        if word % 5 == 0:
+            await lab.restart()
+        if outcome.verdict is Verdict.HELD:
+            assert {document.key: document for document in lab.journal.table} == before
+            assert (await lab.reconcile()).verdict is Verdict.UNCHANGED
+            if word % 2:
+                await _approved(lab)
+        assert await lab.replayed() == lab.journal.table
+    if lab.journal.table.held is not None:
+        await _approved(lab)
+    applied = lab.journal.table.applied
+    assert applied is not None
+    assert lab.journal.table == await lab.loaded_anew(applied.revision.commit)
+    await lab.close()
+
+
+async def _approved(lab: Lab) -> None:
+    commit = lab.git.head()
+    await approve(lab.journal, commit, "ann")
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+    applied = lab.journal.table.applied
+    assert applied is not None and applied.revision.commit == commit and lab.journal.table.held is None
 
 
 async def _follow_with_suspensions(folder: Path, history: list[tuple[str, int]], words: list[int], order: int) -> None:
