@@ -20,7 +20,7 @@ from gitops_profile.presentity import (
     RevisionRejected,
     RevisionSuperseded,
 )
-from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
+from gitops_profile.source import PathNotFound, Revision, SourceUnavailable, VerificationUnavailable
 
 from .differ import ProfileEvent, diff
 from .guard import Rewrites, guard
@@ -66,6 +66,8 @@ class Outcome:
     reason: str = ""
     storage: bool = False
     """Whether it waits for the log, and not for git."""
+    unverified: bool = False
+    """Whether it waits for what its signature is checked with, and not for git."""
     held_back: int = 0
     """Profiles that are not as the commit has them, because their application is suspended."""
     superseded: tuple[str, ...] = ()
@@ -112,7 +114,10 @@ class Reconciler:
             except (SourceUnavailable, LogUnavailable) as error:
                 logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
                 storage = isinstance(error, LogUnavailable)
-                return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage)
+                unverified = isinstance(error, VerificationUnavailable)
+                return Outcome(
+                    Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage, unverified=unverified
+                )
 
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()

@@ -9,7 +9,15 @@ from typing import Literal
 
 from gitops_profile.loader import Problem
 from gitops_profile.presentity import PresentityTable, RevisionRejected
-from gitops_profile.source import Checked, Keys, KeysUnusable, Revision, SourceUnavailable, Verifier
+from gitops_profile.source import (
+    Checked,
+    Keys,
+    KeysUnusable,
+    Revision,
+    SourceUnavailable,
+    VerificationUnavailable,
+    Verifier,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +29,8 @@ MAX_COMMITS = 1000
 """New commits of one revision whose signatures are checked."""
 MAX_UNSIGNED = 20
 """Of one revision that are named; the rest is not looked at."""
+WATCH = 1.0
+"""Seconds between looks at the files of keys."""
 SECONDS = 120.0
 """For all signatures of one revision; what was found by then is kept for the next try."""
 
@@ -32,7 +42,7 @@ class Judged:
     signer: str | None
     problems: tuple[Problem, ...]
     keys: str
-    """With which keys, and in which mode, that was found out."""
+    """With which keys, in which mode and of which tag that was found out."""
 
 
 class Trust:
@@ -53,20 +63,33 @@ class Trust:
     async def judge(self, revision: Revision, table: PresentityTable) -> Judged:
         """Whether it may come into force. Raises SourceUnavailable when that cannot be found out now."""
         keys = await self._read_keys()
+        name = await self._name(keys, revision.commit)
         found, too_many = await self._checked(revision, table, keys)
         wrong = [one for one in found if one.reason]
         problems = [Problem("", 0, 0, f"{one.what}: {one.reason}", _hint(one)) for one in wrong[:MAX_UNSIGNED]]
         if too_many is not None:
             problems.append(too_many)
-        return Judged(None if problems else found[0].signer, tuple(problems), self._name(keys))
+        return Judged(None if problems else found[0].signer, tuple(problems), name)
 
     async def judges_anew(self, rejected: RevisionRejected) -> bool:
-        """Whether a revision that was rejected for its signature is to be looked at with other keys."""
+        """Whether a revision that was rejected for its signature is to be looked at again: there are other keys, or
+        another tag on it.
+        """
         try:
-            return rejected.keys != self._name(await self._read_keys())
+            return rejected.keys != await self._name(await self._read_keys(), rejected.revision.commit)
         except SourceUnavailable as error:
             logger.warning("the rejected revision is not looked at again: %s", error)
             return False
+
+    async def watch(self, table: PresentityTable, again: Callable[[], None]) -> None:
+        """Say so when the files of keys or the tag change while a revision is rejected for its signature."""
+        seen = await asyncio.to_thread(self._verifier.stamp, self._ref)
+        while True:
+            await asyncio.sleep(WATCH)
+            stamp = await asyncio.to_thread(self._verifier.stamp, self._ref)
+            if stamp != seen and table.rejected is not None and table.rejected.keys is not None:
+                again()
+            seen = stamp
 
     async def _checked(
         self, revision: Revision, table: PresentityTable, keys: Keys
@@ -90,7 +113,7 @@ class Trust:
         for commit in commits:
             if commit not in self._known:
                 if asked and time.monotonic() > end:
-                    raise SourceUnavailable(f"signatures were not checked within {self._seconds:g} seconds")
+                    raise VerificationUnavailable(f"signatures were not checked within {self._seconds:g} seconds")
                 asked += 1
             found.append(await self._commit(commit, keys))
             if sum(bool(one.reason) for one in found) > MAX_UNSIGNED:
@@ -110,10 +133,11 @@ class Trust:
         try:
             return await asyncio.to_thread(self._verifier.files.read)
         except KeysUnusable as error:
-            raise SourceUnavailable(str(error)) from error
+            raise VerificationUnavailable(str(error)) from error
 
-    def _name(self, keys: Keys) -> str:
-        return f"{self._mode}:{keys.digest}"
+    async def _name(self, keys: Keys, commit: str) -> str:
+        tag = await asyncio.to_thread(self._verifier.tag_at, self._ref, commit)
+        return ":".join((self._mode, keys.digest, *([tag] if tag is not None else [])))
 
 
 def _hint(one: Checked) -> str:

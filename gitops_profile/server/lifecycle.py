@@ -134,6 +134,7 @@ class Lifecycle:
             held_reason=str(held.problems[0]) if held is not None and held.problems else "",
             waiting=(follower.waiting or "") if ALL not in table.suspensions else "",
             storage=last is not None and last.verdict is Verdict.UNAVAILABLE and last.storage,
+            unverified=last is not None and last.verdict is Verdict.UNAVAILABLE and last.unverified,
             trouble=self._tracker.trouble,
             suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
             held_back=applied.held_back if applied is not None else 0,

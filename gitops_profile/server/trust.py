@@ -1,6 +1,5 @@
 """Whose signatures count, as the settings say it; and that those files change."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,14 +40,6 @@ class Signatures:
             self._verifier.close()
 
     async def watch(self, table: PresentityTable, again: Callable[[], None]) -> None:
-        """Have the head looked at again when a file changes and its signature did not count."""
-        if self.trust is None:
-            return
-        seen = await asyncio.to_thread(self._files.stamp)
-        while True:
-            await asyncio.sleep(1.0)
-            stamp = await asyncio.to_thread(self._files.stamp)
-            if stamp != seen:
-                seen = stamp
-                if table.rejected is not None and table.rejected.keys is not None:
-                    again()
+        """Have the head looked at again when its signature did not count, and may by now."""
+        if self.trust is not None:
+            await self.trust.watch(table, again)

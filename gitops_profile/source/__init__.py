@@ -7,7 +7,7 @@ from .access import RemoteAccess
 from .address import RemoteAddress, parse_address
 from .clone import Clone, CloneSettings, FetchReport
 from .dates import parse_date
-from .errors import KeysUnusable, NotARepository, PathNotFound, SourceUnavailable
+from .errors import KeysUnusable, NotARepository, PathNotFound, SourceUnavailable, VerificationUnavailable
 from .keys import KeyFiles, Keys
 from .repository import Changes, FileEntry, Repository
 from .revert import CannotRevert, FileAt, RevertConflict, Reverter
@@ -40,6 +40,7 @@ __all__ = [
     "SourceDown",
     "SourceStatus",
     "SourceUnavailable",
+    "VerificationUnavailable",
     "Verifier",
     "parse_address",
     "parse_date",

@@ -26,7 +26,7 @@ from .armor import (
     one_pgp_signature,
     parse_ssh_signature,
 )
-from .errors import SourceUnavailable
+from .errors import VerificationUnavailable
 from .keys import GPGV, SSH_KEYGEN, Keys
 from .signed_object import SignedObject
 from .trouble import shown
@@ -36,6 +36,7 @@ SECONDS = 10.0
 NAMESPACE = "git"
 MAX_PRINCIPALS = 20
 """Names of one key that are tried."""
+_GOOD = re.compile(rb"^Good .* key (SHA256:[A-Za-z0-9+/]{43})$", re.MULTILINE)
 NO_SIGNATURE = "it has no signature"
 _WEAK = {"1": "MD5", "2": "SHA-1", "3": "RIPEMD-160"}
 """Hash algorithms of OpenPGP for which two texts with one signature can be made."""
@@ -55,7 +56,7 @@ class Signed:
 def verify(
     signed: SignedObject, keys: Keys, *, now: Callable[[], float] = time.time, seconds: float = SECONDS
 ) -> Signed:
-    """Whose the signature is. Blocks; raises SourceUnavailable when that could not be found out."""
+    """Whose the signature is. Blocks; raises VerificationUnavailable when that could not be found out."""
     if signed.signature is None:
         return Signed(reason=NO_SIGNATURE)
     label = label_of(signed.signature)
@@ -111,8 +112,10 @@ class _Asking:
             principals = found.stdout.decode("utf-8", "replace").splitlines() if found.returncode == 0 else []
             for principal in principals[:MAX_PRINCIPALS]:
                 name_ = ("-n", NAMESPACE, "-I", principal)
-                if self._run(folder, SSH_KEYGEN, "-Y", "verify", *allowed, *name_, *given).returncode == 0:
-                    return Signed(f"{shown(principal)} {outer.fingerprint}")
+                done = self._run(folder, SSH_KEYGEN, "-Y", "verify", *allowed, *name_, *given)
+                key = _GOOD.search(done.stdout)
+                if done.returncode == 0 and key is not None:
+                    return Signed(f"{shown(principal)} {key[1].decode()}")
             is_good = self._run(folder, SSH_KEYGEN, "-Y", "check-novalidate", "-n", NAMESPACE, *given).returncode == 0
         return Signed(reason=_why_not(outer, is_good, bool(principals), allowed_signers))
 
@@ -126,11 +129,13 @@ class _Asking:
                 env=surroundings,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise SourceUnavailable(f"{command[0]} did not check a signature within {self._seconds:g} s") from error
+            raise VerificationUnavailable(
+                f"{command[0]} did not check a signature within {self._seconds:g} s"
+            ) from error
         except OSError as error:
-            raise SourceUnavailable(f"{command[0]} cannot be started: {error.strerror}") from error
+            raise VerificationUnavailable(f"{command[0]} cannot be started: {error.strerror}") from error
         if done.returncode < 0:
-            raise SourceUnavailable(f"{command[0]} was ended by signal {-done.returncode}")
+            raise VerificationUnavailable(f"{command[0]} was ended by signal {-done.returncode}")
         return done
 
 
@@ -181,13 +186,13 @@ def _is_mentioned(public_key: bytes, allowed_signers: bytes) -> bool:
 
 
 def _folder(files: dict[str, bytes]) -> "tempfile.TemporaryDirectory[str]":
-    """A private folder with these files; raises SourceUnavailable."""
+    """A private folder with these files; raises VerificationUnavailable."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="gitops-profile-")
         for name, data in files.items():
             (Path(folder.name) / name).write_bytes(data)
     except OSError as error:
-        raise SourceUnavailable(
+        raise VerificationUnavailable(
             f"a signature cannot be checked: {error.strerror} in {tempfile.gettempdir()}"
         ) from error
     return folder

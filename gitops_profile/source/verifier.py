@@ -44,6 +44,22 @@ class Verifier:
         """End its git processes."""
         self._repository.close()
 
+    def stamp(self, ref: str) -> tuple[object, ...]:
+        """Another one when a file of keys was touched, or the ref moved. Reads no object; raises nothing."""
+        try:
+            found = self._repository.find(ref)
+        except SourceUnavailable:
+            found = None
+        return found, self.files.stamp()
+
+    def tag_at(self, ref: str, commit: str) -> str | None:
+        """The tag object that leads from `ref` to the commit, when that is how it gets there; raises SourceUnavailable.
+
+        Nothing is read to see whether it does lead there.
+        """
+        found = self._repository.find(ref)
+        return found[1] if found is not None and found[0].startswith(_TAGS) and found[1] != commit else None
+
     def tag(self, ref: str, commit: str, keys: Keys) -> Checked | None:
         """The signed tag that is served, when that is what `ref` is on; None when the commit must speak for itself.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import Checked, KeyFiles, SourceUnavailable, Verifier
+from gitops_profile.source import Checked, KeyFiles, SourceUnavailable, VerificationUnavailable, Verifier
 from gitops_profile.source.signature import read_status
 from tests.repositories import ENVIRONMENT, Git
 from tests.signing import OLD, PGP, SSHKey, pgp_home, raw, signed_commit, store, with_signature
@@ -126,6 +126,25 @@ def test_a_repository_of_sha256_has_its_own_header(tmp_path: Path, keys: Keys) -
     verifier = Verifier(folder, KeyFiles(keys.ring))
     assert (verifier.commit(commit, verifier.files.read()).signer or "").startswith("Alice")
     verifier.close()
+
+
+def test_a_certificate_counts_by_the_authority_that_is_allowed(lab: Signing, tmp_path: Path) -> None:
+    authority, dora = SSHKey(tmp_path, "authority"), SSHKey(tmp_path, "dora")
+    public = dora.path.with_suffix(".pub")
+    for principal, days in (
+        ("dora@example.com", "-1w:+1w"),
+        ("eve@elsewhere", "-1w:+1w"),
+        ("dora@example.com", "-2w:-1w"),
+    ):
+        command = ["ssh-keygen", "-q", "-s", str(authority.path), "-I", "id", "-n", principal, "-V", days, str(public)]
+        subprocess.run(command, check=True)
+        lab.signers.write_text(authority.allowed("*@example.com", "cert-authority"))
+        certificate = ["-c", "gpg.format=ssh", "-c", f"user.signingkey={dora.path}-cert.pub"]
+        found = lab.checked(signed_commit(lab.git, FILE, certificate))
+        if principal == "eve@elsewhere" or days == "-2w:-1w":
+            assert found.signer is None and found.reason
+        else:
+            assert found.signer == f"dora@example.com {dora.fingerprint}"
 
 
 # -- what does not ---------------------------------------------------------------------------------------------------
@@ -418,7 +437,7 @@ def test_a_program_that_hangs_or_dies_says_nothing_of_the_commit(
         for name in ("gpgv", "ssh-keygen"):
             (programs / name).write_text(f"#!/bin/sh\n{script}\n")
             (programs / name).chmod(0o755)
-        with pytest.raises(SourceUnavailable, match=match):
+        with pytest.raises(VerificationUnavailable, match=match):
             verifier.commit(commit, lab.files.read())
     verifier.close()
 
