@@ -141,6 +141,32 @@ def test_all_from_a_remote_whose_history_the_clone_does_not_have(lab: Lab, signe
     assert f"commit {unsigned[:12]} by " in signers.rejected(lab.git.head())
 
 
+def test_a_signed_tag_of_a_remote_is_served_by_its_own_name(lab: Lab, signers: Signers) -> None:
+    bare = Git(lab.folder / "srv/profiles.git", bare=True)
+    lab.git("remote", "add", "origin", str(bare.folder))
+
+    def tag(name: str, *how: str) -> None:
+        lab.git(*how, "tag", "-f", "-a", *(["-s"] if how else []), "-m", "release", name)
+        lab.git("push", "-q", "-f", "origin", f"refs/tags/{name}")
+
+    lab.write(alice=1)
+    tag("live", *signers.by_carol)
+    tag("v1", *signers.by_carol)
+    lab.server.start("--repo", f"file://{bare.folder}", "--ref", "live", "--fetch", "1s")
+    phone = lab.phone("watch", "alice", 2)
+    phone.has(1)
+    second = lab.write(alice=2)
+    tag("live")
+    assert "it has no signature" in signers.rejected(second)
+    tag("live", *signers.by_alice)
+    assert [notify.body for notify in phone.finish()] == [profile("alice", 1), profile("alice", 2)]
+    eventually("it is in force", lambda: lab.ask("status")["applied"]["commit"] == second)
+    assert lab.ask("status")["applied"]["signer"].startswith("Alice ")
+    lab.git("push", "-q", "-f", "origin", "refs/tags/v1:refs/tags/live")
+    said = signers.rejected(lab.git("rev-parse", "v1^{commit}"))
+    assert said.startswith("the tag v1 by Carl Committer") and "served as refs/tags/live" in said
+
+
 def test_a_server_without_its_keys_or_programs_does_not_start_and_says_what_to_do(lab: Lab, signers: Signers) -> None:
     signers.write(signers.by_alice, alice=1)
     keyring = signers.keyring.read_bytes()
@@ -176,6 +202,8 @@ def test_keys_that_vanish_while_the_server_runs_have_revisions_wait(lab: Lab, si
     signers.write(signers.by_alice, alice=2)
     eventually("it waits", lambda: "cannot be read" in (lab.ask("status")["waiting"] or ""))
     assert len(phone.notifies()) == 1
+    ready = lab.ask("status")["conditions"][0]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "VerificationError")
     signers.keyring.write_bytes(keyring)
     assert phone.has(2)[-1].body == profile("alice", 2)
 
