@@ -9,7 +9,7 @@ import typer
 
 from gitops_profile.eventlog import LogCorrupt, read_log
 from gitops_profile.http import AdminError, AdminUnavailable, call_admin
-from gitops_profile.server import StateFolder
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say

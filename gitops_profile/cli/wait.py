@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from gitops_profile.http import AdminError, AdminUnavailable, ask_revision, call_admin, read_token
-from gitops_profile.server import Goal, StateFolder
+from gitops_profile.server import Goal
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, State, configured
 from .output import PROBLEM, emit_json, emit_table, fail, printable, say

@@ -1,10 +1,8 @@
 """The composition root: builds every part, wires it, runs it, stops it in order."""
 
 from .server import CannotServe, Server
-from .source import repository_folder
-from .state import StateFolder
 from .tags import phone_tags
 from .views import iso
 from .waiting import Goal
 
-__all__ = ["CannotServe", "Goal", "Server", "StateFolder", "iso", "phone_tags", "repository_folder"]
+__all__ = ["CannotServe", "Goal", "Server", "iso", "phone_tags"]
