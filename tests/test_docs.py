@@ -15,7 +15,7 @@ from gitops_profile.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-OTHERS = {"--git-dir", "--bare"}
+OTHERS = {"--git-dir", "--bare", "--export", "--armor"}
 """Flags of other programs."""
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

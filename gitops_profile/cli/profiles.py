@@ -14,13 +14,15 @@ from gitops_profile.reconcile import (
     Difference,
     Loaded,
     LoaderProcess,
+    Outcome,
     Verdict,
     compare,
     held_back,
     read_table,
     rebuild,
 )
-from gitops_profile.source import PathNotFound, Repository, SourceUnavailable
+from gitops_profile.server import Signatures
+from gitops_profile.source import KeysUnusable, PathNotFound, Repository, SourceUnavailable
 from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
@@ -172,9 +174,8 @@ def log_rebuild(
         fail(str(error))
     try:
         with open_repository(settings) as repository:
-            work = rebuild(repository, settings.repository.ref, settings.repository.path, folder.log)
-            outcome, kept = asyncio.run(work)
-    except (SourceUnavailable, LogUnavailable) as error:
+            outcome, kept = _rebuilt(settings, repository, folder.log)
+    except (SourceUnavailable, LogUnavailable, KeysUnusable) as error:
         fail(str(error))
     finally:
         lock.release()
@@ -185,3 +186,18 @@ def log_rebuild(
     say(f"wrote {folder.log} from {outcome.commit[:12]}: {outcome.added} profiles")
     if kept is not None:
         say(f"the old log is kept in {kept}")
+
+
+def _rebuilt(settings: Config, repository: Repository, log: Path) -> tuple[Outcome, Path | None]:
+    """The new log, of a head that is signed as the settings want it."""
+
+    async def unseen(old: str, new: str, limit: int) -> list[str]:
+        return [commit for commit, _ in repository.unseen(old, new, limit)]
+
+    signatures = Signatures(settings, repository.git_dir, unseen)
+    signatures.open()
+    try:
+        where = settings.repository
+        return asyncio.run(rebuild(repository, where.ref, where.path, log, signatures.trust))
+    finally:
+        signatures.close()

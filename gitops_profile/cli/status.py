@@ -71,6 +71,8 @@ def _revision(facts: dict[str, Any]) -> Iterator[Line]:
         yield "revision", f"none in force yet (ref {facts['ref']})", NOTE
     else:
         yield "revision", f"{applied['commit'][:12]} of {facts['ref']}: {_subject(applied)}", ""
+        if applied.get("signer"):
+            yield "signed by", applied["signer"], ""
     if head is not None and (applied is None or head != applied["commit"]):
         yield "head", f"{head[:12]} was seen {_seconds(lag['seconds'])} ago and is not in force", NOTE
     if lag["seen_to_applied"] is not None:

@@ -187,11 +187,28 @@ class Limits(_Section):
 class TrustSettings(_Section):
     """What a revision must show before it comes into force."""
 
+    signatures: Literal["off", "head", "all"] = Field(
+        default="off",
+        description="what must be signed: nothing, the newest commit (or the tag that is served), or every commit that "
+        "is new",
+    )
+    allowed_signers: Path | None = Field(
+        default=None, description="file with those who may sign with SSH; see ALLOWED SIGNERS in ssh-keygen(1)"
+    )
+    keyring: Path | None = Field(
+        default=None, description="file with the OpenPGP public keys of those who may sign, as gpg --export writes it"
+    )
     rewrites: Literal["allow", "hold", "refuse"] = Field(
         default="allow",
         description="a ref that no longer contains what is in force (force-push): apply it, wait for "
         "gitops-profile approve, or reject it",
     )
+
+    @model_validator(mode="after")
+    def _signers_are_known(self) -> Self:
+        if self.signatures != "off" and self.allowed_signers is None and self.keyring is None:
+            raise ValueError("signatures needs allowed_signers (SSH) or keyring (OpenPGP): who may sign?")
+        return self
 
 
 DomainName = Annotated[str, AfterValidator(canonical_domain)]

@@ -86,6 +86,8 @@ class RevisionRejected:
     path: str
     loader_version: int
     problems: tuple[ProblemRecord, ...]
+    keys: str | None = None
+    """With which keys its signature was checked, when that is why: with others it is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,10 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
                 {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
                 for p in event.problems
             ]
-            return name, 1, f"ref:{event.ref}", _outcome_data(event) | {"problems": problems}
+            data = _outcome_data(event) | {"problems": problems}
+            if isinstance(event, RevisionRejected):
+                return name, 2, f"ref:{event.ref}", data | {"keys": event.keys}
+            return name, 1, f"ref:{event.ref}", data
         case RevisionApproved(commit, ref, by, at):
             return name, 1, f"ref:{ref}", {"commit": commit, "ref": ref, "by": by, "at": at}
         case RevisionSuperseded(revision, ref, by, older):
@@ -165,7 +168,7 @@ _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
     ("ProfileChanged", 2): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
     ("RevisionApplied", 2): _applied,
-    ("RevisionRejected", 1): lambda d: _refused(RevisionRejected, d),
+    ("RevisionRejected", 2): lambda d: _refused(RevisionRejected, d),
     ("RevisionHeld", 1): lambda d: _refused(RevisionHeld, d),
     ("RevisionApproved", 1): lambda d: RevisionApproved(**d),
     ("RevisionSuperseded", 2): lambda d: RevisionSuperseded(_stamp(d["revision"]), d["ref"], d["by"], d["older"]),
@@ -180,5 +183,7 @@ _UPCASTERS: dict[tuple[str, int], Callable[[Data], Data]] = {
     ("ProfileChanged", 1): lambda d: d | {"variants": [], "aliases": []},
     # Before anything could be suspended.
     ("RevisionApplied", 1): lambda d: d | {"held_back": 0},
+    # Before signatures were checked.
+    ("RevisionRejected", 1): lambda d: d | {"keys": None},
     ("RevisionSuperseded", 1): lambda d: d | {"by": None, "older": 0},
 }

@@ -11,6 +11,7 @@ from .reconciler import Outcome, Reconciler, Verdict
 from .superseded import MAX_SUPERSEDED
 from .suspending import EVERYTHING, NoSuchScope, Suspending
 from .suspension import ALL
+from .trust import Trust, Unseen
 from .verify import Difference, compare, held_back, rebuild
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Reconciler",
     "Rewrites",
     "Suspending",
+    "Trust",
+    "Unseen",
     "Verdict",
     "approve",
     "compare",

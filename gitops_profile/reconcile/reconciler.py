@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gitops_profile.eventlog import LogUnavailable, VersionConflict
@@ -20,7 +20,7 @@ from gitops_profile.presentity import (
     RevisionRejected,
     RevisionSuperseded,
 )
-from gitops_profile.source import PathNotFound, Revision, SourceUnavailable
+from gitops_profile.source import PathNotFound, Revision, SourceUnavailable, VerificationUnavailable
 
 from .differ import ProfileEvent, diff
 from .guard import Rewrites, guard
@@ -28,6 +28,7 @@ from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
 from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
 from .suspending import EVERYTHING, Suspending
+from .trust import Trust
 from .wire import path_text
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class Outcome:
     reason: str = ""
     storage: bool = False
     """Whether it waits for the log, and not for git."""
+    unverified: bool = False
+    """Whether it waits for what its signature is checked with, and not for git."""
     held_back: int = 0
     """Profiles that are not as the commit has them, because their application is suspended."""
     superseded: tuple[str, ...] = ()
@@ -86,6 +89,7 @@ class Reconciler:
         between: Between | None = None,
         progress: Progress | None = None,
         rewrites: Rewrites = "allow",
+        trust: Trust | None = None,
     ) -> None:
         self._journal = journal
         self._loading = loading
@@ -97,6 +101,7 @@ class Reconciler:
         self._between = between
         self._progress = progress
         self._rewrites = rewrites
+        self._trust = trust
         self.suspending = Suspending(journal, loading, path, self._path, on_changed)
 
     async def reconcile(self, revision: Revision, overtaken: Sequence[Revision] = ()) -> Outcome:
@@ -109,14 +114,23 @@ class Reconciler:
             except (SourceUnavailable, LogUnavailable) as error:
                 logger.error("revision waits rev=%s: %s", revision.commit[:12], error)
                 storage = isinstance(error, LogUnavailable)
-                return Outcome(Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage)
+                unverified = isinstance(error, VerificationUnavailable)
+                return Outcome(
+                    Verdict.UNAVAILABLE, revision.commit, reason=str(error), storage=storage, unverified=unverified
+                )
 
     async def _reconcile(self, revision: Revision, overtaken: Sequence[Revision]) -> Outcome:
         await self.suspending.prepare()
         if self.suspending.everything:
             return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
-        if self._is_known(revision):
+        if self._is_known(revision) and not await self._has_other_keys():
             return await self._pass_by(revision, overtaken)
+        if self._trust is not None:
+            judged = await self._trust.judge(revision, self._journal.table)
+            if judged.problems:
+                history = await self._history(revision, overtaken)
+                return await self._refuse(RevisionRejected, revision, judged.problems, history, judged.keys)
+            revision = replace(revision, signer=judged.signer)
         loaded = await self._load(revision)
         history = await self._history(revision, overtaken)
         if loaded.problems:
@@ -189,6 +203,13 @@ class Reconciler:
             )
         )
 
+    async def _has_other_keys(self) -> bool:
+        """Whether the signature for which the last revision was rejected may count by now."""
+        rejected = self._journal.table.rejected
+        if rejected is None or rejected.keys is None:
+            return False
+        return self._trust is None or await self._trust.judges_anew(rejected)
+
     async def _load(self, revision: Revision) -> Loaded:
         """What the revision holds; one that cannot be loaded for its author's fault is a load with a problem."""
         try:
@@ -227,6 +248,7 @@ class Reconciler:
         revision: Revision,
         problems: Sequence[Problem],
         history: Sequence[PresentityEvent],
+        keys: str | None = None,
     ) -> Outcome:
         kept = list(problems[:MAX_PROBLEMS])
         if len(problems) > MAX_PROBLEMS:
@@ -235,6 +257,8 @@ class Reconciler:
             ProblemRecord(p.path, p.line or None, p.column or None, p.message, p.hint or None) for p in kept
         )
         event = kind(stamp_of(revision), self._ref, self._path, LOADER_VERSION, records)
+        if isinstance(event, RevisionRejected):
+            event = replace(event, keys=keys)
         await self._journal.append([*history, event])
         verdict = Verdict.HELD if kind is RevisionHeld else Verdict.REJECTED
         logger.warning(

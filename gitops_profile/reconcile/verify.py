@@ -15,6 +15,7 @@ from .journal import read_table, replay
 from .loading import Loaded, LoaderProcess
 from .reconciler import Outcome, Reconciler, Verdict
 from .suspension import changes_of, divide
+from .trust import Trust
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ def held_back(table: PresentityTable, loaded: Loaded) -> set[str]:
     return {str(key) for key in divide(wanted, table, set(table.suspensions)).held}
 
 
-async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> tuple[Outcome, Path | None]:
+async def rebuild(
+    repository: Repository, ref: str, path: str, folder: Path, trust: Trust | None = None
+) -> tuple[Outcome, Path | None]:
     """A new log at `folder` from what git has at `ref`; the old one is kept beside it, and its place returned.
 
     What is suspended stays so where the old log can be read, with the documents of git. Raises SourceUnavailable when
@@ -61,7 +64,9 @@ async def rebuild(repository: Repository, ref: str, path: str, folder: Path) -> 
     loading = LoaderProcess(repository.git_dir)
     try:
         journal = await replay(log)
-        reconciler = Reconciler(journal, loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always)
+        reconciler = Reconciler(
+            journal, loading, ref=ref, path=path, on_changed=_nobody_listens, is_ancestor=_always, trust=trust
+        )
         outcome = await reconciler.reconcile(repository.revision(commit))
         suspended = await _suspensions(folder) if _is_there(folder) else []
         if suspended:

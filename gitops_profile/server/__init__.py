@@ -2,7 +2,8 @@
 
 from .server import CannotServe, Server
 from .tags import phone_tags
+from .trust import Signatures
 from .views import iso
 from .waiting import Goal
 
-__all__ = ["CannotServe", "Goal", "Server", "iso", "phone_tags"]
+__all__ = ["CannotServe", "Goal", "Server", "Signatures", "iso", "phone_tags"]

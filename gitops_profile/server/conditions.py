@@ -35,6 +35,8 @@ class Facts:
     """Why git or the log could not be used for the head; empty when it could."""
     storage: bool = False
     """Whether that is the log."""
+    unverified: bool = False
+    """Whether that is what the head's signature is checked with."""
     trouble: str = ""
     """Why git could not be asked for its newest revision; empty when it could."""
     suspended: tuple[str, ...] = ()
@@ -118,7 +120,8 @@ def _verdict(facts: Facts) -> _Verdict:
     if "all" in facts.suspended:
         return _Verdict("False", "Suspended", f"{head[:12]} is not applied: everything is suspended")
     if facts.waiting:
-        reason = "StorageOperationFailed" if facts.storage else "SourceUnavailable"
+        reason = "VerificationError" if facts.unverified else "SourceUnavailable"
+        reason = "StorageOperationFailed" if facts.storage else reason
         return _Verdict("False", reason, facts.waiting, reconciling=True)
     return _Verdict("Unknown", "Progressing", f"{head[:12]} is being looked at", reconciling=True)
 

@@ -114,7 +114,7 @@ class Follower:
         if outcome.verdict is Verdict.APPLIED and seen_at is not None:
             self.applied_at = self._wall()
             self.took = max(0.0, self.applied_at - seen_at)
-        if outcome.verdict is Verdict.UNAVAILABLE:
+        if outcome.verdict is Verdict.UNAVAILABLE and not outcome.unverified:
             self._tracker.doubt()  # of a remote: is the clone damaged?
         if outcome.verdict is Verdict.REJECTED and self._journal.table.applied is None:
             logger.warning("not ready: no revision is in force yet, waiting for a good one")

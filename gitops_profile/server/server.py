@@ -18,7 +18,7 @@ from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
-from gitops_profile.source import NotARepository, SourceUnavailable
+from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
@@ -40,6 +40,7 @@ from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
 from .tags import derived_key, phone_tags
+from .trust import Signatures
 from .waiting import Waiting
 from .webhook import Webhook
 
@@ -56,6 +57,7 @@ challenged (linphone), and what was answered once is no good a second time, howe
 _EXPECTED = (
     ConfigError,
     NotARepository,
+    KeysUnusable,
     LogCorrupt,
     LogUnavailable,
     UnknownEvent,
@@ -129,12 +131,15 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
         self._build_sip(await self._read_secrets())
+        self._signatures = Signatures(config, self._source.location, self._source.unseen)
+        await asyncio.to_thread(self._signatures.open)
+        self._stack.push_async_callback(asyncio.to_thread, self._signatures.close)
         self._loading = LoaderProcess(self._source.location)
         self._stack.push_async_callback(self._loading.close)
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
             on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
-            progress=self._progress, rewrites=config.trust.rewrites,
+            progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(
@@ -244,6 +249,7 @@ class Server:
                 self._lifecycle.watch(),
                 self._webhook.watch(),
                 self._statuses.run(),
+                self._signatures.watch(self._journal.table, self._follower.again),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
             await stop.wait()

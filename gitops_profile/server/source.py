@@ -16,6 +16,7 @@ from gitops_profile.source import (
     Repository,
     Revision,
     SourceStatus,
+    SourceUnavailable,
     parse_address,
 )
 from gitops_profile.state import StateFolder
@@ -101,6 +102,24 @@ class Source:
     async def _ask(self, question: Callable[P, Answer], *arguments: P.args, **options: P.kwargs) -> Answer:
         async with self._asking:
             return await asyncio.to_thread(question, *arguments, **options)
+
+    async def unseen(self, old: str, new: str, limit: int) -> Sequence[str]:
+        """At most `limit` commits that the new one has in its history and the old one has not.
+
+        A clone's missing history is fetched where a merge may have come from behind it. Raises SourceUnavailable.
+        """
+        if self._clone is not None:
+            await self.is_ancestor(old, new)
+        try:
+            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+        except SourceUnavailable:
+            if self._clone is None or not await self._clone.deepen():
+                raise
+            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+        is_line = all(len(parents) == 1 for _, parents in found)
+        if self._clone is not None and not is_line and await self._clone.deepen():
+            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+        return [commit for commit, _ in found]
 
     def facts(self) -> dict[str, object]:
         """For `status`."""

@@ -72,6 +72,7 @@ def outcome(event: RevisionApplied | RevisionRejected | RevisionHeld | None) -> 
         "author": event.revision.author,
         "committed_at": event.revision.committed_at,
         "message": event.revision.message,
+        "signer": event.revision.signer,
     }
     if isinstance(event, RevisionRejected | RevisionHeld):
         facts["problems"] = [str(problem) for problem in event.problems]

@@ -11,3 +11,11 @@ class PathNotFound(Exception):
 
 class SourceUnavailable(Exception):
     """Git could not answer now: wait and try again."""
+
+
+class VerificationUnavailable(SourceUnavailable):
+    """Whose a signature is could not be found out now, whatever git has: wait and try again."""
+
+
+class KeysUnusable(Exception):
+    """What signatures are checked with is not there or of no use; the message is one line and says what to do."""

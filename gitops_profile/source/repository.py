@@ -13,6 +13,7 @@ import git
 
 from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
+from .lineage import unseen_commits
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
@@ -21,7 +22,10 @@ _OPERATOR = re.compile(r"[~^:]|@\{")
 """What makes an expression of a name: `main~1`, `main@{yesterday}`."""
 _ALLOW = re.compile(r"git config --global --add safe\.directory .*[^\s']")
 """The command in git's refusal of a repository that belongs to somebody else."""
-_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
+_ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0",
+    "GIT_GRAFT_FILE": os.devnull,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +114,20 @@ class Repository:
         A full name is that ref and no other. A branch goes before a tag of the same name: who may push a tag must not
         take a deployment over. No process is started for it. Raises SourceUnavailable.
         """
+        found = self.find(ref)
+        if found is not None:
+            return self.peel(found[1])
+        self.place()  # a repository that is gone has no refs either, and that means something else
+        return self.peel(ref) if OBJECT_ID.fullmatch(ref) else None
+
+    def find(self, ref: str) -> tuple[str, str] | None:
+        """The full name of a branch or tag and the object that it is on, of a tag its own; raises SourceUnavailable."""
         full = ref == "HEAD" or ref.startswith("refs/")
         for name in [ref] if full else [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/remotes/{ref}"]:
             found = read_ref(self.git_dir, self.common_dir, name)
             if found is not None:
-                return self._peel(found)
-        self.place()  # a repository that is gone has no refs either, and that means something else
-        return self._peel(ref) if OBJECT_ID.fullmatch(ref) else None
+                return name, found
+        return None
 
     def rev_parse(self, text: str) -> str | None:
         """The commit of anything that git understands, such as HEAD~2 or a short id; None when there is none.
@@ -150,6 +161,13 @@ class Repository:
         if found is None or found[0] != "commit":
             raise SourceUnavailable(f"commit {commit} is not in the repository")
         return parse_commit(commit, found[1])
+
+    def read_object(self, object_id: str) -> tuple[str, bytes]:
+        """Type and bytes of any object; raises SourceUnavailable."""
+        found = self._objects.read(object_id)
+        if found is None:
+            raise SourceUnavailable(f"object {object_id} is not in the repository")
+        return found
 
     def list_files(self, commit: str, path: str) -> list[FileEntry]:
         """Every file under `path` ("." is all); raises PathNotFound, SourceUnavailable."""
@@ -288,6 +306,16 @@ class Repository:
             raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
         return [parse_commit(name.decode(), data) for name, _, data in commits], count
 
+    def unseen(self, old_commit: str, new_commit: str, limit: int) -> list[tuple[str, tuple[str, ...]]]:
+        """Commits, each with its parents, that the new one has in its history and the old one has not; the newest
+        first and at most `limit`. All of them when the old one is gone.
+
+        Raises SourceUnavailable, also where history is missing.
+        """
+        self.place()
+        known = old_commit if self._objects.read(old_commit) is not None else None
+        return unseen_commits(self._repo.git, known, new_commit, limit, _said)
+
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
 
@@ -309,7 +337,7 @@ class Repository:
             differ.close()
         self._repo.close()
 
-    def _peel(self, object_id: str) -> str | None:
+    def peel(self, object_id: str) -> str | None:
         """The commit behind an object id: annotated tags are followed; None when there is no commit."""
         for _ in range(10):
             found = self._objects.read(object_id)

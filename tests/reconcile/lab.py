@@ -6,7 +6,7 @@ from typing import Any
 
 from gitops_profile.eventlog import MemoryEventLog
 from gitops_profile.presentity import PresentityTable, ProfileKey
-from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Suspending, replay
+from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Suspending, Trust, replay
 from gitops_profile.source import Repository, Revision
 from tests.repositories import Git
 
@@ -23,6 +23,7 @@ class Lab:
         self.journal = Journal(self.log, PresentityTable(), 0, 0)
         self.path = "profiles"
         self.rewrites: Any = "allow"
+        self.trust: Trust | None = None
         self.progress: Callable[[int, int], None] | None = None
         self._kept: tuple[object, Reconciler] | None = None
 
@@ -36,7 +37,7 @@ class Lab:
         return Reconciler(
             journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor,
             between=between,
-            progress=self.progress, rewrites=self.rewrites,
+            progress=self.progress, rewrites=self.rewrites, trust=self.trust,
         )  # fmt: skip
 
     def _tell(self, keys: Sequence[ProfileKey]) -> None:
@@ -45,7 +46,7 @@ class Lab:
     @property
     def reconciler(self) -> Reconciler:
         """The same one for as long as nothing that it is made of changes."""
-        parts = (self.journal, self.loading, self.path, self.progress)
+        parts = (self.journal, self.loading, self.path, self.progress, self.trust)
         if self._kept is None or self._kept[0] != parts:
             self._kept = (parts, self._reconciler(self.journal, self.loading))
         return self._kept[1]

@@ -34,6 +34,7 @@ def busy(ready: str, reason: str, retry: bool) -> list[tuple[str, str, str]]:
         (replace(GOOD, head=B, held=B), idle("False", "HeldForApproval", stalled=True)),
         (replace(GOOD, head=B, waiting="git failed"), busy("False", "SourceUnavailable", True)),
         (replace(GOOD, head=B, waiting="disk", storage=True), busy("False", "StorageOperationFailed", True)),
+        (replace(GOOD, head=B, waiting="no keys", unverified=True), busy("False", "VerificationError", True)),
         (replace(GOOD, trouble="the repository is gone"), busy("Unknown", "SourceUnavailable", True)),
         (replace(GOOD, gone=True), busy("Unknown", "SourceUnavailable", True)),
         (replace(GOOD, head=B, suspended=("all",)), idle("False", "Suspended")),

@@ -19,6 +19,10 @@ def revision(name: str) -> Revision:
 class Tracker:
     def __init__(self) -> None:
         self.seen: asyncio.Queue[Revision | RefGone] = asyncio.Queue()
+        self.doubts = 0
+
+    def doubt(self) -> None:
+        self.doubts += 1
 
     async def __aiter__(self) -> AsyncIterator[Revision | RefGone]:
         while True:
@@ -32,12 +36,13 @@ class Reconciler:
         self.verdicts = list(verdicts)
         self.calls: list[tuple[str, list[str]]] = []
         self.free = asyncio.Semaphore(0)
+        self.unverified = False
 
     async def reconcile(self, one: Revision, overtaken: Sequence[Revision] = ()) -> Outcome:
         self.calls.append((one.message, [other.message for other in overtaken]))
         await self.free.acquire()
         passed = tuple(other.commit for other in overtaken)
-        return Outcome(self.verdicts.pop(0), one.commit, superseded=passed)
+        return Outcome(self.verdicts.pop(0), one.commit, superseded=passed, unverified=self.unverified)
 
     async def warm_up(self) -> None:
         pass
@@ -84,6 +89,15 @@ async def test_what_waits_or_is_suspended_stays_without_a_verdict_until_it_is_ov
     follower, _ = await follow(reconciler, "a.", "b.", "c.", "d.")
     assert reconciler.calls == [("a", []), ("b", ["a"]), ("c", ["a", "b"]), ("d", [])]
     assert follower.last is not None and follower.last.verdict is Verdict.APPLIED
+
+
+async def test_a_signature_that_cannot_be_checked_puts_no_doubt_on_the_clone() -> None:
+    for unverified, doubts in ((False, 1), (True, 0)):
+        reconciler = Reconciler(Verdict.UNAVAILABLE)
+        reconciler.unverified = unverified
+        follower, told = await follow(reconciler, "a.")
+        assert told == [("a", "unavailable")]
+        assert follower._tracker.doubts == doubts  # type: ignore[attr-defined]
 
 
 async def test_a_ref_that_is_gone_is_known_and_forgotten_when_it_is_back() -> None:

@@ -1,0 +1,24 @@
+"""What one commit has in its history and another one has not, by nothing but the commits themselves."""
+
+from collections.abc import Callable
+
+import git
+
+from .errors import SourceUnavailable
+
+_AS_IT_IS = {"GIT_SHALLOW_FILE": "", "GIT_GRAFT_FILE": "/dev/null", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Files that anybody can write who can write in the repository would make a commit have other parents, or none."""
+
+
+def unseen_commits(
+    commands: git.Git, old: str | None, new: str, limit: int, said: Callable[[git.GitCommandError], str]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """At most `limit` of the commits with their parents, the newest first; raises SourceUnavailable."""
+    known = [f"^{old}"] if old is not None else []
+    command = ["git", "-c", "core.commitGraph=false", "rev-list", "--parents", f"--max-count={limit}", new, *known]
+    try:
+        out = commands.execute(command, env=_AS_IT_IS)
+    except git.GitCommandError as error:
+        raise SourceUnavailable(f"the history of {new[:12]} is not complete: {said(error)}") from error
+    rows = (line.split() for line in str(out).splitlines())
+    return [(commit, tuple(parents)) for commit, *parents in rows]
