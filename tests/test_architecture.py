@@ -17,7 +17,7 @@ ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
     "access config digest event_packages eventlog forge http loader metrics plan presentity reconcile sip source "
-    "subscriptions transport"
+    "state subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "digest": "",
     "forge": "",
     "config": "presentity",
+    "state": "",
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "loader": "presentity",

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from gitops_profile.cli.app import app
 from gitops_profile.config import settings
+from gitops_profile.loader import RULES
 from gitops_profile.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
@@ -108,3 +109,8 @@ def test_every_metric_is_explained() -> None:
     families = re.findall(r"^# TYPE (gitops_profile_\w+)", Metrics().exposition().decode(), re.MULTILINE)
     assert len(families) > 5
     assert [name for name in families if f"`{name}" not in text and not name.endswith("_created")] == []
+
+
+def test_every_rule_of_check_is_explained_and_no_other() -> None:
+    text = (ROOT / "docs/profile-repository.md").read_text().partition("Each finding has a rule")[2].partition("## ")[0]
+    assert dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE)) == RULES

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from gitops_profile.loader import Device, Origin, Provenance, UnreadableProfile, did_you_mean, provenance
-from gitops_profile.plan import masked
+from gitops_profile.loader import Device, Origin, Provenance, UnreadableProfile, did_you_mean, masked, provenance
 from gitops_profile.presentity import request_number
 from gitops_profile.source import SourceUnavailable
 
 from .history import Key, keys_of
 from .moments import revision_at
+from .opening import open_repository
 from .options import ConfigFile, Output, Path_, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
-from .profiles import open_repository
 from .sources import Sources
 
 SECRET = "<secret>"

@@ -7,8 +7,9 @@ from typing import Any
 
 from gitops_profile.config import Config
 from gitops_profile.presentity import Presentation, ProfileHistory, Version
-from gitops_profile.server import StateFolder, iso, phone_tags
+from gitops_profile.server import iso, phone_tags
 from gitops_profile.sip import NO_DOCUMENT
+from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import VersionDelivery, read_deliveries
 
 _COUNTS = ("notified", "acknowledged", "failed")

@@ -11,7 +11,7 @@ from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
 from gitops_profile.presentity import InvalidKey, ProfileHistory, ProfileKey, UnknownEvent, Variant, Version, difference
 from gitops_profile.reconcile import read_history
-from gitops_profile.server import StateFolder
+from gitops_profile.state import StateFolder
 
 from .deliveries import Deliveries
 from .options import ConfigFile, Output, State, configured

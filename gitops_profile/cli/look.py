@@ -9,7 +9,7 @@ import typer
 
 from gitops_profile.eventlog import LogCorrupt, read_log
 from gitops_profile.http import AdminError, AdminUnavailable, call_admin
-from gitops_profile.server import StateFolder
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
@@ -112,11 +112,12 @@ async def _events(folder: Path, after: int, follow: bool, output: Format) -> Non
 
 def _detail(data: dict[str, Any]) -> str:
     revision = data.get("revision") or {}
-    parts = [revision.get("commit", "")[:12], revision.get("author", ""), data.get("path", "")]
+    parts = [(revision.get("commit") or data.get("commit", ""))[:12], revision.get("author", ""), data.get("path", "")]
     parts += [f"signed by {revision['signer']}"] if revision.get("signer") else []
     parts += [f"{name}={data[name]}" for name in ("added", "changed", "removed") if name in data]
     parts += [f"held_back={data['held_back']}"] if data.get("held_back") else []
-    parts += [f"by {data['by'] if 'scope' in data else data['by'][:12]}"] if data.get("by") else []
+    # A person, or the commit that went past this one.
+    parts += [f"by {data['by'][:12] if 'older' in data else data['by']}"] if data.get("by") else []
     parts += [f"and {data['older']} older"] if data.get("older") else []
     parts += [f"{data['old_commit'][:12]} -> {data['new_commit'][:12]}"] if "old_commit" in data else []
     parts += [data["reason"]] if data.get("reason") else []

@@ -5,8 +5,9 @@ from typing import Any
 from gitops_profile.config import Config
 from gitops_profile.loader import Origin, Provenance, UnreadableProfile, provenance
 from gitops_profile.presentity import ProfileDocument
-from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable
+
+from .opening import repository_folder
 
 _SOURCES = ("template", "body", "file")
 

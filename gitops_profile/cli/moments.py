@@ -7,10 +7,11 @@ from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
 from gitops_profile.presentity import PresentityTable, ProfileDocument, UnknownEvent
 from gitops_profile.reconcile import read_table, read_table_at
-from gitops_profile.server import StateFolder, repository_folder
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable, parse_date
+from gitops_profile.state import StateFolder
 
 from .history import keys_of, log_folder
+from .opening import repository_folder
 from .output import PROBLEM, fail
 
 

@@ -9,10 +9,10 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.loader import Problem
 from gitops_profile.plan import Outlook, Plan, ProfileChange, as_data, as_markdown, as_text, compare, phones_now
-from gitops_profile.server import repository_folder
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
+from .opening import repository_folder
 from .options import ConfigFile, Path_, Repo, State, configured
 from .output import PROBLEM, emit_json, fail, printable, say
 from .sides import Sides, load_sides, reboot_policies

@@ -9,13 +9,11 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable, verify
-from gitops_profile.loader import Problem
 from gitops_profile.presentity import InvalidKey, Presentation, ProfileDocument, ProfileKey
 from gitops_profile.reconcile import (
     Difference,
     Loaded,
     LoaderProcess,
-    LoadStalled,
     Outcome,
     Verdict,
     compare,
@@ -23,11 +21,13 @@ from gitops_profile.reconcile import (
     read_table,
     rebuild,
 )
-from gitops_profile.server import Signatures, StateFolder, repository_folder
-from gitops_profile.source import KeysUnusable, NotARepository, PathNotFound, Repository, SourceUnavailable
+from gitops_profile.server import Signatures
+from gitops_profile.source import KeysUnusable, PathNotFound, Repository, SourceUnavailable
+from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StateLock, StoreUnavailable
 
 from .moments import logged_document, only_log, revision_at
+from .opening import load_profiles, open_repository
 from .options import ConfigFile, Output, Path_, Ref, Repo, State, configured
 from .output import PROBLEM, Format, emit_json, fail, say
 
@@ -201,54 +201,3 @@ def _rebuilt(settings: Config, repository: Repository, log: Path) -> tuple[Outco
         return asyncio.run(rebuild(repository, where.ref, where.path, log, signatures.trust))
     finally:
         signatures.close()
-
-
-# -- loading -----------------------------------------------------------------------------------------------------
-
-
-class open_repository:  # reads as the verb it is: `with open_repository(settings) as repository`
-    """The repository of the settings, closed at the end; ends the command when it is none."""
-
-    def __init__(self, settings: Config) -> None:
-        try:
-            self._repository = Repository(repository_folder(settings))
-        except NotARepository as error:
-            fail(str(error))
-
-    def __enter__(self) -> Repository:
-        return self._repository
-
-    def __exit__(self, *_: object) -> None:
-        self._repository.close()
-
-
-def load_profiles(settings: Config, repository: Repository, ref: str | None) -> Loaded:
-    """All profiles, at a revision or as they are on disk; ends the command when that is not possible."""
-    path = settings.repository.path
-    try:
-        if ref is None and repository.work_tree is not None:
-            return asyncio.run(_loaded_folder(repository, repository.work_tree / path))
-        commit_at = repository.rev_parse(ref or settings.repository.ref)
-        if commit_at is None:
-            fail(f"the revision {ref or settings.repository.ref!r} does not exist")
-        return asyncio.run(_loaded(repository.git_dir, commit_at, path))
-    except LoadStalled as error:
-        return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
-    except (PathNotFound, SourceUnavailable) as error:
-        fail(str(error))
-
-
-async def _loaded(location: Path, commit: str, path: str) -> Loaded:
-    loading = LoaderProcess(location)
-    try:
-        return await loading.load(commit, None, path)
-    finally:
-        await loading.close()
-
-
-async def _loaded_folder(repository: Repository, folder: Path) -> Loaded:
-    loading = LoaderProcess(repository.git_dir)
-    try:
-        return await loading.load_folder(folder)
-    finally:
-        await loading.close()

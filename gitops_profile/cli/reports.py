@@ -1,7 +1,7 @@
 """The forms of a report of `check`: for people, for programs, for GitHub's annotations, as SARIF."""
 
+import hashlib
 import importlib.metadata
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from gitops_profile.loader import Problem
+from gitops_profile.loader import RULES, Problem
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ANNOTATIONS_PER_STEP = 10
@@ -23,40 +23,7 @@ class Severity(StrEnum):
     ERROR = "error"
     """The server refuses a revision that has it."""
     WARNING = "warning"
-    """Only `check` says it."""
-
-
-RULES = {
-    "unknown-key": "A key that no file of this kind has",
-    "broken-yaml": "A file that is no YAML, or more than data",
-    "wrong-value": "A value that its key does not take",
-    "duplicate-key": "Two files for one profile",
-    "alias": "An alias that names nothing",
-    "template": "A template that cannot be read or filled",
-    "no-document": "Nothing says what the document is made of",
-    "path": "A path that names no profile",
-    "forbidden-file": "A file that a profile repository cannot have",
-    "too-costly": "A file that takes too much time or memory",
-    "problem": "Another reason for which a file cannot be used",
-    "plaintext-credential": "A credential that everybody with the repository can read",
-}
-"""Rule ids: they stay as they are, since others file, silence and count by them."""
-# By what the loader says, the first that is found; what is in none of them is a plain "problem".
-_RULE_OF_MESSAGE = (
-    ("unknown-key", r"unknown key "),
-    ("duplicate-key", r"is also (made by|an alias in) "),
-    ("alias", r"^alias: "),
-    (
-        "broken-yaml",
-        r"^broken YAML|YAML (tag|document)|merge keys|is there twice|^alias \*|^aliases stand|nested deeper",
-    ),
-    ("path", r"^the path names no profile"),
-    ("forbidden-file", r"^is a (symbolic link|submodule)|too large|bytes (long|together)|not UTF-8|NUL character"),
-    ("too-costly", r"did not finish within|ended the loader process|loader process .* each time"),
-    ("template", r"^template|templates/|is undefined"),
-    ("no-document", r"^nothing says "),
-    ("wrong-value", r"^(expected keys and values|[\w.]+: )"),
-)
+    """Only `check` says it; with --strict it is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +32,13 @@ class Finding:
 
     problem: Problem
     severity: Severity
-    rule: str
     file: str
     """The path from the root of the repository."""
+
+    @property
+    def rule(self) -> str:
+        """The id of the rule that is broken."""
+        return self.problem.rule
 
     @property
     def rank(self) -> tuple[bool, bool, Problem]:
@@ -77,17 +48,11 @@ class Finding:
         return self.severity is Severity.WARNING, single, self.problem
 
 
-def finding(problem: Problem, folder: str, rule: str = "") -> Finding:
-    """A problem of the loader; with a `rule`, a warning of that rule. `folder` is the profiles folder."""
+def finding(problem: Problem, folder: str, severity: Severity = Severity.ERROR) -> Finding:
+    """A problem or warning of the loader. `folder` is the profiles folder."""
     prefix = folder.strip("/")
     file = problem.path if prefix in ("", ".") else f"{prefix}/{problem.path}"
-    return Finding(problem, Severity.WARNING if rule else Severity.ERROR, rule or rule_of(problem), file)
-
-
-def rule_of(problem: Problem) -> str:
-    """The id of the rule that a problem breaks."""
-    found = (rule for rule, pattern in _RULE_OF_MESSAGE if re.search(pattern, problem.message))
-    return next(found, "problem")
+    return Finding(problem, severity, file)
 
 
 def as_text(findings: Sequence[Finding]) -> Iterator[str]:
@@ -165,9 +130,16 @@ def _result(found: Finding, ids: list[str]) -> dict[str, Any]:
         "ruleId": found.rule,
         "ruleIndex": ids.index(found.rule),
         "level": str(found.severity),
+        # Of what it is about, and not of its line: a finding stays the same when lines are added above it.
+        "partialFingerprints": {"problem/v1": _fingerprint(found)},
         "message": {"text": problem.message + (f" ({problem.hint})" if problem.hint else "")},
         "locations": [{"physicalLocation": place}],
     }
+
+
+def _fingerprint(found: Finding) -> str:
+    about = "\0".join((found.rule, found.file, found.problem.message))
+    return hashlib.sha256(about.encode()).hexdigest()[:32]
 
 
 def _annotation(found: Finding) -> str:

@@ -10,8 +10,8 @@ from gitops_profile.presentity import ProfileKey
 from gitops_profile.reconcile import Folder
 from gitops_profile.source import PathNotFound, Repository, SourceUnavailable
 
+from .opening import load_profiles
 from .output import PROBLEM, fail
-from .profiles import load_profiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, AdminUnavailable, call_admin
 from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, Version, request_number
-from gitops_profile.server import StateFolder
+from gitops_profile.state import StateFolder
 
 from .deliveries import Deliveries
 from .history import Key, keys_of, log_folder, read_versions

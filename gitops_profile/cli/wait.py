@@ -13,7 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from gitops_profile.http import AdminError, AdminUnavailable, ask_revision, call_admin, read_token
-from gitops_profile.server import Goal, StateFolder
+from gitops_profile.server import Goal
+from gitops_profile.source import NotARepository, Repository, SourceUnavailable
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, State, configured
 from .output import PROBLEM, emit_json, emit_table, fail, printable, say
@@ -44,7 +46,10 @@ class WaitFormat(StrEnum):
 
 
 def wait(
-    revision: Annotated[str, typer.Option("--revision", help="the commit; the start of its id is enough")],
+    revision: Annotated[
+        str,
+        typer.Option("--revision", help="the commit: its id or the start of it, or a name in this folder's repository"),
+    ],
     goal: Annotated[
         Goal, typer.Option("--for", help="in force; every phone told; every phone has acknowledged it")
     ] = Goal.ACKNOWLEDGED,
@@ -65,7 +70,7 @@ def wait(
     ] = WaitFormat.TEXT,
 ) -> None:
     """Wait until a revision has come so far. Exit status 1 when it has not in time, or was rejected or is held."""
-    seconds = _seconds(timeout)
+    seconds, revision = _seconds(timeout), _meant_here(revision)
     if url is None:
         ask = partial(
             call_admin, StateFolder(configured(config, state=str(state) if state else None).state).socket, "wait"
@@ -83,6 +88,24 @@ def wait(
             _show(answer, reached)
     if not reached:
         raise typer.Exit(PROBLEM)
+
+
+def _meant_here(revision: str) -> str:
+    """The commit that a name such as HEAD means in the repository around the current folder: the server's clone has its
+    own HEAD. What is an id, or means nothing here, is left to the server.
+    """
+    if re.fullmatch(r"[0-9a-fA-F]{4,64}", revision):
+        return revision
+    try:
+        repository = Repository(Path())
+    except NotARepository:
+        return revision
+    try:
+        return repository.rev_parse(revision) or revision
+    except SourceUnavailable:
+        return revision
+    finally:
+        repository.close()
 
 
 def is_reached(answer: dict[str, Any], allow_unreachable: int) -> bool:

@@ -3,14 +3,20 @@
 from .layout import document_path, key_of_path
 from .load import LOADER_VERSION, Load, Loader, LoadResult
 from .manifest import manifest_schema
+from .masking import SECRET, masked, masked_lines
 from .origins import Device, Origin, Provenance, provenance
-from .problem import Problem, UnreadableProfile
+from .problem import RULES, Problem, UnreadableProfile
 from .schema import did_you_mean
 from .settings import RepositorySettings
+from .staged import files_to_load, owned_elsewhere
 from .state import FileEntryLike
 
 __all__ = [
+    "RULES",
+    "SECRET",
     "Device",
+    "masked",
+    "masked_lines",
     "LOADER_VERSION",
     "FileEntryLike",
     "Load",
@@ -24,6 +30,8 @@ __all__ = [
     "did_you_mean",
     "document_path",
     "key_of_path",
+    "files_to_load",
+    "owned_elsewhere",
     "manifest_schema",
     "provenance",
 ]

@@ -45,7 +45,7 @@ def read_aliases(path: str, read: ReadManifest, profile: ProfileKey) -> tuple[Pr
         try:
             keys[alias_key(text, profile)] = None
         except InvalidKey as error:
-            problems.append(Problem(path, *read.data.place(("aliases", number)), f"alias: {error}"))
+            problems.append(Problem(path, *read.data.place(("aliases", number)), f"alias: {error}", rule="alias"))
     if problems:
         raise UnreadableProfile(*problems)
     keys.pop(profile, None)  # the profile itself in another spelling

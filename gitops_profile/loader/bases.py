@@ -39,7 +39,7 @@ def base_name(path: str) -> str:
 def read_base(path: str, content: bytes) -> ReadBase:
     """Raises UnreadableProfile."""
     if not path.endswith(_SUFFIX):
-        raise UnreadableProfile(Problem(path, 0, 0, f"a base is called {BASES}/NAME{_SUFFIX}", "rename it"))
+        raise UnreadableProfile(Problem(path, 0, 0, f"a base is called {BASES}/NAME{_SUFFIX}", "rename it", "path"))
     data = read_yaml(path, content)
     return ReadBase(validate(path, data, ProfileBase), data)
 
@@ -76,7 +76,7 @@ class Bases:
     def check(self, path: str, names: Line, data: YAMLData) -> None:
         """Raises UnreadableProfile when the file at `path` extends what is not there, or too much."""
         problems = [
-            Problem(path, *data.place(("extends", number)), *self._unknown(name))
+            Problem(path, *data.place(("extends", number)), *self._unknown(name), "extends")
             for number, name in enumerate(names)
             if name not in self.read
         ]
@@ -93,7 +93,7 @@ class Bases:
                 template = read.base.template.removeprefix("templates/")
                 if template not in known:
                     place = read.data.place(("template",))
-                    yield Problem(base_path(name), *place, f"there is no templates/{template}")
+                    yield Problem(base_path(name), *place, f"there is no templates/{template}", rule="template")
 
     def name_template(self, template: str) -> bool:
         """Whether a base names this template."""
@@ -119,7 +119,7 @@ class Bases:
         for number, below in enumerate(read.base.extends):
             wrong = self._wrong(below, trail)
             if wrong is not None:
-                self.problems.append(Problem(base_path(name), *read.data.place(("extends", number)), *wrong))
+                self.problems.append(Problem(base_path(name), *read.data.place(("extends", number)), *wrong, "extends"))
             found = self._find_line(below, trail) if wrong is None else None
             usable = usable and found is not None
             line |= dict.fromkeys(found or ())
@@ -147,4 +147,4 @@ class Bases:
 
 def _too_many(path: str, data: YAMLData) -> Problem:
     message = f"extends: more than {MAX_BASES} bases, with those that they extend"
-    return Problem(path, *data.place(("extends",)), message, "put some of them together")
+    return Problem(path, *data.place(("extends",)), message, "put some of them together", "extends")

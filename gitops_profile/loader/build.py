@@ -10,6 +10,7 @@ from .bases import base_path
 from .layout import DEFAULTS, folders_above, key_of_path
 from .manifest import Delivery, Manifest, ReadManifest, merge
 from .problem import Problem, UnreadableProfile
+from .schema import did_you_mean
 from .state import State
 from .template import MAX_OUTPUT
 from .written import Layer, Written, find_written
@@ -22,6 +23,8 @@ Layers = tuple[tuple[Delivery, DataPath], ...]
 """What a document is made from, nearest first: a variant, the manifest, what it inherits; each with its place in the
 file.
 """
+Source = tuple[str, str, DataPath]
+""""template", "body" or "file"; what it says; where."""
 Made = tuple[str, bytes, bool, int | None]
 """Content type, body, sensitive and effective_by."""
 
@@ -49,7 +52,7 @@ class Builder:
         together = len(body) + sum(len(variant.body) for variant in variants)
         if variants and together > MAX_OUTPUT:
             message = f"the document and its variants have {together} bytes together; at most {MAX_OUTPUT} are allowed"
-            raise UnreadableProfile(Problem(path, *read.data.place(("variants",)), message))
+            raise UnreadableProfile(Problem(path, *read.data.place(("variants",)), message, rule="too-costly"))
         return ProfileDocument(key, content_type, body, path, sensitive, effective_by, variants, aliases)
 
     def sources_of(self, path: str, manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -59,6 +62,18 @@ class Builder:
             source = _source(layers)
             if source is not None and source[0] != "body":
                 yield source[0], _name(source[1]) if source[0] == "template" else source[1]
+
+    def source_of(self, path: str, read: ReadManifest, variant: int | None) -> Source | None:
+        """What the document, or a variant of it by number, is made of."""
+        return _source(self._layers_of(path, read, variant))
+
+    def values_of(self, path: str, read: ReadManifest, variant: int | None) -> list[Layer]:
+        """The files that the values of the document, or of a variant, come from, the nearest first."""
+        return list(self._written(path, read, self._layers_of(path, read, variant)))
+
+    def _layers_of(self, path: str, read: ReadManifest, variant: int | None) -> Layers:
+        own = self._layers(path, read.manifest)
+        return own if variant is None else ((read.manifest.variants[variant], ("variants", variant)), *own)
 
     def _layers(self, path: str, manifest: Manifest) -> Layers:
         return (manifest, ()), (self._inherited(path, manifest.extends), ())
@@ -91,7 +106,7 @@ class Builder:
                 # What a template says has no line in this file: the variant's is the nearest.
                 where = read.data.place(place)
                 problems += [
-                    Problem(path, *where, f"variants.{number}: {p.message}", p.hint) if not p.line else p
+                    Problem(path, *where, f"variants.{number}: {p.message}", p.hint, p.rule) if not p.line else p
                     for p in error.problems
                 ]
             else:
@@ -116,13 +131,15 @@ class Builder:
                 data = self._state.data.get(f"files/{text}")
                 if data is None:
                     message, hint = f"there is no files/{text}", "`file:` names a file under files/"
-                    raise UnreadableProfile(Problem(path, *read.data.place(place), message, hint))
+                    raise UnreadableProfile(Problem(path, *read.data.place(place), message, hint, "missing-file"))
                 return given or settings.content_type(text), data, sensitive, effective_by
         name = _name(text)
         if name not in self._state.templates:
             if _source(layers[:-1]) is None and self._state.bases.name_template(name):
                 raise UnreadableProfile  # said of the base
-            raise UnreadableProfile(Problem(path, *read.data.place(place), f"there is no templates/{name}"))
+            hint = did_you_mean(name, sorted(self._state.sources), "templates")
+            what = f"there is no templates/{name}"
+            raise UnreadableProfile(Problem(path, *read.data.place(place), what, hint, "template"))
         context: dict[str, Any] = {}
         for layer, _ in reversed(layers):
             context = merge(context, layer.values)
@@ -154,7 +171,7 @@ def _settled(layers: Layers, name: str) -> Any:
     return next((value for layer, _ in layers if (value := getattr(layer, name)) is not None), None)
 
 
-def _source(layers: Layers) -> tuple[str, str, DataPath] | None:
+def _source(layers: Layers) -> Source | None:
     """What the nearest layer says the document is made of, and where it says so."""
     for layer, place in layers:
         for name in _SOURCES:
@@ -173,6 +190,6 @@ def _no_source(path: str, read: ReadManifest) -> Problem:
     if read.manifest.variants:
         message = "nothing says what a phone gets that no variant suits"
         hint = "give a template, body or file at the top, or a template in a defaults.yaml above"
-        return Problem(path, *read.data.place(("variants",)), message, hint)
+        return Problem(path, *read.data.place(("variants",)), message, hint, "no-document")
     hint = "give one of template, body and file, or a template in a defaults.yaml above"
-    return Problem(path, 0, 0, "nothing says what the document is made of", hint)
+    return Problem(path, 0, 0, "nothing says what the document is made of", hint, "no-document")

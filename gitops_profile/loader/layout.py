@@ -66,7 +66,7 @@ def key_of_path(path: str) -> ProfileKey:
     try:
         return _key(folder, rest)
     except InvalidKey as error:
-        raise UnreadableProfile(Problem(path, 0, 0, f"the path names no profile: {error}")) from error
+        raise UnreadableProfile(Problem(path, 0, 0, f"the path names no profile: {error}", rule="path")) from error
 
 
 def document_path(paths: Iterable[str], keys: Sequence[ProfileKey]) -> str | None:

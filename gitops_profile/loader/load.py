@@ -13,6 +13,7 @@ from .aliases import place_of_alias
 from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned
+from .credentials import CredentialFinder
 from .layout import SETTINGS, Kind, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, overlay
@@ -27,6 +28,7 @@ LOADER_VERSION = 5
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""
+_FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
 _READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
@@ -91,7 +93,9 @@ class Load:
         """What was supplied for a file; raises UnreadableProfile."""
         content = self._blobs[self._file(path).blob]
         if content is _TOO_LARGE:
-            raise UnreadableProfile(Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed"))
+            raise UnreadableProfile(
+                Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed", rule=_FORBIDDEN)
+            )
         return content
 
     def wanted(self) -> list[str]:
@@ -137,6 +141,10 @@ class Load:
         problems = tuple(sorted(set(self._problems)))
         return LoadResult(documents, gone, problems, self._whole, self.state.settings)
 
+    def credentials(self, documents: Iterable[ProfileDocument]) -> tuple[Problem, ...]:
+        """Warnings about what `finish` has made, for `check`; see CredentialFinder."""
+        return CredentialFinder(self.state).find(documents)
+
     def accept(self) -> None:
         """Make this load the one that the next builds on."""
         if self._whole:
@@ -153,17 +161,23 @@ class Load:
     def _admit(self, file: FileEntryLike) -> bool:
         """Whether a file may be read at all; what may not is a problem."""
         if leaves_tree(file.path):
-            self._problems.append(Problem(file.path, 0, 0, "has a path that leaves the tree", "remove it from git"))
+            self._problems.append(
+                Problem(file.path, 0, 0, "has a path that leaves the tree", "remove it from git", "path")
+            )
             return False
         if kind_of(file.path) is Kind.IGNORED:
             return False
         if file.mode == "120000":
-            self._problems.append(Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here"))
+            self._problems.append(
+                Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here", _FORBIDDEN)
+            )
         elif file.mode == "160000":
-            self._problems.append(Problem(file.path, 0, 0, "is a submodule", "put the files themselves here"))
+            self._problems.append(
+                Problem(file.path, 0, 0, "is a submodule", "put the files themselves here", _FORBIDDEN)
+            )
         elif (file.size or 0) > MAX_FILE:
             what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed"
-            self._problems.append(Problem(file.path, 0, 0, what))
+            self._problems.append(Problem(file.path, 0, 0, what, rule=_FORBIDDEN))
         else:
             return True
         return False
@@ -196,7 +210,7 @@ class Load:
         except UnreadableProfile as error:
             self._problems += error.problems
         except UnicodeDecodeError:
-            self._problems.append(Problem(path, 0, 0, "a template must be UTF-8 text"))
+            self._problems.append(Problem(path, 0, 0, "a template must be UTF-8 text", rule=_FORBIDDEN))
 
     def _read_bases(self, progress: Progress | None) -> None:
         """The bases of this state; a change of any one may change what the others extend."""
@@ -268,9 +282,11 @@ class Load:
         verb = "made by" if self.state.keys[other][0] == key else "an alias in"
         if key == own:
             hint = "one profile, one file: remove one of them"
-            return Problem(path, 0, 0, f"{key} is also {verb} {other}", hint)
+            return Problem(path, 0, 0, f"{key} is also {verb} {other}", hint, "duplicate-key")
         place = place_of_alias(self.state.manifests[path], own, key)
-        return Problem(path, *place, f"alias: {key} is also {verb} {other}", "remove it in one of the two files")
+        return Problem(
+            path, *place, f"alias: {key} is also {verb} {other}", "remove it in one of the two files", "duplicate-key"
+        )
 
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:

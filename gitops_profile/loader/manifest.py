@@ -189,7 +189,7 @@ def _unreachable(path: str, read: ReadManifest) -> list[Problem]:
                 place = read.data.place(("variants", number, "when"))
                 line = read.data.place(("variants", before, "when"))[0]
                 message = f"variants.{number}: no phone gets this, since the one of line {line} suits them all"
-                problems.append(Problem(path, *place, message, "put the narrower one first, or remove it"))
+                problems.append(Problem(path, *place, message, "put the narrower one first, or remove it", "variants"))
                 break
         earlier.append(asked)
     return problems

@@ -1,6 +1,25 @@
 """One thing wrong with one file, said for its author."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+RULES = {
+    "unknown-key": "A key that no file of this kind has",
+    "broken-yaml": "A file that is no YAML, or more than data",
+    "wrong-value": "A value that its key does not take, or that its document cannot hold",
+    "duplicate-key": "Two files for one profile",
+    "alias": "An alias that names nothing",
+    "extends": "Bases that are not there, or come back to themselves",
+    "variants": "A variant that no phone gets",
+    "template": "A template that is not there, or cannot be read or filled",
+    "missing-file": "A file under files/ that is not there",
+    "no-document": "Nothing says what the document is made of",
+    "path": "A path that names no profile, or leaves the tree",
+    "forbidden-file": "A file that a profile repository cannot have",
+    "too-costly": "A file that takes too much time or memory",
+    "problem": "Another reason for which a revision is not applied",
+    "plaintext-credential": "A credential that everybody with the repository can read",
+}
+"""Rule ids: they stay as they are, since others file, silence and count by them."""
 
 
 def printable(text: str) -> str:
@@ -20,6 +39,8 @@ class Problem:
     """Counted from 1; 0 when the whole line or file is meant."""
     message: str
     hint: str = ""
+    rule: str = field(default="problem", compare=False)
+    """The id of the rule that is broken, one of RULES."""
 
     def __post_init__(self) -> None:
         for name in ("path", "message", "hint"):

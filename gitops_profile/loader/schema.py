@@ -18,19 +18,22 @@ def validate(path: str, data: YAMLData, model: type[M]) -> M:
     """The model; raises UnreadableProfile with every misfit, unknown keys with what was probably meant."""
     value: Any = {} if data.value is None else data.value
     if not isinstance(value, dict):
-        raise UnreadableProfile(Problem(path, 1, 1, f"expected keys and values, found a {type(value).__name__}"))
+        raise UnreadableProfile(
+            Problem(path, 1, 1, f"expected keys and values, found a {type(value).__name__}", rule="wrong-value")
+        )
     try:
         return model.model_validate(value)
     except ValidationError as error:
         problems = []
         for item in error.errors(include_url=False, include_context=False, include_input=False):
             line, column = data.place(item["loc"])
-            message, hint = str(item["msg"]), ""
+            message, hint, rule = str(item["msg"]), "", "wrong-value"
             if item["type"] == "extra_forbidden":
                 message, hint = _misplaced(_model_at(model, item["loc"][:-1]), str(item["loc"][-1]))
+                rule = "unknown-key"
             elif item["loc"]:
                 message = f"{'.'.join(str(part) for part in item['loc'])}: {message}"
-            problems.append(Problem(path, line, column, message, hint))
+            problems.append(Problem(path, line, column, message, hint, rule))
         raise UnreadableProfile(*problems) from error
 
 

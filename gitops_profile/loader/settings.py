@@ -24,6 +24,17 @@ CONTENT_TYPES = {
 OTHER = "application/octet-stream"
 
 
+class PublicCredential(BaseModel):
+    """Something that looks like a credential and may be read by everybody; `*`, `?` and `[…]` as in a shell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = "*"
+    """The file, such as `device/example.com/lobby/*`."""
+    key: str = "*"
+    """The name as the warning says it, such as `values.*.pin`."""
+
+
 class RepositorySettings(BaseModel):
     """All keys are optional."""
 
@@ -31,6 +42,8 @@ class RepositorySettings(BaseModel):
 
     content_types: dict[str, str] = Field(default_factory=dict)
     """Content type of a plain document by its extension, such as `.xml: application/xml`."""
+    public_credentials: tuple[PublicCredential, ...] = ()
+    """What `check` does not warn of."""
     max_removals: int | str | None = None
     """How many profiles one revision may remove: a number, or a percentage such as "20%"."""
 

@@ -53,9 +53,9 @@ class Templates:
             self._lines.get_template(name)
         except TemplateSyntaxError as error:
             path = error.filename or f"templates/{error.name or name}"
-            return [Problem(path, error.lineno, 0, f"template: {error.message}")]
+            return [Problem(path, error.lineno, 0, f"template: {error.message}", rule="template")]
         except TemplateError as error:
-            return [Problem(f"templates/{name}", 0, 0, f"template: {error}")]
+            return [Problem(f"templates/{name}", 0, 0, f"template: {error}", rule="template")]
         return []
 
     def uses(self, name: str) -> frozenset[str] | None:
@@ -100,7 +100,9 @@ class Templates:
                 size += len(piece)
                 if size > MAX_OUTPUT:
                     raise UnreadableProfile(
-                        Problem(path, 0, 0, f"templates/{name} makes more than {MAX_OUTPUT} characters")
+                        Problem(
+                            path, 0, 0, f"templates/{name} makes more than {MAX_OUTPUT} characters", rule="too-costly"
+                        )
                     )
                 pieces.append(piece)
             document = "".join(pieces)
@@ -111,7 +113,9 @@ class Templates:
         except ValueRefused as error:
             raise UnreadableProfile(self._refused(path, name, error, find(error.value, form.refuses))) from error
         except MemoryError as error:
-            raise UnreadableProfile(Problem(path, 0, 0, f"templates/{name} needs too much memory")) from error
+            raise UnreadableProfile(
+                Problem(path, 0, 0, f"templates/{name} needs too much memory", rule="too-costly")
+            ) from error
         except Exception as error:
             # A template is somebody's program: whatever it raises is a problem of that file, never of ours.
             raise UnreadableProfile(self._problem(path, name, error)) from error
@@ -121,7 +125,7 @@ class Templates:
         if written is None:
             return cls._problem(path, name, error)
         hint = f"{cls._line_of(name, error)} puts it into the document"
-        return Problem(written.file, *written.place, f"{written.name}: {error}", hint)
+        return Problem(written.file, *written.place, f"{written.name}: {error}", hint, "wrong-value")
 
     @staticmethod
     def _line_of(name: str, error: Exception) -> str:
@@ -139,6 +143,8 @@ class Templates:
     def _problem(cls, path: str, name: str, error: Exception) -> Problem:
         place = cls._line_of(name, error)
         if isinstance(error, SecurityError):
-            return Problem(path, 0, 0, f"{place}: {error}", "templates may only use values, filters and loops")
+            return Problem(
+                path, 0, 0, f"{place}: {error}", "templates may only use values, filters and loops", "template"
+            )
         kind = "" if isinstance(error, TemplateError | ValueRefused | MalformedOutput) else f"{type(error).__name__}: "
-        return Problem(path, 0, 0, f"{place}: {kind}{error}")
+        return Problem(path, 0, 0, f"{place}: {kind}{error}", rule="template")

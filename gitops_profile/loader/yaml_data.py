@@ -88,13 +88,15 @@ def read_yaml(path: str, content: bytes) -> YAMLData:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableProfile(Problem(path, 0, 0, "is not UTF-8 text", "a binary file?")) from error
+        raise UnreadableProfile(Problem(path, 0, 0, "is not UTF-8 text", "a binary file?", "forbidden-file")) from error
     if "\0" in text:
-        raise UnreadableProfile(Problem(path, 0, 0, "contains a NUL character", "a binary file?"))
+        raise UnreadableProfile(Problem(path, 0, 0, "contains a NUL character", "a binary file?", "forbidden-file"))
     try:
         return YAMLData(_Reader(_events(text), keep_places=False).read()[0], text)
     except _YAMLProblem as error:
-        raise UnreadableProfile(Problem(path, error.line, error.column, error.message, error.hint)) from error
+        raise UnreadableProfile(
+            Problem(path, error.line, error.column, error.message, error.hint, "broken-yaml")
+        ) from error
     except YAMLError as error:
         raise UnreadableProfile(_translated(path, error, text)) from error
 
@@ -110,13 +112,16 @@ def _events(text: str) -> Iterator[Any]:
 
 def _translated(path: str, error: YAMLError, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    began = getattr(error, "context_mark", None)
+    if mark is not None and began is not None and "end of stream" in (getattr(error, "problem", None) or ""):
+        mark = began  # of a quote or bracket that is never closed, its beginning is what the author looks for
     if mark is not None:
         parts = (getattr(error, "problem", None), getattr(error, "context", None))
         message = "broken YAML: " + ", ".join(part for part in parts if part)
-        return Problem(path, mark.line + 1, mark.column + 1, message, _tab_hint(text, mark.line))
+        return Problem(path, mark.line + 1, mark.column + 1, message, _tab_hint(text, mark.line), "broken-yaml")
     # A ReaderError: the C parser counts bytes, the pure one characters; the line is right for both in ASCII.
     line = text.encode().count(b"\n", 0, getattr(error, "position", 0)) + 1
-    return Problem(path, line, 0, f"broken YAML: {getattr(error, 'reason', error)}")
+    return Problem(path, line, 0, f"broken YAML: {getattr(error, 'reason', error)}", rule="broken-yaml")
 
 
 def _tab_hint(text: str, line: int) -> str:

@@ -5,7 +5,6 @@ from .data import as_data
 from .difference import Binary, Fact, Hunk, Secret, Way
 from .grouping import Group, Place, Plan
 from .markdown import MAX_MARKDOWN, as_markdown
-from .masking import masked, masked_lines
 from .outlook import Outlook, Phones, phones_now
 from .text import as_text
 
@@ -28,7 +27,5 @@ __all__ = [
     "as_markdown",
     "as_text",
     "compare",
-    "masked",
-    "masked_lines",
     "phones_now",
 ]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gitops_profile.loader import masked_lines
 from gitops_profile.presentity import Presentation
-
-from .masking import masked_lines
 
 CONTEXT = 2
 """Unchanged lines shown before and after a hunk."""

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from gitops_profile.loader import SECRET
+
 from .comparison import Change, PartChange, ProfileChange
 from .difference import Binary, Fact, Hunk, Way
 from .grouping import Group, Place, Plan
-from .masking import SECRET
 from .outlook import Outlook
 
 MAX_LINES = 40

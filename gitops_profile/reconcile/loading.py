@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -63,6 +63,10 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
     whole: bool = True
     settings: RepositorySettings = field(default_factory=RepositorySettings)
+    warnings: tuple[Problem, ...] = ()
+    """Of `check` only."""
+    count: int = 0
+    """How many documents a check made; it keeps none of them."""
 
 
 class LoaderProcess:
@@ -113,6 +117,14 @@ class LoaderProcess:
         """Load the profiles as they are on disk; raises LoadStalled, PathNotFound, SourceUnavailable."""
         self._about, self._stalled, self._deaths = "", {}, Counter()
         return await self._load(("folder", os.fsencode(folder)), None)
+
+    async def check(self, what: Literal["folder", "commit", "index"], place: str | bytes, path: str) -> Loaded:
+        """Problems and warnings of the folder or commit that is the `place`, or of what is staged.
+
+        Raises LoadStalled, PathNotFound, SourceUnavailable.
+        """
+        self._about, self._stalled, self._deaths = "", {}, Counter()
+        return await self._load(("check", what, place, path), None)
 
     async def accept(self) -> None:
         """The last load is in force: the next one may build on it. One that is not accepted leaves no trace."""
@@ -210,6 +222,8 @@ class LoaderProcess:
                         document = document_of(row)
                         loaded.documents[document.key] = document
                     await asyncio.sleep(0)
+                case ["checked", count, rows]:
+                    loaded.count, loaded.warnings = count, tuple(map(problem_of, rows))
                 case ["result", removed, problems, whole, limit]:
                     loaded.removed = frozenset(map(ProfileKey.parse, removed))
                     loaded.problems = tuple(map(problem_of, problems))

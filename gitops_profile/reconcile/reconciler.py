@@ -215,9 +215,9 @@ class Reconciler:
         try:
             return await self._loading.load(revision.commit, self._base(), self._folder, self._progress)
         except LoadStalled as error:
-            return Loaded(problems=(Problem(error.path, 0, 0, error.what),))
+            return Loaded(problems=(Problem(error.path, 0, 0, error.what, rule="too-costly"),))
         except PathNotFound as error:
-            return Loaded(problems=(Problem(self._path, 0, 0, str(error)),))
+            return Loaded(problems=(Problem(self._path, 0, 0, str(error), rule="path"),))
 
     async def _apply(self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent]) -> Outcome:
         """Raises VersionConflict when something else was recorded meanwhile."""

@@ -45,7 +45,14 @@ def document_of(row: Any) -> ProfileDocument:
 
 def problem_row(problem: Problem) -> tuple[Any, ...]:
     """A problem as plain data."""
-    return (path_text(problem.path), problem.line, problem.column, path_text(problem.message), problem.hint)
+    return (
+        path_text(problem.path),
+        problem.line,
+        problem.column,
+        path_text(problem.message),
+        problem.hint,
+        problem.rule,
+    )
 
 
 def problem_of(row: Any) -> Problem:

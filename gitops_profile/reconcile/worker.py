@@ -8,13 +8,22 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from gitops_profile.loader import Load, Loader, Problem, UnreadableProfile
+from gitops_profile.loader import (
+    FileEntryLike,
+    Load,
+    Loader,
+    LoadResult,
+    Problem,
+    UnreadableProfile,
+    files_to_load,
+    owned_elsewhere,
+)
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .folder import Folder
@@ -22,6 +31,7 @@ from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
 
 _READ_AT_ONCE = 400
 _PR_SET_PDEATHSIG = 1
+Read = Callable[[list[str]], list[tuple[str, bytes]]]
 
 
 class Worker:
@@ -46,6 +56,8 @@ class Worker:
                 self._answer(stalled, lambda: self._load(commit, None, path, tell=False))
             case ["folder", folder, stalled]:
                 self._answer(stalled, lambda: self._load_folder(Path(os.fsdecode(folder))))
+            case ["check", what, place, path, stalled]:
+                self._answer(stalled, lambda: self._check(what, place, path))
             case ["accept"] if self._pending is not None:
                 load, self._base = self._pending
                 load.accept()
@@ -74,20 +86,48 @@ class Worker:
         folder = Folder(path)
         self._finish(self._loader.whole(folder.list_files()), folder.read_blobs)
 
-    def _finish(self, load: Load, read: Callable[[list[str]], list[tuple[str, bytes]]], *, tell: bool = True) -> None:
+    def _check(self, what: str, place: str | bytes, path: str) -> None:
+        """A folder, a commit or the index, with warnings, and without the documents."""
+        read: Read = self._repository.read_blobs
+        others: list[str] = []
+        files: Sequence[FileEntryLike]
+        if what == "folder":
+            folder = Folder(Path(os.fsdecode(place)))
+            files, read = folder.list_files(), folder.read_blobs
+        elif what == "commit":
+            files = self._repository.list_files(str(place), path)
+        else:
+            index, staged = self._repository.index_files(path), self._repository.staged_paths(path)
+            files = files_to_load(index, staged)
+            loaded = {file.path for file in files}
+            others = [file.path for file in index if file.path not in loaded]
+        load = self._loader.whole(files)
+        result = self._read(load, read)
+        documents = list(result.documents.values())
+        warnings = load.credentials(documents)
+        problems = (*result.problems, *owned_elsewhere(documents, others))
+        self._say("checked", len(documents), [problem_row(warning) for warning in warnings])
+        self._say("result", [], [problem_row(p) for p in problems], True, result.settings.max_removals)
+
+    def _finish(self, load: Load, read: Read, *, tell: bool = True) -> None:
         """Read what the load wants, and say what it found; without the documents when `tell` is False."""
-        while wanted := load.wanted():
-            for start in range(0, len(wanted), _READ_AT_ONCE):
-                self._say("progress", "", start, len(wanted))
-                load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
-        result = load.finish(self._progress)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        result = self._read(load, read)
         documents = list(result.documents.values()) if tell else []
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         limit = result.settings.max_removals
         self._say("result", removed, problems, result.whole, limit)
+
+    def _read(self, load: Load, read: Read) -> LoadResult:
+        """Read what the load wants, and let it make its documents."""
+        while wanted := load.wanted():
+            for start in range(0, len(wanted), _READ_AT_ONCE):
+                self._say("progress", "", start, len(wanted))
+                load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
+        result = load.finish(self._progress)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        return result
 
     def _changes(self, commit: str, base: str | None, path: str) -> Changes | None:
         """What differs from the base; None when everything must be loaded."""
@@ -104,7 +144,7 @@ class Worker:
         # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means.
         signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
         if path_text(path) in self._stalled:
-            raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)]))
+            raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)], rule="too-costly"))
         self._say("progress", path_text(path), done, total)
 
     def _say(self, *message: Any) -> None:

@@ -19,6 +19,7 @@ from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import Notifier
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
+from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
@@ -38,7 +39,6 @@ from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
-from .state import StateFolder
 from .tags import derived_key, phone_tags
 from .trust import Signatures
 from .waiting import Waiting

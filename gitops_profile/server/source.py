@@ -11,7 +11,6 @@ from gitops_profile.source import (
     Clone,
     CloneSettings,
     FetchReport,
-    NotARepository,
     RefTracker,
     RemoteAccess,
     Repository,
@@ -20,29 +19,12 @@ from gitops_profile.source import (
     SourceUnavailable,
     parse_address,
 )
+from gitops_profile.state import StateFolder
 
 from . import views
-from .state import StateFolder
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
-
-
-def repository_folder(config: Config) -> Path:
-    """The folder in which git can be read; of a remote, the clone that a server on the same state folder keeps.
-
-    Raises NotARepository.
-    """
-    address = parse_address(config.repository.url)
-    if isinstance(address, Path):
-        return address
-    folder = StateFolder(config.state).clone
-    if not folder.is_dir():
-        raise NotARepository(
-            f"there is no clone of {address} in {config.state}; gitops-profile serve makes one, or name a clone of "
-            "your own with --repo"
-        )
-    return folder
 
 
 class Source:

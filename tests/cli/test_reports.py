@@ -2,19 +2,21 @@
 
 import pytest
 
-from gitops_profile.cli.reports import RULES, Finding, as_github, as_json, as_sarif, as_text, finding, rule_of
-from gitops_profile.loader import Problem
+from gitops_profile.cli.reports import Finding, Severity, as_github, as_json, as_sarif, as_text, finding
+from gitops_profile.loader import RULES, Problem
 from tests.loader.tree import whole
 
 ALICE = "user/example.com/alice.yaml"
 
 
-def found(line: int = 3, message: str = "unknown key 'valus'", path: str = ALICE, rule: str = "") -> Finding:
-    return finding(Problem(path, line, 1, message, "did you mean 'values'?"), "profiles", rule)
+def found(line: int = 3, path: str = ALICE, *, warning: bool = False) -> Finding:
+    rule = "plaintext-credential" if warning else "unknown-key"
+    problem = Problem(path, line, 1, "unknown key 'valus'", "did you mean 'values'?", rule)
+    return finding(problem, "profiles", Severity.WARNING if warning else Severity.ERROR)
 
 
 def test_text_is_by_file_with_its_hints_beneath() -> None:
-    findings = [found(3), found(9), found(1, path="user/example.com/bob.yaml", rule="plaintext-credential")]
+    findings = [found(3), found(9), found(1, path="user/example.com/bob.yaml", warning=True)]
     assert list(as_text(findings)) == [
         f"{ALICE}:3:1: unknown key 'valus'",
         "    hint: did you mean 'values'?",
@@ -51,7 +53,7 @@ def test_what_github_would_drop_is_counted(count: int, last: str) -> None:
 
 
 def test_the_worst_is_annotated_first() -> None:
-    findings = [found(rule="plaintext-credential"), found(), found(path="user/defaults.yaml")]
+    findings = [found(warning=True), found(), found(path="user/defaults.yaml")]
     kinds = [line.partition(",")[0] for line in as_github(findings)]
     assert kinds == [
         "::error file=profiles/user/defaults.yaml",
@@ -74,8 +76,16 @@ def test_sarif_has_relative_uris_known_rules_and_lines_from_one() -> None:
 
 def test_sarif_is_what_an_independent_model_of_the_standard_takes() -> None:
     sarif = pytest.importorskip("fluidattacks_core.sarif")
-    log = as_sarif([found(), found(rule="plaintext-credential")])
+    log = as_sarif([found(), found(warning=True)])
     assert len(sarif.SarifLog.model_validate(log).runs[0].results) == 2
+
+
+def test_a_finding_is_the_same_one_when_lines_are_added_above_it() -> None:
+    def fingerprint(one: Finding) -> object:
+        return as_sarif([one])["runs"][0]["results"][0]["partialFingerprints"]
+
+    assert fingerprint(found(3)) == fingerprint(found(30))
+    assert fingerprint(found(3)) != fingerprint(found(3, path="user/example.com/bob.yaml"))
 
 
 def test_json_says_which_rule_and_how_bad() -> None:
@@ -96,11 +106,15 @@ def test_json_says_which_rule_and_how_bad() -> None:
         ({ALICE: "template: t.j2\n", "templates/t.j2": "{{ x }}"}, "template"),
         ({ALICE: "values: {a: 1}\n"}, "no-document"),
         ({"user/alice.xml": "x"}, "path"),
+        ({ALICE: "file: none.xml\n"}, "missing-file"),
+        ({ALICE: "extends: none\nbody: x\n"}, "extends"),
+        ({ALICE: "body: x\nvariants: [{when: {vendor: a}, body: y}, {when: {vendor: a}, body: z}]\n"}, "variants"),
+        ({ALICE: b"\xff"}, "forbidden-file"),
     ],
 )
 def test_the_loader_s_problems_have_their_rules(files: dict[str, str | bytes], rule: str) -> None:
     problems = whole(files).problems
-    assert problems and {rule_of(problem) for problem in problems} == {rule}, problems
+    assert problems and {problem.rule for problem in problems} == {rule}, problems
 
 
 def test_a_nested_unknown_key_is_told_what_was_meant() -> None:

@@ -42,7 +42,7 @@ def test_numbers_and_constants() -> None:
         ("a: &a [*a]\n", 1, 8, "contains itself"),
         ("a: 1\n---\nb: 2\n", 2, 1, "more than one"),
         ("a:\n\tb: 1\n", 2, 1, "tabs"),
-        ("a: 'x\n", 2, 1, "broken YAML"),
+        ("a: 'x\n", 1, 4, "broken YAML"),
         ("a: 1\nb: \x01\n", 2, 0, "broken YAML"),
     ],
 )

@@ -35,7 +35,7 @@ X = f"{USERS}/x.yaml"
 NO_FILE, NO_NAME = "there is no files/", "names no profile"
 
 BAD = {
-    "broken YAML": Bad({X: "body: 'x\n"}, "x.yaml:2:1", "broken YAML"),
+    "broken YAML": Bad({X: "body: 'x\n"}, "x.yaml:1:7", "broken YAML"),
     "a YAML bomb": Bad({X: f"values:\n  {LAUGHS.replace(chr(10), chr(10) + '  ')}"}, "x.yaml:", "aliases stand for"),
     "lists 10 000 deep": Bad({X: "values: " + "[" * 10_000 + "]" * 10_000}, "x.yaml:1:", "nested deeper than"),
     "mappings 10 000 deep": Bad({X: "values: " + "{a: " * 10_000 + "}" * 10_000}, "x.yaml:1:", "nested deeper than"),

@@ -49,6 +49,8 @@ def test_a_held_revision_waits_through_a_kill_and_is_told_once_when_it_is_approv
     assert [notify.body for notify in bob.finish()] == [profile("bob", 1), b""]
     done = lab.run("approve", commit[:12], *state)
     assert done.returncode == 1 and b"no revision waits" in done.stderr, done
+    text = lab.run("events", *state).stdout.decode()
+    assert f"RevisionApproved ref:main {commit[:12]} by {getpass.getuser()}\n" in text, text
     types = [event["type"] for event in lab.events()]
     assert types.count("RevisionHeld") == types.count("RevisionApproved") == 1
     assert lab.run("status", *state).returncode == lab.run("log", "verify", *state).returncode == 0

@@ -43,8 +43,8 @@ def test_a_revision_is_waited_for_until_its_phones_have_it(lab: Lab) -> None:
     assert counts == {"planned": 1, "notified": 1, "acknowledged": 1, "unreachable": 0, "pending": 0, "gone": 0}
     assert phones[0].finish()[1].body == profile("alice", 2)
     everything = lab.git.commit({"README": "nothing of profiles"})
-    status, answer, _ = wait(lab, everything)
-    assert status == 0 and answer["planned"] == 0
+    status, answer, _ = wait(lab, "HEAD")  # of the repository around the current folder
+    assert (status, answer["planned"], answer["revision"]) == (0, 0, everything)
 
 
 def test_a_silent_phone_is_counted_across_a_kill_of_the_server(lab: Lab) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_profile.plan import compare, masked, masked_lines
+from gitops_profile.loader import masked, masked_lines
+from gitops_profile.plan import compare
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 
 
