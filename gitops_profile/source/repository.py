@@ -13,6 +13,7 @@ import git
 
 from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
+from .index import read_index, read_staged
 from .lineage import unseen_commits
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
@@ -189,33 +190,11 @@ class Repository:
 
     def index_files(self, path: str) -> list[FileEntry]:
         """Every file under `path` as it is staged, without its size; raises SourceUnavailable."""
-        folder = _normal(path)
-        out = self._of_index("ls-files", "-s", "-z", folder)
-        entries = []
-        for line in out.split(b"\0"):
-            meta, _, name = line.partition(b"\t")
-            if line and meta.endswith(b" 0"):  # others are of a merge that is not resolved; git commits none of them
-                mode, blob, _ = meta.decode().split()
-                entries.append(FileEntry(_path(name).removeprefix(f"{folder}/" if folder else ""), mode, blob))
-        return entries
+        return [FileEntry(*entry) for entry in read_index(self._repo.git, _normal(path))]
 
     def staged_paths(self, path: str) -> set[str]:
         """Paths under `path` of which the index differs from HEAD, removed ones too; raises SourceUnavailable."""
-        folder = _normal(path)
-        out = self._of_index("diff", "--cached", "--name-only", "--no-renames", "--no-ext-diff", "-z", folder)
-        prefix = f"{folder}/" if folder else ""
-        return {_path(name).removeprefix(prefix) for name in out.split(b"\0") if name}
-
-    def _of_index(self, command: str, *arguments: str) -> bytes:
-        *options, folder = arguments
-        limit = ["--", f":(top,literal){folder}/"] if folder else []
-        full = ["--full-name"] if command == "ls-files" else []
-        try:
-            call = getattr(self._repo.git, command.replace("-", "_"))
-            out: bytes = call(*options, *full, *limit, stdout_as_string=False)
-        except git.GitCommandError as error:
-            raise SourceUnavailable(f"git {command} failed: {_said(error)}") from error
-        return out
+        return read_staged(self._repo.git, _normal(path))
 
     def changes(self, old_commit: str, new_commit: str, path: str) -> Changes:
         """What differs from one commit to another; raises SourceUnavailable, and PathNotFound like `list_files` when
