@@ -111,14 +111,14 @@ class Source:
         if self._clone is not None:
             await self.is_ancestor(old, new)
         try:
-            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+            found = await self._ask(self.repository.unseen, old, new, limit)
         except SourceUnavailable:
             if self._clone is None or not await self._clone.deepen():
                 raise
-            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+            found = await self._ask(self.repository.unseen, old, new, limit)
         is_line = all(len(parents) == 1 for _, parents in found)
         if self._clone is not None and not is_line and await self._clone.deepen():
-            found = await asyncio.to_thread(self.repository.unseen, old, new, limit)
+            found = await self._ask(self.repository.unseen, old, new, limit)
         return [commit for commit, _ in found]
 
     def facts(self) -> dict[str, object]:

@@ -31,14 +31,21 @@ def parse_commit(commit: str, data: bytes) -> Revision:
     """The revision that a commit object describes; fields that are damaged come out empty, never as an error."""
     head, _, message = data.partition(b"\n\n")
     fields: dict[bytes, bytes] = {}
-    for line in head.split(b"\n"):
+    lines = head.split(b"\n")
+    for line in lines:
         name, _, value = line.partition(b" ")
         fields.setdefault(name, value)
     author, _ = _person(fields.get(b"author", b""))
     committer, committed_at = _person(fields.get(b"committer", b""))
     first_line = message.decode("utf-8", "replace").strip().partition("\n")[0][:200]
-    tree, parent = (fields.get(name, b"").decode("ascii", "replace") for name in (b"tree", b"parent"))
-    return Revision(commit, author, committer, committed_at, first_line, tree, parent=parent or None)
+    tree = fields.get(b"tree", b"").decode("ascii", "replace")
+    # Where git looks for it: one behind another header is none.
+    name, _, parent = lines[1].partition(b" ") if len(lines) > 1 else (b"", b"", b"")
+    has_parent = name == b"parent"
+    return Revision(
+        commit, author, committer, committed_at, first_line, tree,
+        parent=parent.decode("ascii", "replace") if has_parent else None,
+    )  # fmt: skip
 
 
 def _person(value: bytes) -> tuple[str, str]:

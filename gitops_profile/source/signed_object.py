@@ -13,6 +13,8 @@ MAX_BYTES = 1 << 20
 _BEGIN = re.compile(rb"^-----BEGIN [A-Z ]+-----", re.MULTILINE)
 _PERSON = re.compile(rb"(?P<name>.*) (?P<time>\d{1,12}) [+-]\d{4}")
 _HEADERS = (b"gpgsig", b"gpgsig-sha256")
+_FIRST = re.compile(rb"tree (parent )*author committer ")
+"""Headers that git reads by their place: behind a signature it would not see them, though they are signed."""
 
 
 class Malformed(ValueError):
@@ -74,6 +76,7 @@ def parse_commit_object(commit: str, data: bytes) -> SignedObject:
         raise Malformed("it has more than one signature")
     author, _ = _person(kept, b"author")
     _, when = _person(kept, b"committer")
+    _check_order(head)
     signature = b"\n".join(signatures[0]) if signatures else None
     return SignedObject(b"\n".join(kept) + gap + message, signature, author, when)
 
@@ -94,6 +97,15 @@ def parse_tag_object(tag: str, data: bytes) -> SignedTag:
     target, _, name = (value.decode("utf-8", "backslashreplace") for _, _, value in fields)
     who, when = _person(lines, b"tagger")
     return SignedTag(payload, signature, who, when, name, target)
+
+
+def _check_order(head: bytes) -> None:
+    """What the signer saw and what git sees must be one commit: its files, and all of its parents."""
+    names = [line.partition(b" ")[0] for line in head.split(b"\n") if not line.startswith(b" ")]
+    first = _FIRST.match(b" ".join([*names, b""]))
+    rest = names[len(first[0].split()) :] if first is not None else names
+    if first is None or {b"tree", b"parent"} & set(rest):
+        raise Malformed("its headers are not in the order in which git writes them")
 
 
 def _check_header(commit: str, name: bytes) -> None:

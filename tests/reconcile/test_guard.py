@@ -8,6 +8,7 @@ import pytest
 from gitops_profile.eventlog import VersionConflict
 from gitops_profile.presentity import PresentityTable, RevisionApproved
 from gitops_profile.reconcile import NotHeld, Verdict, approve
+from tests.signing import raw, store
 
 from .lab import Lab
 
@@ -154,6 +155,16 @@ async def test_rewritten_history_is_applied_held_or_refused(lab: Lab, rewrites: 
         assert (await lab.reconcile()).verdict is Verdict.APPLIED
         assert lab.bodies() == {"user/example.com/a": b"<forced/>"}
     assert (await lab.types()).count("HistoryRewritten") == 1
+
+
+async def test_a_parent_that_git_does_not_see_is_no_history(lab: Lab) -> None:
+    lab.rewrites = "hold"
+    lab.git.commit({f"{USERS}/a.xml": "<a/>"})
+    await lab.reconcile()
+    seen = raw(lab.git, lab.git.commit({f"{USERS}/a.xml": "<forced/>"}))
+    pretended = store(lab.git, seen.replace(b"\nparent ", b"\nx-other 1\nparent ", 1))
+    assert not lab.git("log", "-1", "--format=%P", pretended)
+    assert (await lab.reconcile(pretended)).verdict is Verdict.HELD
 
 
 def test_an_approval_folds_to_the_same_from_the_log() -> None:

@@ -188,6 +188,20 @@ def test_a_commit_with_two_signatures(lab: Signing) -> None:
         assert "not one block" in lab.reason(store(lab.git, both)) or "not base64" in lab.reason(store(lab.git, both))
 
 
+@pytest.mark.parametrize("behind", [b"\nparent ", b"\nauthor ", b"\ncommitter "])
+def test_a_signature_that_was_moved_so_that_git_does_not_see_what_was_signed(lab: Signing, behind: bytes) -> None:
+    """With `all`, parents that git does not see would never be asked for their signatures."""
+    old = lab.by_alice("old")
+    lab.git.commit(FILE, "unsigned")
+    head, gap, message = raw(lab.git, lab.by_alice("new")).partition(b"\n\n")
+    others, _, signature = head.partition(b"\ngpgsig ")
+    moved = others.replace(behind, b"\ngpgsig " + signature + behind, 1) + gap + message
+    evil = store(lab.git, moved)
+    if behind == b"\nparent ":
+        assert lab.verifier._repository.unseen(old, evil, 10) == [(evil, ())], "git is deceived"
+    assert lab.reason(evil) == "its headers are not in the order in which git writes them"
+
+
 def test_two_signatures_in_one_block(lab: Signing) -> None:
     payload = raw(lab.git, lab.git.commit(FILE))
     both = lab.keys.pgp(

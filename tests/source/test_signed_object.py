@@ -19,6 +19,8 @@ subject
 -----BEGIN PGP SIGNATURE----- is what signatures begin with
 """
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----\n\nabc=\n-----END PGP SIGNATURE-----"
+SIGNED_EARLY = COMMIT.replace(b"\nparent", b"\ngpgsig " + SIGNATURE.replace(b"\n", b"\n ") + b"\nparent", 1)
+"""Its payload is COMMIT, and git sees no parents: it stops to look for them at a header of another kind."""
 TAG = b"""object 1111111111111111111111111111111111111111
 type commit
 tag v1
@@ -43,7 +45,7 @@ def test_the_payload_is_the_commit_without_its_signature() -> None:
 def test_a_signature_between_other_headers_and_one_in_a_merged_tag() -> None:
     merged = b"mergetag object 1\n tag v1\n gpgsig x\n -----BEGIN PGP SIGNATURE-----\nencoding latin1\n"
     payload = COMMIT.replace(b"\n\nsubject", b"\n" + merged.rstrip() + b"\n\nsubject", 1)
-    data = with_signature(payload, SIGNATURE).replace(b"\nauthor", b"\nx-before 1\nauthor", 1)
+    data = with_signature(payload, SIGNATURE).replace(b"\ngpgsig", b"\nx-before 1\ngpgsig", 1)
     found = parse_commit_object(id_of(data), data)
     assert found.signature == SIGNATURE and b"\n gpgsig x\n" in found.payload
     assert parse_commit_object(id_of(payload), payload).signature is None
@@ -56,6 +58,9 @@ def test_a_signature_between_other_headers_and_one_in_a_merged_tag() -> None:
         (with_signature(COMMIT, SIGNATURE, b"gpgsig-sha256"), "another kind of repository"),
         (COMMIT.replace(b"\ncommitter", b"\ncommitter Eve <e@x> 1 +0000\ncommitter", 1), "more than one committer"),
         (COMMIT.replace(b"\nauthor", b"\nauthor Eve <e@x> 1 +0000\nauthor", 1), "more than one author"),
+        (SIGNED_EARLY, "headers are not in the order"),
+        (COMMIT.replace(b"\n\nsubject", b"\nparent 0123\n\nsubject", 1), "headers are not in the order"),
+        (COMMIT.replace(b"\n\nsubject", b"\ntree 0123\n\nsubject", 1), "headers are not in the order"),
         (b"x" * (MAX_BYTES + 1), "more than 1 MB"),
     ],
 )
