@@ -196,7 +196,13 @@ class TrustSettings(_Section):
         default=None, description="file with those who may sign with SSH; see ALLOWED SIGNERS in ssh-keygen(1)"
     )
     keyring: Path | None = Field(
-        default=None, description="file with the OpenPGP public keys of those who may sign, as gpg --export writes it"
+        default=None,
+        description="file with the OpenPGP public keys of those who may sign, as gpg --export writes it, or a folder "
+        "of such files",
+    )
+    revoked_keys: Path | None = Field(
+        default=None,
+        description="file with SSH keys that no longer count: public keys, or what ssh-keygen -k writes (a KRL)",
     )
     rewrites: Literal["allow", "hold", "refuse"] = Field(
         default="allow",
@@ -208,6 +214,8 @@ class TrustSettings(_Section):
     def _signers_are_known(self) -> Self:
         if self.signatures != "off" and self.allowed_signers is None and self.keyring is None:
             raise ValueError("signatures needs allowed_signers (SSH) or keyring (OpenPGP): who may sign?")
+        if self.revoked_keys is not None and self.allowed_signers is None:
+            raise ValueError("revoked_keys needs allowed_signers: it is about keys of SSH")
         return self
 
 

@@ -21,6 +21,7 @@ class Signatures:
         self._files = KeyFiles(
             self._settings.keyring and self._settings.keyring.absolute(),
             self._settings.allowed_signers and self._settings.allowed_signers.absolute(),
+            self._settings.revoked_keys and self._settings.revoked_keys.absolute(),
         )
         self._verifier: Verifier | None = None
         self.trust: Trust | None = None

@@ -1,6 +1,8 @@
 """The files that say whose signatures count, and the programs that check them."""
 
 import hashlib
+import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +11,13 @@ from .armor import PUBLIC_KEY_PACKET, SECRET_KEY_PACKET, BadArmor, dearmor_all, 
 from .errors import KeysUnusable
 
 MAX_BYTES = 16 << 20
+MAX_FILES = 1000
+"""Of a folder of keys."""
 GPGV, SSH_KEYGEN = "gpgv", "ssh-keygen"
 _BLOCK = "PGP PUBLIC KEY BLOCK"
+KRL = b"SSHKRL\n\0"
+"""How a list of revoked keys begins that ssh-keygen -k wrote."""
+_PUBLIC_KEY = re.compile(rb"(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ +AAAA[A-Za-z0-9+/=]+( .*)?")
 _NEEDS = {
     GPGV: "trust.keyring needs gpgv, which is not installed: apt-get install gpgv",
     SSH_KEYGEN: "trust.allowed_signers needs ssh-keygen, which is not installed: apt-get install openssh-client",
@@ -24,6 +31,8 @@ class Keys:
     keyring: bytes | None = field(repr=False)
     """OpenPGP public keys in their binary form."""
     allowed_signers: bytes | None = field(repr=False)
+    revoked_keys: bytes | None = field(repr=False)
+    """SSH keys and certificates that do not count whatever else is said: a KRL, or public keys in lines."""
     digest: str
     """Changes when any of it does."""
 
@@ -33,7 +42,9 @@ class KeyFiles:
     """Where the keys are. They are read anew for each revision: a file that is repaired needs no restart."""
 
     keyring: Path | None = None
+    """A file, or a folder of them."""
     allowed_signers: Path | None = None
+    revoked_keys: Path | None = None
 
     def read(self) -> Keys:
         """Raises KeysUnusable when a file or its program is not there, or is of no use. Blocks."""
@@ -42,18 +53,55 @@ class KeyFiles:
                 raise KeysUnusable(_NEEDS[program])
         keyring = _keyring(self.keyring) if self.keyring is not None else None
         signers = _allowed_signers(self.allowed_signers) if self.allowed_signers is not None else None
+        revoked = _revoked_keys(self.revoked_keys) if self.revoked_keys is not None else None
         digest = hashlib.sha256()
-        for part in (keyring, signers):
+        # The digest is in the log: without a list of revoked keys it is as it was before there could be one.
+        for part in (keyring, signers, *([revoked] if revoked is not None else [])):
             digest.update(b"-" if part is None else b"%d:" % len(part) + part)
-        return Keys(keyring, signers, digest.hexdigest())
+        return Keys(keyring, signers, revoked, digest.hexdigest())
 
     def stamp(self) -> tuple[object, ...]:
         """Another one when a file was touched. Blocks, raises nothing."""
-        return tuple(_stamp(path) for path in (self.keyring, self.allowed_signers) if path is not None)
+        files = (self.keyring, self.allowed_signers, self.revoked_keys)
+        stamps = [(path.name, _stamp(path)) for path in files if path is not None]
+        if self.keyring is not None and self.keyring.is_dir():
+            try:
+                stamps += [(path.name, _stamp(path)) for path in _listed(self.keyring)]
+            except KeysUnusable as error:
+                stamps.append((str(error), None))
+        return tuple(stamps)
 
 
 def _keyring(path: Path) -> bytes:
-    data = _read(path)
+    if not path.is_dir():
+        return _keys_of(path, _read(path))
+    files = _listed(path)
+    if not files:
+        raise KeysUnusable(f"{path} holds no file with a public key; write one for each signer with gpg --export")
+    data = b""
+    for file in files:
+        data += _keys_of(file, _read(file))
+        if len(data) > MAX_BYTES:
+            raise KeysUnusable(f"the files of {path} are longer than {MAX_BYTES >> 20} MB")
+    return data
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Its files, but for hidden ones and what an editor keeps; raises KeysUnusable."""
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and not entry.name.endswith("~"):
+                    names.append(entry.name)
+                if len(names) > MAX_FILES:
+                    raise KeysUnusable(f"{folder} holds more than {MAX_FILES} files")
+    except OSError as error:
+        raise KeysUnusable(f"{folder} cannot be read: {error.strerror}") from error
+    return [folder / name for name in sorted(names)]
+
+
+def _keys_of(path: Path, data: bytes) -> bytes:
     try:
         if b"-----BEGIN PGP " in data:
             if b"-----BEGIN PGP PRIVATE" in data:
@@ -76,6 +124,17 @@ def _allowed_signers(path: Path) -> bytes:
         raise KeysUnusable(f"{path} names no signer; a line is: alice@example.com ssh-ed25519 AAAA…")
     if any(b"PRIVATE KEY-----" in line for line in lines):
         raise KeysUnusable(f"{path} holds a private key; its lines are: alice@example.com ssh-ed25519 AAAA…")
+    return data
+
+
+def _revoked_keys(path: Path) -> bytes:
+    data = _read(path)
+    if data.startswith(KRL):
+        return data
+    for line in data.splitlines():
+        text = line.strip()
+        if text and not text.startswith(b"#") and _PUBLIC_KEY.fullmatch(text) is None:
+            raise KeysUnusable(f"{path} is neither a list of public SSH keys nor what ssh-keygen -k writes")
     return data
 
 

@@ -27,7 +27,7 @@ from .armor import (
     parse_ssh_signature,
 )
 from .errors import VerificationUnavailable
-from .keys import GPGV, SSH_KEYGEN, Keys
+from .keys import GPGV, KRL, SSH_KEYGEN, Keys
 from .signed_object import SignedObject
 from .trouble import shown
 
@@ -71,7 +71,7 @@ def verify(
                 return Signed(reason="it is signed with SSH, and there is no trust.allowed_signers")
             binary = dearmor(signed.signature, label)
             when = now() if signed.when is None else min(signed.when, now())
-            return _Asking(signed.payload, seconds).ssh_keygen(binary, keys.allowed_signers, when)
+            return _Asking(signed.payload, seconds).ssh_keygen(binary, keys.allowed_signers, keys.revoked_keys, when)
     except BadArmor as error:
         return Signed(reason=f"its signature cannot be read: {error}")
     return Signed(reason=f"it has a signature of an unknown kind ({label or 'no block of text'})")
@@ -95,8 +95,8 @@ class _Asking:
             )  # fmt: skip
         return read_status(done.stdout.decode("utf-8", "replace"), done.returncode)
 
-    def ssh_keygen(self, signature: bytes, allowed_signers: bytes, when: float) -> Signed:
-        """By SSH; the lines of the allowed signers count that were valid at `when`."""
+    def ssh_keygen(self, signature: bytes, allowed_signers: bytes, revoked: bytes | None, when: float) -> Signed:
+        """By SSH; the lines of the allowed signers count that were valid at `when`, but never what was revoked."""
         outer = parse_ssh_signature(signature)
         if outer.namespace != NAMESPACE.encode():
             other = shown(outer.namespace.decode("utf-8", "replace"))
@@ -104,20 +104,33 @@ class _Asking:
         # In the time zone in which the file means its times.
         at = f"-Overify-time={time.strftime('%Y%m%d%H%M%S', time.localtime(when))}"
         files = {"allowed": allowed_signers, "signature": enarmor_ssh(signature)}
+        files |= {"revoked": revoked} if revoked is not None else {}
         with _folder(files) as name:
             folder = Path(name)
             given = ("-s", str(folder / "signature"), at)
             allowed = ("-f", str(folder / "allowed"))
+            unless = ("-r", str(folder / "revoked")) if revoked is not None else ()
             found = self._run(folder, SSH_KEYGEN, "-Y", "find-principals", *allowed, *given)
             principals = found.stdout.decode("utf-8", "replace").splitlines() if found.returncode == 0 else []
             for principal in principals[:MAX_PRINCIPALS]:
-                name_ = ("-n", NAMESPACE, "-I", principal)
-                done = self._run(folder, SSH_KEYGEN, "-Y", "verify", *allowed, *name_, *given)
+                verify_ = (SSH_KEYGEN, "-Y", "verify", *allowed, "-n", NAMESPACE, "-I", principal, *given)
+                done = self._run(folder, *verify_, *unless)
                 key = _GOOD.search(done.stdout)
                 if done.returncode == 0 and key is not None:
                     return Signed(f"{shown(principal)} {key[1].decode()}")
+                # It does not say why; without the list it tells whether that is the reason.
+                if unless and self._run(folder, *verify_).returncode == 0:
+                    self._check_krl(folder, revoked)
+                    return Signed(reason=f"key {outer.fingerprint} was revoked, by trust.revoked_keys")
             is_good = self._run(folder, SSH_KEYGEN, "-Y", "check-novalidate", "-n", NAMESPACE, *given).returncode == 0
         return Signed(reason=_why_not(outer, is_good, bool(principals), allowed_signers))
+
+    def _check_krl(self, folder: Path, revoked: bytes | None) -> None:
+        """One that cannot be read lets nobody in, and is nobody's fault who signed."""
+        path = str(folder / "revoked")
+        if revoked is not None and revoked.startswith(KRL):
+            if self._run(folder, SSH_KEYGEN, "-Q", "-l", "-f", path).returncode != 0:
+                raise VerificationUnavailable("ssh-keygen cannot read trust.revoked_keys: it is cut off or damaged")
 
     def _run(self, folder: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
         # Nothing of the user's own is read: neither his keys nor his settings.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import KeyFiles, KeysUnusable
+from gitops_profile.source import KeyFiles, KeysUnusable, keys
 from tests.signing import SSHKey, pgp_home
 
 
@@ -37,7 +37,13 @@ def test_what_is_no_keyring(tmp_path: Path) -> None:
     ring = tmp_path / "ring"
     assert "cannot be read: No such file" in refusal(KeyFiles(ring))
     ring.mkdir()
-    assert "cannot be read: Is a directory" in refusal(KeyFiles(ring))
+    (ring / ".hidden").write_text("x")
+    assert "holds no file with a public key" in refusal(KeyFiles(ring))
+    (ring / "one.asc").write_text("hello")
+    assert "one.asc is no file that gpg --export writes" in refusal(KeyFiles(ring))
+    (ring / "one.asc").unlink()
+    (ring / "below").mkdir()
+    assert "below cannot be read: Is a directory" in refusal(KeyFiles(ring))
     ring = tmp_path / "file"
     for data in (b"", b"hello", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n", b"\x88"):
         ring.write_bytes(data)
@@ -49,6 +55,46 @@ def test_what_is_no_keyring(tmp_path: Path) -> None:
             assert "holds a private key" in refusal(KeyFiles(ring))
         ring.write_bytes(pgp("--local-user", key, "--detach-sign", given=b"x"))
         assert "holds no public key" in refusal(KeyFiles(ring))
+
+
+def test_a_folder_is_a_keyring_of_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    files, stamps = KeyFiles(folder), []
+    with pgp_home() as pgp:
+        one, two = pgp.key("one"), pgp.key("two")
+        (folder / "b.gpg").write_bytes(pgp.export(two))
+        stamps.append(files.stamp())
+        (folder / "a.asc").write_bytes(pgp.export(one, armor=True))
+        (folder / "a.asc~").write_text("what an editor keeps")
+        stamps.append(files.stamp())
+        assert files.read().keyring == pgp.export(one) + pgp.export(two)
+        (folder / "b.gpg").write_bytes(pgp.export(two, armor=True))
+        stamps.append(files.stamp())
+        assert files.read().keyring == pgp.export(one) + pgp.export(two)
+        (folder / "b.gpg").unlink()
+        stamps.append(files.stamp())
+        assert files.read().keyring == pgp.export(one)
+    assert len(set(stamps)) == 4
+    monkeypatch.setattr(keys, "MAX_FILES", 1)
+    (folder / "c.gpg").write_bytes(b"")
+    assert "more than 1 files" in refusal(files) and files.stamp()
+
+
+def test_what_is_no_list_of_revoked_keys(tmp_path: Path) -> None:
+    signers, revoked = tmp_path / "signers", tmp_path / "revoked"
+    carol = SSHKey(tmp_path, "carol")
+    signers.write_text(carol.allowed("carol"))
+    files = KeyFiles(None, signers, revoked)
+    assert "revoked cannot be read: No such file" in refusal(files)
+    for text in (carol.allowed("carol"), carol.fingerprint, "hello"):
+        revoked.write_text(text)
+        assert "neither a list of public SSH keys nor what ssh-keygen -k writes" in refusal(files)
+    digests = {KeyFiles(None, signers).read().digest}
+    for text in ("", "# nobody yet\n", f"{carol.public} a remark\n"):
+        revoked.write_text(text)
+        digests.add(files.read().digest)
+    assert len(digests) == 4
 
 
 def test_what_names_no_signer(tmp_path: Path) -> None:

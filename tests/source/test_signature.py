@@ -301,6 +301,39 @@ def test_a_commit_from_the_future_makes_no_key_valid_that_is_not_yet(lab: Signin
     assert "not valid yet" in found.reason
 
 
+def test_a_revoked_ssh_key_counts_for_nobody(lab: Signing, tmp_path: Path) -> None:
+    """By its public key in a list, or in a KRL."""
+    revoked, krl, carol = tmp_path / "revoked", tmp_path / "krl", lab.keys.ssh
+    commit = lab.by_carol()
+    lab.files = KeyFiles(lab.keys.ring, lab.signers, revoked)
+    revoked.write_text(f"# gone\n{lab.keys.ssh_mallory.public}\n")
+    assert lab.checked(commit).signer == f"carol@example.com {carol.fingerprint}"
+    revoked.write_text(f"{carol.public}\n")
+    assert lab.reason(commit) == f"key {carol.fingerprint} was revoked, by trust.revoked_keys"
+    subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(krl), f"{carol.path}.pub"], check=True)
+    lab.files = KeyFiles(lab.keys.ring, lab.signers, krl)
+    assert lab.reason(commit) == f"key {carol.fingerprint} was revoked, by trust.revoked_keys"
+    krl.write_bytes(krl.read_bytes()[:20])
+    with pytest.raises(VerificationUnavailable, match="cannot read trust.revoked_keys"):
+        lab.checked(commit)
+
+
+def test_a_certificate_is_revoked_while_its_authority_is_not(lab: Signing, tmp_path: Path) -> None:
+    authority, dora, krl = SSHKey(tmp_path, "authority"), SSHKey(tmp_path, "dora"), tmp_path / "krl"
+    sign = ["ssh-keygen", "-q", "-s", str(authority.path), "-I", "id", "-n", "dora@example.com", "-z"]
+    lab.signers.write_text(authority.allowed("*@example.com", "cert-authority"))
+    (tmp_path / "spec").write_text("serial: 7\n")
+    command = ["ssh-keygen", "-q", "-k", "-f", str(krl), "-s", f"{authority.path}.pub", str(tmp_path / "spec")]
+    subprocess.run(command, check=True)
+    lab.files = KeyFiles(None, lab.signers, krl)
+    for serial in ("7", "8"):
+        subprocess.run([*sign, serial, f"{dora.path}.pub"], check=True)
+        certificate = ["-c", "gpg.format=ssh", "-c", f"user.signingkey={dora.path}-cert.pub"]
+        found = lab.checked(signed_commit(lab.git, FILE, certificate))
+        assert bool(found.signer) is (serial == "8"), found
+        assert serial == "8" or "was revoked" in found.reason
+
+
 def test_a_kind_of_signature_for_which_there_are_no_keys(lab: Signing) -> None:
     pgp, ssh = lab.by_alice(), lab.by_carol()
     lab.files = KeyFiles(lab.keys.ring)
