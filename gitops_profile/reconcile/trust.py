@@ -57,8 +57,10 @@ class Trust:
         self._unseen = unseen
         self._seconds = seconds
         self._known: dict[str, Checked] = {}
-        """Commits whose signatures were good with the same keys, at a try that was not finished."""
+        """What was found with the same keys at a try that was not finished."""
         self._known_with = ""
+        self._judged_at: object = None
+        """The stamp of the files and the tag before they were read last: what came later may not be in it."""
 
     async def judge(self, revision: Revision, table: PresentityTable) -> Judged:
         """Whether it may come into force. Raises SourceUnavailable when that cannot be found out now."""
@@ -83,13 +85,15 @@ class Trust:
 
     async def watch(self, table: PresentityTable, again: Callable[[], None]) -> None:
         """Say so when the files of keys or the tag change while a revision is rejected for its signature."""
-        seen = await asyncio.to_thread(self._verifier.stamp, self._ref)
+        told: object = None
         while True:
             await asyncio.sleep(WATCH)
+            if table.rejected is None or table.rejected.keys is None:
+                continue
             stamp = await asyncio.to_thread(self._verifier.stamp, self._ref)
-            if stamp != seen and table.rejected is not None and table.rejected.keys is not None:
+            if stamp not in (self._judged_at, told):  # once: while all is suspended, nobody looks
+                told = stamp
                 again()
-            seen = stamp
 
     async def _checked(
         self, revision: Revision, table: PresentityTable, keys: Keys
@@ -109,6 +113,7 @@ class Trust:
                 too_many = Problem("", 0, 0, what, "push them in parts, or set trust.signatures to head meanwhile")
             else:
                 commits = list(dict.fromkeys((revision.commit, *fresh)))
+        self._known = {commit: self._known[commit] for commit in commits if commit in self._known}
         asked, end = 0, time.monotonic() + self._seconds
         for commit in commits:
             if commit not in self._known:
@@ -124,12 +129,11 @@ class Trust:
     async def _commit(self, commit: str, keys: Keys) -> Checked:
         known = self._known.get(commit)
         if known is None:
-            known = await asyncio.to_thread(self._verifier.commit, commit, keys)
-            if not known.reason:
-                self._known[commit] = known
+            known = self._known[commit] = await asyncio.to_thread(self._verifier.commit, commit, keys)
         return known
 
     async def _read_keys(self) -> Keys:
+        self._judged_at = await asyncio.to_thread(self._verifier.stamp, self._ref)
         try:
             return await asyncio.to_thread(self._verifier.files.read)
         except KeysUnusable as error:

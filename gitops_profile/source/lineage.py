@@ -6,8 +6,10 @@ import git
 
 from .errors import SourceUnavailable
 
-_AS_IT_IS = {"GIT_SHALLOW_FILE": "", "GIT_GRAFT_FILE": "/dev/null", "GIT_NO_REPLACE_OBJECTS": "1"}
-"""Files that anybody can write who can write in the repository would make a commit have other parents, or none."""
+_AS_IT_IS = {"GIT_SHALLOW_FILE": ""}
+"""That file would make a commit have no parents. Grafts and replaced commits are kept away by the repository's own
+environment.
+"""
 
 
 def unseen_commits(

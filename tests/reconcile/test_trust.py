@@ -1,5 +1,6 @@
 """What is not signed as it must be never comes into force, and what was in force stays."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -116,6 +117,30 @@ async def test_a_head_that_is_rejected_is_looked_at_again_when_no_signature_is_w
     says(await lab.reconcile(), "no signature")
     lab.trust = None
     assert (await lab.reconcile()).verdict is Verdict.APPLIED
+
+
+async def test_a_file_that_changes_while_a_revision_is_judged_is_not_missed(
+    lab: TrustLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "WATCH", 0.01)
+    lab.signed("<a/>", lab.mallory)
+    original, again = lab.verifier.commit, asyncio.Event()
+
+    def slow(commit: str, keys: Keys) -> Checked:
+        lab.allow(lab.mallory)
+        return original(commit, keys)
+
+    lab.verifier.commit = slow  # type: ignore[method-assign]
+    assert lab.trust is not None
+    watching = asyncio.create_task(lab.trust.watch(lab.journal.table, again.set))
+    says(await lab.reconcile(), "unknown key")
+    async with asyncio.timeout(10):
+        await again.wait()
+    again.clear()
+    await asyncio.sleep(0.1)
+    assert not again.is_set(), "nobody is told twice"
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+    watching.cancel()
 
 
 async def test_keys_that_cannot_be_read_have_a_revision_wait(lab: TrustLab) -> None:
@@ -249,6 +274,20 @@ async def test_checking_that_takes_too_long_goes_on_at_the_next_try(lab: TrustLa
     verdicts = [(await lab.reconcile()).verdict for _ in range(3)]
     assert verdicts == [Verdict.UNAVAILABLE, Verdict.UNAVAILABLE, Verdict.APPLIED]
     assert asked == commits[::-1], "each of them once"
+
+
+async def test_what_was_good_at_an_earlier_try_is_asked_again_with_other_keys(lab: TrustLab) -> None:
+    lab.signed("<a1/>")
+    await lab.reconcile()
+    lab.signed("<b1/>")
+    lab.signed("<b2/>")
+    lab.want("all", seconds=0)
+    assert (await lab.reconcile()).verdict is Verdict.UNAVAILABLE
+    lab.allow(lab.mallory)
+    await lab.reconcile()
+    outcome = await lab.reconcile()
+    says(outcome, "unknown key")
+    assert len(outcome.problems) == 2
 
 
 async def test_other_events_of_a_rejected_revision_are_those_of_any(lab: TrustLab) -> None:

@@ -403,6 +403,20 @@ def test_an_object_that_was_put_in_the_place_of_another_is_noticed(lab: Signing)
     assert "are not those of its id" in lab.reason(evil)
 
 
+def test_a_tag_that_was_put_in_the_place_of_another_is_noticed(lab: Signing) -> None:
+    lab.git.commit(FILE)
+    lab.git("tag", "-a", "-m", "x", "inner")
+    lab.git(*lab.keys.pgp.commit(lab.keys.alice), "tag", "-s", "-m", "x", "live", "inner")
+    inner = lab.git("rev-parse", "inner")
+    evil = lab.git.commit(FILE, "evil")
+    lab.git("tag", "-a", "-f", "-m", "x", "inner")
+    places = [lab.git.folder / ".git/objects" / one[:2] / one[2:] for one in (inner, lab.git("rev-parse", "inner"))]
+    places[0].unlink()
+    places[0].write_bytes(places[1].read_bytes())
+    found = lab.tagged("live", evil)
+    assert found is not None and found.signer is None and "are not those of its id" in found.reason
+
+
 def test_grafts_and_shallow_files_hide_no_commit(lab: Signing) -> None:
     old = lab.by_alice("old")
     middle = lab.git.commit(FILE, "unsigned")
