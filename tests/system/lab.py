@@ -7,10 +7,12 @@ import re
 import selectors
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -264,6 +266,19 @@ class Lab:
         done = self.run("events", "--state", str(self.server.state), "-o", "json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def settled(self, phones: int) -> None:
+        """Wait until so many phones have what is in force, and the server has that on the disk: it may be killed now."""
+        uri = f"file:{self.server.state / 'subscriptions.db'}?mode=ro"
+
+        def so() -> bool:
+            held = self.ask("subscriptions")
+            with closing(sqlite3.connect(uri, uri=True)) as database:
+                stored = dict(database.execute("SELECT id, acknowledged_etag FROM subscription"))
+            known = {row["id"]: row["acknowledged_etag"] for row in held}
+            return len(held) == phones and all(row["current"] for row in held) and stored == known
+
+        eventually(f"{phones} phones are up to date", so)
 
     def close(self) -> None:
         for phone in self._phones:

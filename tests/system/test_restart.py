@@ -13,23 +13,13 @@ def _dialog(notify: Message) -> tuple[str, str, str]:
     return notify.header("Call-ID"), notify.header("From"), notify.header("To")
 
 
-def _settled(lab: Lab, phones: int) -> None:
-    """Until every acknowledgement is known and durable."""
-
-    def so() -> bool:
-        held = lab.ask("subscriptions")
-        return len(held) == phones and all(row["delivery"] == "acknowledged" and row["current"] for row in held)
-
-    eventually(f"{phones} phones are up to date", so)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_exactly_the_missing_notify_is_sent_after_a_restart(lab: Lab, number: signal.Signals) -> None:
     lab.write(alice=1, bob=1)
     lab.server.start()
     alice, bob = lab.phone("unsubscribe", "alice", 2), lab.phone("watch", "bob", 2)
     before, of_bob = alice.has(1)[0], bob.has(1)[0]
-    _settled(lab, 2)
+    lab.settled(2)
     assert lab.server.end(number) == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     lab.write(alice=2)
     lab.server.start()
@@ -50,7 +40,7 @@ def test_a_commit_whose_notify_was_not_answered_is_delivered_after_the_kill(lab:
     lab.server.start()
     phone = lab.phone("watch", "alice", 3)
     first = phone.has(1)[0]
-    _settled(lab, 1)
+    lab.settled(1)
     phone.process.send_signal(signal.SIGSTOP)
     lab.write(alice=2)
     eventually("the NOTIFY is out", lambda: lab.ask("subscriptions")[0]["delivery"] == "notified")
@@ -70,13 +60,13 @@ def test_a_deleted_database_loses_no_subscription(lab: Lab) -> None:
     lab.server.start()
     alice = lab.phone("watch", "alice", 3)
     first = alice.has(1)[0]
-    _settled(lab, 1)
+    lab.settled(1)
     for name in ("subscriptions.db", "subscriptions.db-wal", "subscriptions.db-shm"):
         (lab.server.state / name).unlink(missing_ok=True)
     lab.phone("watch", "bob", 1).finish()
     lab.write(alice=2)
     alice.has(2)
-    _settled(lab, 2)
+    lab.settled(2)
     assert (lab.server.state / "subscriptions.db").exists(), "the database was not written anew"
     lab.server.end(signal.SIGKILL)
     lab.write(alice=3)

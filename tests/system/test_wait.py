@@ -21,21 +21,13 @@ def wait(lab: Lab, revision: str, *options: str) -> tuple[int, dict[str, Any], s
     return done.returncode, json.loads(done.stdout), done.stderr.decode()
 
 
-def settled(lab: Lab, phones: int) -> None:
-    def so() -> bool:
-        held = lab.ask("subscriptions")
-        return len(held) == phones and all(row["current"] for row in held)
-
-    eventually(f"{phones} phones are up to date", so)
-
-
 def test_a_revision_is_waited_for_until_its_phones_have_it(lab: Lab) -> None:
     lab.write(alice=1, bob=1)
     lab.server.start()
     phones = [lab.phone("watch", name, 2) for name in ("alice", "bob")]
     for phone in phones:
         phone.has(1)
-    settled(lab, 2)
+    lab.settled(2)
     made = lab.write(alice=2)
     status, answer, _ = wait(lab, made[:8])
     assert status == 0 and answer["revision"] == answer["counted"] == made and answer["verdict"] == "applied"
@@ -53,7 +45,7 @@ def test_a_silent_phone_is_counted_across_a_kill_of_the_server(lab: Lab) -> None
     lab.server.start()
     alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
     alice.has(1), bob.has(1)
-    settled(lab, 2)
+    lab.settled(2)
     alice.process.send_signal(signal.SIGSTOP)
     made = lab.write(alice=2, bob=2)
     status, answer, said = wait(lab, made, "--timeout", "1s")
@@ -99,7 +91,7 @@ def test_a_phone_that_is_gone_is_named_and_may_be_allowed(lab: Lab) -> None:
     lab.server.start()
     alice, bob = lab.phone("watch", "alice", 2), lab.phone("watch", "bob", 2)
     alice.has(1), bob.has(1)
-    settled(lab, 2)
+    lab.settled(2)
     alice.close()  # its port is closed: the kernel says so to whoever sends
     made = lab.write(alice=2, bob=2)
     state = ("--state", str(lab.server.state))
@@ -127,7 +119,7 @@ def test_a_workflow_elsewhere_waits_over_http_with_a_token(lab: Lab, tmp_path: P
     lab.server.start("--http", "127.0.0.1:0", "--config", str(settings))
     phone = lab.phone("watch", "alice", 2)
     phone.has(1)
-    settled(lab, 1)
+    lab.settled(1)
     made = lab.write(alice=2)
     url = str(lab.ask("status")["http"])
     options = ("--url", url, "--revision", made, "--timeout", "20s", "-o", "markdown")
