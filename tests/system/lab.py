@@ -268,7 +268,7 @@ class Lab:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def settled(self, phones: int) -> None:
-        """Wait until so many phones have what is in force, and the server has that on the disk: it may be killed now."""
+        """Wait until so many phones have what is in force, and that is on the disk: the server may be killed now."""
         uri = f"file:{self.server.state / 'subscriptions.db'}?mode=ro"
 
         def so() -> bool:
