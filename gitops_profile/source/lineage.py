@@ -6,8 +6,9 @@ import git
 
 from .errors import SourceUnavailable
 
-_AS_IT_IS = {"GIT_SHALLOW_FILE": ""}
-"""That file would make a commit have no parents. Grafts and replaced commits are kept away by the repository's own
+_AS_IT_IS = {"GIT_SHALLOW_FILE": "", "GIT_ALLOW_PROTOCOL": "none"}
+"""That file would make a commit have no parents, and what is missing is not to be had from where the repository's
+settings say. Grafts and replaced commits are kept away by the repository's own
 environment.
 """
 

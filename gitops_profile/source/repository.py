@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import pwd
 import re
 import secrets
 from collections.abc import Collection, Iterable
@@ -18,11 +17,10 @@ from .lineage import unseen_commits
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
+from .trouble import refusal
 
 _OPERATOR = re.compile(r"[~^:]|@\{")
 """What makes an expression of a name: `main~1`, `main@{yesterday}`."""
-_ALLOW = re.compile(r"git config --global --add safe\.directory .*[^\s']")
-"""The command in git's refusal of a repository that belongs to somebody else."""
 _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0",
     "GIT_GRAFT_FILE": os.devnull,
@@ -52,8 +50,10 @@ class Changes:
 class Repository:
     """A repository on this machine: bare or not, a worktree, or a folder inside one. Not for two threads at once."""
 
-    def __init__(self, location: Path) -> None:
-        """Raises NotARepository."""
+    def __init__(self, location: Path, *, fetches: bool = True) -> None:
+        """`fetches`: whether git may ask a remote for an object that a partial clone does not have, with whatever
+        program the repository's settings name for it. Raises NotARepository.
+        """
         try:
             self._repo = git.Repo(location, search_parent_directories=True)
         except git.NoSuchPathError as error:
@@ -63,10 +63,12 @@ class Repository:
                 f"{location} is not in a git repository; name one with --repo, or make one with: git init"
             ) from error
         self._repo.git.update_environment(**_ENVIRONMENT)
+        if not fetches:
+            self._repo.git.update_environment(GIT_ALLOW_PROTOCOL="none")  # GIT_NO_LAZY_FETCH is of git 2.44
         try:
             self._repo.git.rev_parse("--git-dir")
         except git.GitCommandError as error:
-            raise NotARepository(_refusal(location, error)) from error
+            raise NotARepository(refusal(location, error.stderr, _said(error))) from error
         self._objects = ObjectReader(self._repo.git, self.place)
         self._sizes = GitProcess(self._repo.git, self.place, "cat-file", "--batch-check=%(objectsize)")
         self._differs: dict[str, GitProcess] = {}
@@ -379,18 +381,6 @@ def _normal(path: str) -> str:
     """A folder as git names it in a tree; the whole tree is the empty name."""
     folder = posixpath.normpath(path.strip("/") or ".")
     return "" if folder == "." else folder
-
-
-def _refusal(location: Path, error: git.GitCommandError) -> str:
-    """Why git does not read a repository, with what to do about it."""
-    allow = _ALLOW.search(error.stderr)
-    if allow is None:
-        return f"git cannot read {location}: {_said(error)}"
-    try:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        user = f"user {os.geteuid()}"  # as in a container
-    return f"{location} belongs to another user, and git refuses to read it; to allow it, as {user}: {allow[0]}"
 
 
 def _said(error: git.GitCommandError) -> str:

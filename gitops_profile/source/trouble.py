@@ -1,9 +1,14 @@
-"""What git says when a fetch fails, as one line for an operator: what is wrong, and what to do about it."""
+"""What git says when it fails, as one line for an operator: what is wrong, and what to do about it."""
 
+import os
+import pwd
 import re
 from enum import Enum, auto
+from pathlib import Path
 
 _WIDTH = 200
+_ALLOW = re.compile(r"git config --global --add safe\.directory .*[^\s']")
+"""The command in git's refusal of a repository that belongs to somebody else."""
 
 
 class Blame(Enum):
@@ -104,3 +109,15 @@ def shown(line: str) -> str:
     """One line of somebody else's that may be logged: short, and without control characters."""
     text = re.sub(r"^(fatal|error|warning): ", "", line.strip())
     return "".join(c if c.isprintable() else "?" for c in text)[:_WIDTH]
+
+
+def refusal(location: Path, stderr: str, said: str) -> str:
+    """Why git does not read a repository, with what to do about it."""
+    allow = _ALLOW.search(stderr)
+    if allow is None:
+        return f"git cannot read {location}: {said}"
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = f"user {os.geteuid()}"  # as in a container
+    return f"{location} belongs to another user, and git refuses to read it; to allow it, as {user}: {allow[0]}"

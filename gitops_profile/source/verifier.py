@@ -36,7 +36,7 @@ class Verifier:
     ) -> None:
         """Raises NotARepository."""
         self.files = files
-        self._repository = Repository(location)
+        self._repository = Repository(location, fetches=False)
         self._now = now
         self._seconds = seconds
 

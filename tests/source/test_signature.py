@@ -429,7 +429,16 @@ def test_the_repositorys_own_settings_run_no_program_and_change_nothing(lab: Sig
         lab.git("config", name, str(evil))
     lab.git("config", "gpg.ssh.allowedSignersFile", str(lab.keys.ssh_mallory.path))
     lab.git("config", "gpg.minTrustLevel", "undefined")
+    # Git asks a remote for what a partial clone has not.
+    for name, value in (("promisor", "true"), ("url", str(tmp_path)), ("uploadpack", str(evil))):
+        lab.git("config", f"remote.origin.{name}", value)
+    lab.git("config", "core.repositoryformatversion", "1")
+    lab.git("config", "extensions.partialClone", "origin")
     assert "unknown key" in lab.reason(forged) and lab.reason(commit) == "it has no signature"
+    cut_off = store(lab.git, data.replace(b"\nauthor", b"\nparent " + b"1" * 40 + b"\nauthor", 1))
+    for missing in (lambda: lab.reason("1" * 40), lambda: lab.verifier._repository.unseen("2" * 40, cut_off, 9)):
+        with pytest.raises(SourceUnavailable):
+            missing()
     assert not ran.exists()
 
 
