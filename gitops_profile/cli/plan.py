@@ -9,6 +9,7 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.loader import Problem
 from gitops_profile.plan import Outlook, Plan, ProfileChange, as_data, as_markdown, as_text, compare, phones_now
+from gitops_profile.presentity import ProfileKey
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
@@ -61,11 +62,7 @@ def plan(
         fail(str(error))
     try:
         base, head = _commits(repository, revisions, settings)
-        sides = asyncio.run(load_sides(repository.git_dir, base, head, settings.repository.path))
-        if not repository.is_ancestor(base, head):
-            sides.notes.append(NOT_BUILT_ON.format(base=base[:12], head=head[:12]))
-        planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
-        reboot = reboot_policies(repository, head, settings.repository.path, planned)
+        planned, sides, reboot = read_plan(repository, base, head, settings.repository.path)
     except (SourceUnavailable, PathNotFound) as error:
         fail(str(error))
     finally:
@@ -80,13 +77,29 @@ def plan(
         raise typer.Exit(CHANGES)
 
 
+def read_plan(
+    repository: Repository, base: str, head: str, path: str
+) -> tuple[Plan[ProfileChange], Sides, dict[ProfileKey, str]]:
+    """What differs for phones, what from, and who may be rebooted. Raises SourceUnavailable, PathNotFound."""
+    sides = asyncio.run(load_sides(repository.git_dir, base, head, path))
+    if not repository.is_ancestor(base, head):
+        sides.notes.append(NOT_BUILT_ON.format(base=base[:12], head=head[:12]))
+    planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
+    return planned, sides, reboot_policies(repository, head, path, planned)
+
+
+def plan_data(planned: Plan[ProfileChange], sides: Sides, commits: tuple[str, str], outlook: Outlook) -> dict[str, Any]:
+    """A plan for programs."""
+    head = {"base": commits[0], "head": commits[1], "problems": list(map(_problem, sides.problems))}
+    return head | as_data(planned, outlook)
+
+
 def _show(
     planned: Plan[ProfileChange], sides: Sides, commits: tuple[str, str], outlook: Outlook, output: PlanFormat
 ) -> None:
     match output:
         case PlanFormat.JSON:
-            head = {"base": commits[0], "head": commits[1], "problems": list(map(_problem, sides.problems))}
-            emit_json(head | as_data(planned, outlook))
+            emit_json(plan_data(planned, sides, commits, outlook))
         case PlanFormat.MARKDOWN:
             say(as_markdown(planned, sides.problems, outlook))
         case PlanFormat.TEXT if sides.problems:

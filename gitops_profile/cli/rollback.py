@@ -12,6 +12,7 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.loader import UnreadableProfile, key_of_path
+from gitops_profile.plan import Outlook
 from gitops_profile.presentity import ProfileKey
 from gitops_profile.reconcile import Loaded, LoaderProcess, LoadStalled
 from gitops_profile.source import (
@@ -26,9 +27,9 @@ from gitops_profile.source import (
 )
 
 from .history import keys_of
-from .options import ConfigFile, Path_, Repo, configured
-from .output import PROBLEM, fail, printable, say
-from .plan import plan
+from .options import ConfigFile, Output, Path_, Repo, configured
+from .output import PROBLEM, Format, emit_json, fail, printable, say
+from .plan import plan, plan_data, read_plan
 
 _KEY = re.compile(r"sips?:|(user|device|local-network)/[^/]+")
 MAX_NAMED = 20
@@ -43,6 +44,25 @@ class _Change:
     message: str
     branch: str
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The commit that was made, and where it goes."""
+
+    commit: str
+    base: str
+    branch: str
+    remote: str
+    push: bool
+    folder: Path
+
+    def publish(self, reverter: Reverter) -> bool:
+        """Give the branch there or here the commit; whether a branch here is new. Raises CannotRevert."""
+        if not self.push:
+            return reverter.create_branch(self.branch, self.commit)
+        reverter.push(self.remote, self.commit, self.branch)
+        return False
 
 
 def rollback(
@@ -61,6 +81,7 @@ def rollback(
     repo: Repo = None,
     path: Path_ = None,
     config: ConfigFile = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Make the commit that takes a change back, show its plan, and push it or say how.
 
@@ -83,10 +104,11 @@ def rollback(
         if change.tree == reverter.tree_of(base):
             fail(f"nothing is left to take back: {base[:12]} is so already", PROBLEM)
         commit = reverter.commit(change.tree, base, change.message)
-        for note in change.notes:
-            sys.stderr.write(printable(note) + "\n")
-        _show(commit, base, change, folder, settings)
-        _publish(reverter, commit, branch or change.branch, remote, folder, push=push)
+        made = _Made(commit, base, branch or change.branch, remote, push, folder)
+        if output is Format.JSON:
+            _as_json(repository, reverter, made, change, settings)
+        else:
+            _as_text(reverter, made, change, settings)
     except CannotRevert as error:
         fail(printable(str(error)), PROBLEM)
     except (SourceUnavailable, PathNotFound) as error:
@@ -129,25 +151,41 @@ def _of_revision(repository: Repository, reverter: Reverter, what: str, base: st
     return _Change(reverter.reverted_tree(commit, base), reverter.revert_message(commit), f"revert-{commit[:12]}")
 
 
-def _show(commit: str, base: str, change: _Change, folder: Path, settings: Config) -> None:
-    """The plan; ends the command when a server would refuse the commit."""
-    say(printable(f"commit {commit[:12]} on {base[:12]}: {change.message.partition(chr(10))[0]}"))
+def _as_text(reverter: Reverter, made: _Made, change: _Change, settings: Config) -> None:
+    """The plan, and what was done; ends the command when a server would refuse the commit."""
+    for note in change.notes:
+        sys.stderr.write(printable(note) + "\n")
+    commit, branch, remote = made.commit, made.branch, made.remote
+    say(printable(f"commit {commit[:12]} on {made.base[:12]}: {change.message.partition(chr(10))[0]}"))
     try:
-        plan(f"{base}..{commit}", repo=str(folder), path=settings.repository.path)
+        plan(f"{made.base}..{commit}", repo=str(made.folder), path=settings.repository.path)
     except typer.Exit as end:
         if end.exit_code == PROBLEM:
             fail("the commit has the problems above: no branch has it, and nothing was pushed", PROBLEM)
-
-
-def _publish(reverter: Reverter, commit: str, branch: str, remote: str, folder: Path, *, push: bool) -> None:
-    if push:
-        reverter.push(remote, commit, branch)
+    is_new = made.publish(reverter)
+    if made.push:
         say(f"pushed {commit[:12]} to the branch {branch} of {remote}")
         return
-    made = reverter.create_branch(branch, commit)
-    say(f"the branch {branch} {'has it' if made else 'had the same change already'}; nothing was pushed. To push it:")
-    there = f" -C {shlex.quote(str(folder))}" if folder != Path() else ""
+    say(f"the branch {branch} {'has it' if is_new else 'had the same change already'}; nothing was pushed. To push it:")
+    there = f" -C {shlex.quote(str(made.folder))}" if made.folder != Path() else ""
     say(f"  git{there} push {shlex.quote(remote)} {shlex.quote(branch)}")
+
+
+def _as_json(repository: Repository, reverter: Reverter, made: _Made, change: _Change, settings: Config) -> None:
+    planned, sides, reboot = read_plan(repository, made.base, made.commit, settings.repository.path)
+    outlook = Outlook(None, reboot, tuple(sides.notes), sides.held)
+    facts: dict[str, Any] = {
+        "commit": made.commit,
+        "base": made.base,
+        "message": change.message,
+        "notes": list(change.notes),
+    }
+    facts["plan"] = plan_data(planned, sides, (made.base, made.commit), outlook)
+    if sides.problems:
+        emit_json(facts | {"branch": None, "pushed_to": None})
+        raise typer.Exit(PROBLEM)
+    made.publish(reverter)
+    emit_json(facts | {"branch": made.branch, "pushed_to": made.remote if made.push else None})
 
 
 class _Profile:

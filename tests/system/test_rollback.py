@@ -1,5 +1,6 @@
 """`rollback`: from the command to the phone that has its old document again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_rollback_pushed_to_main_gives_the_phone_its_old_document(lab: Lab, tm
     assert remote("log", "-1", "--format=%s %P", "main") == f'Revert "change" {head}'
     assert remote("show", f"main:{file_of('bob')}") == profile("bob", 2).decode().strip(), "only that is taken back"
     assert lab.git.head() == head and lab.git("status", "--porcelain") == ""
+
+
+def test_what_was_done_is_told_to_programs(lab: Lab) -> None:
+    lab.write(alice=1)
+    bad = lab.write(alice=2)
+    facts = json.loads(rollback(lab, bad, "-o", "json")[0])
+    assert facts["base"] == bad and facts["pushed_to"] is None and facts["branch"] == f"revert-{bad[:12]}"
+    assert facts["commit"] == lab.git("rev-parse", facts["branch"]) == facts["plan"]["head"]
+    assert facts["plan"]["summary"]["changed"] == 1 and facts["message"].startswith('Revert "change"')
+    lab.git.commit({DORA: "body: [\n"})
+    broken = lab.write(alice=3)
+    facts = json.loads(rollback(lab, broken, "-o", "json", status=1)[0])
+    assert facts["branch"] is None and facts["plan"]["problems"][0]["path"] == "user/example.com/dora.yaml"
 
 
 def test_without_push_there_is_a_branch_and_a_command(lab: Lab) -> None:
