@@ -19,7 +19,7 @@ import pytest
 from .arena import Arena, Subscriber, Trial, fetches, percentile, seconds_left, until
 from .lab import eventually
 
-pytestmark = [pytest.mark.system, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.alone]
 
 UNREMARKABLE = 0.05
 """Seconds of a fetch, 99 of 100."""
