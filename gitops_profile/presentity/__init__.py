@@ -23,6 +23,7 @@ from .events_codec import UnknownEvent, decode_event, encode_event
 from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, mac_of
 from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain
+from .notify_policy import NO_POLICY, NotifyPolicy, Window
 from .table import PresentityTable, SnapshotUnusable
 from .variant import MAX_DEVICE_TEXT, Variant
 
@@ -30,10 +31,12 @@ __all__ = [
     "BATCH_ENDS",
     "DEFAULT_DEVICE",
     "MAX_DEVICE_TEXT",
+    "NO_POLICY",
     "ApplicationResumed",
     "ApplicationSuspended",
     "HistoryRewritten",
     "InvalidKey",
+    "NotifyPolicy",
     "Presentation",
     "PresentityEvent",
     "PresentityTable",
@@ -55,6 +58,7 @@ __all__ = [
     "UnknownEvent",
     "Variant",
     "Version",
+    "Window",
     "canonical_device",
     "canonical_domain",
     "concealed_tag",

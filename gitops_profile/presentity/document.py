@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from .etag import entity_tag
 from .key import ProfileKey
+from .notify_policy import NO_POLICY, NotifyPolicy
 from .variant import Variant
 
 
@@ -24,6 +25,8 @@ class ProfileDocument:
     """For the kinds of phones that get something else; the first that suits is the one."""
     aliases: tuple[ProfileKey, ...] = ()
     """Further keys under which it is found; no other document and no other alias has them."""
+    notify: NotifyPolicy = NO_POLICY
+    """How its phones may be told of a change."""
     etag: str = field(init=False, compare=False)
     """Of what a phone gets that no variant suits; a variant has its own."""
 

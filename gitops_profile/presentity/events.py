@@ -18,6 +18,8 @@ class RevisionStamp:
     message: str
     """The first line of the commit message."""
     signer: str | None = None
+    urgent: bool = False
+    """Whether its author wants it delivered now, whatever the maintenance windows say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ProfileAdded:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
-    """A profile document differs: in content, variants, aliases, how it may travel, or where it is kept."""
+    """A profile document differs: in content, variants, aliases, how it may travel or be told, where it is kept."""
 
     document: ProfileDocument
     revision: RevisionStamp

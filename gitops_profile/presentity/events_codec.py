@@ -26,6 +26,7 @@ from .events import (
     RevisionSuperseded,
 )
 from .key import ProfileKey
+from .notify_policy import NO_POLICY, NotifyPolicy, Window
 from .variant import Variant
 
 Data = dict[str, Any]
@@ -43,7 +44,7 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
     name = type(event).__name__
     match event:
         case ProfileAdded(document, revision) | ProfileChanged(document, revision):
-            return name, 2, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
+            return name, 3, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
         case ProfileRemoved(key, path, revision):
             return name, 1, str(key), {"key": str(key), "path": path, "revision": _stamp_data(revision)}
         case RevisionApplied():
@@ -88,7 +89,18 @@ def _document_data(document: ProfileDocument) -> Data:
         **_presentation_data(document),
         "variants": [_variant_data(variant) for variant in document.variants],
         "aliases": [str(alias) for alias in document.aliases],
+        "notify": _policy_data(document.notify),
     }
+
+
+def _policy_data(policy: NotifyPolicy) -> Data:
+    windows = [{name: getattr(window, name) for name in Window.__slots__} for window in policy.windows]
+    return {"may_reboot": policy.may_reboot, "aor": policy.aor, "windows": windows}
+
+
+def _policy(data: Data) -> NotifyPolicy:
+    windows = tuple(Window(**window) for window in data["windows"])
+    return NotifyPolicy(data["may_reboot"], data["aor"], windows)
 
 
 def _variant_data(variant: Variant) -> Data:
@@ -120,6 +132,7 @@ def _document(data: Data) -> ProfileDocument:
         effective_by=data["effective_by"],
         variants=tuple(map(_variant, data["variants"])),
         aliases=tuple(map(ProfileKey.parse, data["aliases"])),
+        notify=_policy(data["notify"]),
     )
 
 
@@ -164,8 +177,8 @@ def _refused(kind: type[Refused], data: Data) -> Refused:
 
 
 _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
-    ("ProfileAdded", 2): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
-    ("ProfileChanged", 2): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
+    ("ProfileAdded", 3): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
+    ("ProfileChanged", 3): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
     ("RevisionApplied", 2): _applied,
     ("RevisionRejected", 2): lambda d: _refused(RevisionRejected, d),
@@ -181,6 +194,9 @@ _UPCASTERS: dict[tuple[str, int], Callable[[Data], Data]] = {
     # Before variants and aliases: an alias was a document of its own.
     ("ProfileAdded", 1): lambda d: d | {"variants": [], "aliases": []},
     ("ProfileChanged", 1): lambda d: d | {"variants": [], "aliases": []},
+    # Before `notify:` was acted on.
+    ("ProfileAdded", 2): lambda d: d | {"notify": _policy_data(NO_POLICY)},
+    ("ProfileChanged", 2): lambda d: d | {"notify": _policy_data(NO_POLICY)},
     # Before anything could be suspended.
     ("RevisionApplied", 1): lambda d: d | {"held_back": 0},
     # Before signatures were checked.

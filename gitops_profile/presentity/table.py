@@ -1,5 +1,6 @@
 """The presentity table: a fold of presentity events, and nothing else. Live running and replay share `apply`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Self
@@ -24,9 +25,10 @@ from .events import (
 )
 from .events_codec import decode_event, encode_event
 from .key import ProfileKey
+from .notify_policy import NotifyPolicy
 from .variant import Variant
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 MAX_JUDGED = 10_000
 """Commits remembered as judged; of more than that the oldest are forgotten."""
 
@@ -56,6 +58,8 @@ class PresentityTable:
         """What the newest revision that went past others went past."""
         self.suspensions: dict[str, ApplicationSuspended] = {}
         """By scope."""
+        self.domains: Counter[str] = Counter()
+        """How many documents each domain has; one without is not in it."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
         self._stamps: dict[ProfileKey, RevisionStamp] = {}
         self._aliases: dict[ProfileKey, ProfileKey] = {}
@@ -66,6 +70,8 @@ class PresentityTable:
         match event:
             case ProfileAdded(document, revision) | ProfileChanged(document, revision):
                 before = self._release_aliases(document.key)
+                if document.key not in self._documents:
+                    self.domains[document.key.domain] += 1
                 self._documents[document.key] = document
                 self._stamps[document.key] = revision
                 for alias in document.aliases:
@@ -73,7 +79,8 @@ class PresentityTable:
                 return (document.key, *dict.fromkeys((*before, *document.aliases)))
             case ProfileRemoved(key):
                 before = self._release_aliases(key)
-                self._documents.pop(key, None)
+                if self._documents.pop(key, None) is not None:
+                    self._leave_domain(key.domain)
                 self._stamps.pop(key, None)
                 return (key, *before)
             case _:
@@ -108,6 +115,11 @@ class PresentityTable:
                 self.suspensions.pop(event.scope, None)
                 if self.applied is not None:
                     self.applied = replace(self.applied, held_back=event.held_back)
+
+    def _leave_domain(self, domain: str) -> None:
+        self.domains[domain] -= 1
+        if not self.domains[domain]:
+            del self.domains[domain]
 
     def _judge(self, commit: str) -> None:
         self.judged[commit] = None
@@ -159,7 +171,7 @@ class PresentityTable:
             (
                 str(d.key), d.content_type, d.body, d.path, d.sensitive, d.effective_by,
                 [variant.as_row() for variant in d.variants], [str(alias) for alias in d.aliases],
-                stamps[self._stamps[d.key]],
+                d.notify.as_row(), stamps[self._stamps[d.key]],
             )
             for d in self
         ]  # fmt: skip
@@ -185,13 +197,25 @@ class PresentityTable:
     def _restored(cls, stamp_rows: Any, documents: Any, outcomes: Any, judged: Any) -> Self:
         table = cls()
         stamps = [RevisionStamp(*row) for row in stamp_rows]
-        for key_text, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts, stamp in documents:
+        for (
+            key_text,
+            media_type,
+            body,
+            path,
+            sensitive,
+            effective_by,
+            variant_rows,
+            alias_texts,
+            policy,
+            stamp,
+        ) in documents:
             key = ProfileKey.parse(key_text)
             variants = tuple(Variant(*row) for row in variant_rows)
             aliases = tuple(map(ProfileKey.parse, alias_texts))
             table._documents[key] = ProfileDocument(
-                key, content_type, body, path, sensitive, effective_by, variants, aliases
+                key, media_type, body, path, sensitive, effective_by, variants, aliases, NotifyPolicy.from_row(policy)
             )
+            table.domains[key.domain] += 1
             table._stamps[key] = stamps[stamp]
             for alias in aliases:
                 table._aliases[alias] = key

@@ -17,8 +17,9 @@ Between = Callable[[str, str, int], Awaitable[tuple[Sequence[Revision], int]]]
 def stamp_of(revision: Revision) -> RevisionStamp:
     """What the log keeps of a revision."""
     return RevisionStamp(
-        revision.commit, revision.author, revision.committer, revision.committed_at, revision.message, revision.signer
-    )
+        revision.commit, revision.author, revision.committer, revision.committed_at, revision.message, revision.signer,
+        revision.urgent,
+    )  # fmt: skip
 
 
 def superseded(

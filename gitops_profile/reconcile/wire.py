@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gitops_profile.loader import Problem
-from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant
+from gitops_profile.presentity import NotifyPolicy, ProfileDocument, ProfileKey, Variant
 
 HEADER = 4
 CHUNK = 200
@@ -32,15 +32,19 @@ def document_row(document: ProfileDocument) -> tuple[Any, ...]:
         document.effective_by,
         [variant.as_row() for variant in document.variants],
         [str(alias) for alias in document.aliases],
+        document.notify.as_row(),
     )
 
 
 def document_of(row: Any) -> ProfileDocument:
     """The inverse of `document_row`."""
-    key, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts = row
+    key, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts, policy = row
     variants = tuple(Variant(*variant) for variant in variant_rows)
     aliases = tuple(map(ProfileKey.parse, alias_texts))
-    return ProfileDocument(ProfileKey.parse(key), content_type, body, path, sensitive, effective_by, variants, aliases)
+    notify = NotifyPolicy.from_row(policy)
+    return ProfileDocument(
+        ProfileKey.parse(key), content_type, body, path, sensitive, effective_by, variants, aliases, notify
+    )
 
 
 def problem_row(problem: Problem) -> tuple[Any, ...]:

@@ -25,6 +25,8 @@ class Revision:
     signer: str | None = None
     parent: str | None = None
     """The first parent; None for a first commit."""
+    urgent: bool = False
+    """Whether the trailer `Deliver: now` stands in its message."""
 
 
 def parse_commit(commit: str, data: bytes) -> Revision:

@@ -1,6 +1,7 @@
 """The table is a fold: replay, snapshot and live running agree."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import msgspec
@@ -12,6 +13,7 @@ from gitops_profile.presentity import (
     ApplicationResumed,
     ApplicationSuspended,
     HistoryRewritten,
+    NotifyPolicy,
     PresentityEvent,
     PresentityTable,
     ProblemRecord,
@@ -27,6 +29,7 @@ from gitops_profile.presentity import (
     SnapshotUnusable,
     UnknownEvent,
     Variant,
+    Window,
     decode_event,
     encode_event,
     entity_tag,
@@ -45,6 +48,16 @@ variants = st.builds(
     sensitive=st.booleans(),
     effective_by=st.none() | st.integers(0, 99),
 )
+windows = st.builds(
+    Window,
+    allows=st.booleans(),
+    cron=st.just("0 2 * * *"),
+    seconds=st.integers(60, 86400),
+    timezone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+policies = st.builds(
+    NotifyPolicy, st.booleans(), st.none() | st.just("sip:2001@example.com"), st.lists(windows, max_size=2).map(tuple)
+)
 documents = st.builds(
     ProfileDocument,
     key=keys,
@@ -54,8 +67,9 @@ documents = st.builds(
     sensitive=st.booleans(),
     effective_by=st.none() | st.integers(0, 99),
     variants=st.lists(variants, max_size=3).map(tuple),
+    notify=policies,
 )
-stamps = st.just(STAMP)
+stamps = st.sampled_from([STAMP, replace(STAMP, urgent=True)])
 scopes = st.sampled_from(["all", "device/example.com/hq", "user/example.com/a"])
 applied = RevisionApplied(STAMP, "main", "profiles", 1, 1, 0, 0)
 problem = ProblemRecord("user/x.yaml", 3, None, "broken", "mend it")
@@ -110,6 +124,7 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
     assert again == table
     for part in ("applied", "rejected", "rewritten", "left", "superseded", "judged", "suspensions"):
         assert getattr(again, part) == getattr(table, part), part
+    assert again.domains == table.domains == Counter(document.key.domain for document in table)
     for document in table:
         assert again.revision_of(document.key) == table.revision_of(document.key)
 
@@ -168,6 +183,18 @@ def test_unknown_events_are_refused() -> None:
 def test_damaged_snapshots_are_refused(data: bytes) -> None:
     with pytest.raises(SnapshotUnusable):
         PresentityTable.from_snapshot(data)
+
+
+def test_an_event_of_before_urgent_revisions_and_policies_says_nothing_of_them() -> None:
+    data = {
+        "key": "user/example.com/alice", "etag": "written then", "content_type": "text/xml", "path": "p",
+        "sensitive": False, "effective_by": None, "body": "<a/>", "variants": [], "aliases": [],
+        "revision": {name: getattr(STAMP, name) for name in RevisionStamp.__slots__ if name != "urgent"},
+    }  # fmt: skip
+    document = ProfileDocument(ProfileKey.user("example.com", "alice"), "text/xml", b"<a/>", "p")
+    assert document.notify == NotifyPolicy()
+    assert decode_event("ProfileAdded", 2, data) == ProfileAdded(document, STAMP)
+    assert decode_event("ProfileChanged", 2, data) == ProfileChanged(document, STAMP)
 
 
 def test_an_event_of_the_version_before_has_no_variants_and_no_aliases() -> None:
