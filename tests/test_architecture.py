@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config digest event_packages eventlog forge http loader metrics plan presentity reconcile sip source "
-    "state subscriptions transport"
+    "access config devices digest event_packages eventlog forge http loader metrics plan presentity reconcile sip "
+    "source state subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -29,11 +29,12 @@ MAY_IMPORT = {
     "forge": "",
     "config": "presentity",
     "state": "",
+    "devices": "presentity",
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "loader": "presentity",
     "plan": "loader presentity",
-    "event_packages": "sip presentity",
+    "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "http": "presentity metrics digest forge",
     "subscriptions": "sip",
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "access", "digest", "forge", "presentity", "loader", "plan", "event_packages"}
+PURE_ROOMS = {"sip", "access", "devices", "digest", "forge", "presentity", "loader", "plan", "event_packages"}
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

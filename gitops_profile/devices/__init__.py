@@ -1,0 +1,33 @@
+"""What is known of phones: their MACs, what they say of themselves, which files they ask for, how they are told (pure).
+
+Every fact is from `reference/phones.md` or from vendors' public documents; nothing here decides who may have what.
+"""
+
+from .file_names import FileKind, FileRequest, FileRoutes, FileRule, InvalidFileRule
+from .mac import mac_in
+from .oui import vendor_of_mac
+from .sighting import How, Sighting
+from .user_agent import NOTHING_SAID, Claim, read_user_agent
+from .vendor import GENERIC, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, vendor_of
+
+__all__ = [
+    "GENERIC",
+    "NOTHING_SAID",
+    "VENDORS",
+    "CheckSync",
+    "Claim",
+    "FileKind",
+    "FileRequest",
+    "FileRoutes",
+    "FileRule",
+    "How",
+    "InvalidFileRule",
+    "PnPURL",
+    "Sighting",
+    "Vendor",
+    "mac_in",
+    "read_user_agent",
+    "vendor_named",
+    "vendor_of",
+    "vendor_of_mac",
+]
