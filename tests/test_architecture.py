@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config devices digest event_packages eventlog forge http loader metrics plan presentity reconcile sip "
-    "source state subscriptions transport"
+    "access config devices digest event_packages eventlog forge http inventory loader metrics plan presentity "
+    "reconcile sip source state subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "config": "presentity",
     "state": "",
     "devices": "presentity",
+    "inventory": "devices presentity",
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "loader": "presentity",

@@ -1,0 +1,15 @@
+"""Which phones were seen, and what each was told, given and has: observed, and kept out of git."""
+
+from .device import Device, Holding
+from .inventory import MAX_STRANGERS, MAX_STRANGERS_PER_SOURCE, Inventory
+from .store import InventoryStore, InventoryUnavailable
+
+__all__ = [
+    "MAX_STRANGERS",
+    "MAX_STRANGERS_PER_SOURCE",
+    "Device",
+    "Holding",
+    "Inventory",
+    "InventoryStore",
+    "InventoryUnavailable",
+]

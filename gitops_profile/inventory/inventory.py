@@ -1,0 +1,218 @@
+"""The inventory in memory: a fold of sightings and of what became of pushes. It does no I/O and knows no clock.
+
+Bounded: a phone that was given something stays; of strangers, whom anybody can invent, the newest few are kept, and of
+those from one address a few again, so that a flood of random MACs pushes out nothing but itself (invariant I9).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from gitops_profile.devices import How, Sighting
+
+from .device import Device, Holding
+
+MAX_STRANGERS = 2000
+MAX_STRANGERS_PER_SOURCE = 200
+MAX_TEXT = 255
+"""Characters of what a phone says of itself."""
+MAX_HOLDINGS = 16
+"""Documents of one phone; of more the one fetched longest ago is forgotten."""
+RETURNS_AFTER = 10.0
+"""Seconds after a fetch from when on another contact is the phone coming back: the files of one boot come at once."""
+SEEN_AGAIN_AFTER = 60.0
+"""Seconds that a contact that says nothing new is not worth a row being written."""
+
+_SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
+
+
+class Inventory:
+    """Every phone that was seen."""
+
+    def __init__(self, devices: Iterable[Device] = ()) -> None:
+        self._devices: dict[str, Device] = {}
+        self._holders: dict[str, set[str]] = {}
+        """By profile: the phones whose own it is, or that were given it."""
+        self._strangers: dict[str, None] = {}
+        """The one that was seen longest ago first."""
+        self._sources: Counter[str] = Counter()
+        """How many strangers each address has brought."""
+        self._changed: dict[str, None] = {}
+        self._written_seen: dict[str, float] = {}
+        for device in sorted(devices, key=lambda device: device.last_seen):
+            self._keep(device)
+        self._changed.clear()
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self._devices.values())
+
+    def get(self, device: str) -> Device | None:
+        """The phone of this name."""
+        return self._devices.get(device)
+
+    def holders(self, keys: Iterable[str]) -> list[Device]:
+        """The phones whose own profile is one of `keys`, or that were ever given it."""
+        names = dict.fromkeys(name for key in keys for name in sorted(self._holders.get(key, ())))
+        return [self._devices[name] for name in names]
+
+    def take_changed(self) -> tuple[list[Device], list[str]]:
+        """What is to be written since the last call: phones as they are now, and the names of those forgotten."""
+        changed, self._changed = self._changed, {}
+        kept = [self._devices[name].copy() for name in changed if name in self._devices]
+        for device in kept:
+            self._written_seen[device.device] = device.last_seen
+        return kept, [name for name in changed if name not in self._devices]
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    def see(self, sighting: Sighting) -> Device | None:
+        """A contact; the phone, or None for a stranger too many from one address."""
+        device = self._devices.get(sighting.device)
+        is_new = device is None
+        if device is None:
+            device = Device(sighting.device, sighting.address, sighting.at, sighting.at, str(sighting.how))
+            if sighting.key is None and self._sources[sighting.address] >= MAX_STRANGERS_PER_SOURCE:
+                return None
+        was_stranger, news = not is_new and device.is_stranger, is_new
+        address = device.address
+        if was_stranger:
+            self._forget_stranger(device)
+        news = self._learn(device, sighting) or news
+        for holding in device.holdings.values():
+            news = _note_return(holding, sighting.at) or news
+        if sighting.status is not None and sighting.key is not None:
+            news = self._note_answer(device, sighting) or news
+        device.last_seen, device.how = max(device.last_seen, sighting.at), str(sighting.how)
+        self._keep(device)
+        stale = device.last_seen - self._written_seen.get(device.device, 0.0) >= SEEN_AGAIN_AFTER
+        if news or stale or address != device.address:
+            self._changed[device.device] = None
+        return device
+
+    def pushed(self, device: str, key: str, etag: str, at: float) -> None:
+        """A check-sync about this version was sent."""
+        holding = self._holding(device, key)
+        if holding is not None:
+            holding.told_etag, holding.told_at = etag, at
+            holding.heard_at = holding.heard_status = None
+
+    def push_answered(self, device: str, key: str, status: int, at: float, *, fault: str | None = None) -> None:
+        """How it answered; `fault` says what is wrong, None when nothing is."""
+        holding = self._holding(device, key)
+        if holding is not None:
+            holding.heard_status, holding.heard_at = status, at
+            holding.fault, holding.fault_at = (fault, at) if fault is not None else (None, None)
+
+    def push_failed(self, device: str, key: str, fault: str, at: float) -> None:
+        """The check-sync did not reach it."""
+        holding = self._holding(device, key)
+        if holding is not None:
+            holding.fault, holding.fault_at = fault, at
+
+    def _holding(self, device: str, key: str) -> Holding | None:
+        found = self._devices.get(device)
+        if found is None:
+            return None
+        if found.is_stranger:
+            self._forget_stranger(found)
+        holding = found.holding(key)
+        self._keep(found)
+        self._changed[device] = None
+        return holding
+
+    # -- what a contact says ---------------------------------------------------------------------------------------
+
+    def _learn(self, device: Device, sighting: Sighting) -> bool:
+        """Take over what it says of itself; whether that is news."""
+        before = device.key
+        news = device.address != sighting.address
+        if news:
+            device.contact = None  # it led to where the phone is no more
+        device.address = sighting.address
+        for name in _SAID:
+            said = getattr(sighting, name)
+            if said is None:
+                continue
+            said = said[:MAX_TEXT]
+            if name == "key" and sighting.how is How.GET and said.rpartition("/")[2] != device.device:
+                continue  # a file of many phones, or one of several of this one
+            if getattr(device, name) != said:
+                setattr(device, name, said)
+                news = True
+        if sighting.how is How.GET and device.proven != sighting.proven:
+            device.proven = sighting.proven
+            news = True
+        if before is not None and before != device.key:
+            self._let_go(before, device)
+        return news
+
+    def _note_answer(self, device: Device, sighting: Sighting) -> bool:
+        """What it was answered over HTTP; whether that is news."""
+        key, status, etag = sighting.key, sighting.status, sighting.etag
+        assert key is not None and status is not None
+        if status in (200, 304) and etag is not None:
+            holding = device.holding(key)
+            again = holding.etag == etag and (holding.told_at or 0.0) <= (holding.fetched_at or 0.0)
+            if again and holding.fault is None:
+                return False
+            if not again:
+                holding.etag, holding.fetched_at, holding.returned_at = etag, sighting.at, None
+            holding.fault = holding.fault_at = None
+            self._bound(device)
+            return True
+        if key not in device.holdings or status in (401, 404):  # a challenge is none, and neither is another file
+            return False
+        holding = device.holdings[key]
+        holding.fault, holding.fault_at = f"GET answered {status}", sighting.at
+        return True
+
+    def _bound(self, device: Device) -> None:
+        while len(device.holdings) > MAX_HOLDINGS:
+            oldest = min(device.holdings.values(), key=lambda h: max(h.fetched_at or 0.0, h.told_at or 0.0))
+            del device.holdings[oldest.key]
+            self._let_go(oldest.key, device)
+
+    # -- what is kept ----------------------------------------------------------------------------------------------
+
+    def _keep(self, device: Device) -> None:
+        self._devices[device.device] = device
+        if device.is_stranger:
+            self._strangers[device.device] = None
+            self._sources[device.address] += 1
+            if len(self._strangers) > MAX_STRANGERS:
+                self._drop(self._devices[next(iter(self._strangers))])
+            return
+        for key in (device.key, *device.holdings):
+            if key is not None:
+                self._holders.setdefault(key, set()).add(device.device)
+
+    def _drop(self, stranger: Device) -> None:
+        self._forget_stranger(stranger)
+        del self._devices[stranger.device]
+        self._written_seen.pop(stranger.device, None)
+        self._changed[stranger.device] = None
+
+    def _forget_stranger(self, stranger: Device) -> None:
+        """It is one no more, or is looked at again."""
+        self._strangers.pop(stranger.device, None)
+        self._sources[stranger.address] -= 1
+        if self._sources[stranger.address] <= 0:
+            del self._sources[stranger.address]
+
+    def _let_go(self, key: str, device: Device) -> None:
+        if key == device.key or key in device.holdings:
+            return
+        holders = self._holders.get(key)
+        if holders is not None:
+            holders.discard(device.device)
+            if not holders:
+                del self._holders[key]
+
+
+def _note_return(holding: Holding, at: float) -> bool:
+    if holding.fetched_at is None or holding.returned_at is not None or at < holding.fetched_at + RETURNS_AFTER:
+        return False
+    holding.returned_at = at
+    return True

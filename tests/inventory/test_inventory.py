@@ -1,0 +1,184 @@
+"""What is remembered of phones that were seen, in virtual time."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops_profile.devices import How, Sighting
+from gitops_profile.inventory import (
+    MAX_STRANGERS,
+    MAX_STRANGERS_PER_SOURCE,
+    Device,
+    Inventory,
+    InventoryStore,
+    InventoryUnavailable,
+)
+
+MAC = "000413aabbcc"
+KEY = f"device/example.com/{MAC}"
+GET = Sighting(
+    How.GET, 100.0, "192.0.2.7", mac=MAC, vendor="snom", model="D785", key=KEY, etag="e1", status=200, proven=True
+)
+PNP = Sighting(How.PNP, 100.0, "192.0.2.7", mac=MAC, vendor="snom", key=KEY, contact="sip:192.0.2.7:5060")
+
+
+def test_a_fetch_is_remembered_and_the_phone_is_well_when_it_comes_back() -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    inventory.see(replace(GET, at=103.0, key="device/example.com/y000000000096", etag="c1"))
+    phone = inventory.get(MAC)
+    assert phone is not None and phone.key == KEY
+    assert (phone.holdings[KEY].etag, phone.holdings[KEY].fetched_at) == ("e1", 100.0)
+    assert phone.holdings[KEY].returned_at is None  # another file of the same boot
+    inventory.see(replace(PNP, at=700.0))
+    assert phone.holdings[KEY].returned_at == pytest.approx(700.0) and phone.contact == "sip:192.0.2.7:5060"
+    inventory.see(replace(GET, at=800.0, etag="e2"))
+    assert (phone.holdings[KEY].etag, phone.holdings[KEY].returned_at) == ("e2", None)
+
+
+def test_a_phone_that_says_it_has_the_version_has_fetched_it() -> None:
+    inventory = Inventory()
+    inventory.see(replace(GET, status=304))
+    inventory.see(replace(GET, at=200.0, status=304))
+    phone = inventory.get(MAC)
+    assert phone is not None and phone.holdings[KEY].fetched_at == 100.0
+
+
+def test_a_fetch_after_a_push_counts_anew_even_of_the_same_version() -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    inventory.pushed(MAC, KEY, "e1", 300.0)
+    inventory.see(replace(GET, at=310.0))
+    phone = inventory.get(MAC)
+    assert phone is not None and phone.holdings[KEY].fetched_at == 310.0
+
+
+def test_the_answer_to_a_push_is_kept_until_the_next_one() -> None:
+    inventory = Inventory()
+    inventory.see(PNP)
+    inventory.pushed(MAC, KEY, "e2", 300.0)
+    inventory.push_answered(MAC, KEY, 200, 300.5)
+    holding = inventory.holders([KEY])[0].holdings[KEY]
+    assert [holding.told_etag, holding.heard_status, holding.heard_at] == ["e2", 200, 300.5]
+    inventory.pushed(MAC, KEY, "e3", 400.0)
+    assert [holding.heard_status, holding.heard_at] == [None, None]
+    inventory.push_answered(MAC, KEY, 401, 401.0, fault="it wants other credentials")
+    assert holding.fault == "it wants other credentials"
+    inventory.see(replace(GET, at=500.0, etag="e3"))
+    assert holding.fault is None  # whatever was wrong, it has it now
+
+
+def test_what_a_known_phone_is_refused_is_a_fault_and_a_challenge_is_none() -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    inventory.see(replace(GET, at=200.0, status=401, etag=None))
+    holding = inventory.holders([KEY])[0].holdings[KEY]
+    assert holding.fault is None
+    inventory.see(replace(GET, at=201.0, status=403, etag=None))
+    assert [holding.fault, holding.fault_at] == ["GET answered 403", 201.0]
+
+
+def test_whoever_fetched_a_common_file_holds_it() -> None:
+    inventory = Inventory()
+    common = "device/example.com/y000000000096"
+    for number in range(3):
+        inventory.see(replace(GET, mac=f"00156500000{number}", key=common, etag="c1"))
+    inventory.see(GET)
+    assert [phone.device for phone in inventory.holders([common])] == [f"00156500000{n}" for n in range(3)]
+    assert [phone.device for phone in inventory.holders([KEY, common, KEY])][0] == MAC
+
+
+def test_a_phone_that_moved_is_not_reached_where_it_was() -> None:
+    inventory = Inventory()
+    inventory.see(PNP)
+    inventory.see(replace(GET, at=200.0, address="192.0.2.99"))
+    phone = inventory.get(MAC)
+    assert phone is not None and [phone.address, phone.contact] == ["192.0.2.99", None]
+
+
+def test_a_flood_of_invented_phones_pushes_out_nothing_but_itself() -> None:
+    inventory = Inventory()
+    inventory.see(PNP)
+    stranger = Sighting(How.PNP, 50.0, "198.51.100.1")
+    inventory.see(replace(stranger, mac="aaaaaaaaaaaa"))
+    inventory.take_changed()
+    for number in range(10 * MAX_STRANGERS):
+        inventory.see(replace(stranger, at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
+    assert len(inventory) == MAX_STRANGERS_PER_SOURCE + 2
+    assert inventory.get(MAC) is not None and inventory.get("aaaaaaaaaaaa") is not None
+    for number in range(10 * MAX_STRANGERS):
+        inventory.see(replace(stranger, at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+    assert len(inventory) == MAX_STRANGERS + 1 and inventory.get(MAC) is not None
+    kept, gone = inventory.take_changed()
+    assert len(kept) + len(gone) <= 11 * MAX_STRANGERS + 2 and inventory.take_changed() == ([], [])
+
+
+def test_a_contact_that_says_nothing_new_is_written_once_a_minute() -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    assert len(inventory.take_changed()[0]) == 1
+    for second in range(1, 50):
+        inventory.see(replace(GET, at=100.0 + 0.1 * second))
+    assert inventory.take_changed() == ([], [])
+    inventory.see(replace(GET, at=170.0))
+    assert [phone.last_seen for phone in inventory.take_changed()[0]] == [170.0]
+
+
+SIGHTINGS = st.builds(
+    Sighting,
+    how=st.sampled_from(How),
+    at=st.floats(0, 1e6),
+    address=st.sampled_from(["192.0.2.1", "192.0.2.2"]),
+    mac=st.sampled_from([None, MAC, "000413000001", "000413000002"]),
+    model=st.sampled_from([None, "D785", "\udcff"]),
+    key=st.sampled_from([None, KEY, "device/example.com/y1"]),
+    etag=st.sampled_from([None, "e1", "e2"]),
+    status=st.sampled_from([None, 200, 304, 401, 403, 404]),
+    proven=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(SIGHTINGS, st.booleans()), max_size=30))
+def test_what_is_written_piece_by_piece_is_what_is_known(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Sighting, bool]]
+) -> None:
+    path = tmp_path_factory.mktemp("inventory") / "devices.db"
+    inventory, store = Inventory(), InventoryStore(path)
+    for sighting, write in history:
+        inventory.see(sighting)
+        if sighting.key is not None:
+            inventory.pushed(sighting.device, sighting.key, "e3", sighting.at)
+        if write:
+            store.write(*inventory.take_changed())
+    store.write(*inventory.take_changed())
+    known = {device.device: written(device) for device in inventory}
+    assert {device.device: written(device) for device in store.load()} == known
+    again = Inventory(store.load())
+    for key in (KEY, "device/example.com/y1"):
+        assert {d.device for d in again.holders([key])} == {d.device for d in inventory.holders([key])}
+    store.close()
+
+
+def written(device: Device) -> Device:
+    """Without what is not worth writing: when it was seen last, and by what."""
+    model = device.model.encode("utf-8", "replace").decode() if device.model else device.model
+    return replace(device.copy(), last_seen=0.0, how="", model=model)
+
+
+def test_what_is_damaged_or_somebody_elses_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "devices.db"
+    store = InventoryStore(path)
+    store.write([Device("x", "192.0.2.1", 1.0, 2.0, "get")], [])
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[100:2000] = b"\xff" * 1900
+    path.write_bytes(bytes(content))
+    with pytest.raises(InventoryUnavailable, match=r"devices.db: .*move it away"):
+        InventoryStore(path).load()
+    other = tmp_path / "other.db"
+    other.write_bytes(b"SQLite format 3\0" + b"nonsense" * 100)
+    with pytest.raises(InventoryUnavailable, match="other.db"):
+        InventoryStore(other)
