@@ -9,6 +9,7 @@ from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
 from .challenge import Challenge
 from .client import answer
 from .credentials import Credentials, choose_credentials
+from .generations import MAX_GENERATIONS, read_generations
 from .htdigest import CredentialStore, LineProblem, remove_user, replace_user
 from .nonce import RUN_BYTES
 from .parameters import DigestSyntaxError
@@ -17,6 +18,7 @@ from .throttle import Throttle
 
 __all__ = [
     "ALGORITHMS",
+    "MAX_GENERATIONS",
     "RUN_BYTES",
     "Challenge",
     "CredentialStore",
@@ -33,6 +35,7 @@ __all__ = [
     "answer",
     "choose_credentials",
     "offer",
+    "read_generations",
     "remove_user",
     "replace_user",
     "same_target",
