@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "plan": "loader presentity",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
-    "http": "presentity metrics digest forge",
+    "http": "presentity metrics digest forge devices",
     "subscriptions": "sip",
     "reconcile": "source loader presentity eventlog metrics",
     "phone": "sip transport event_packages presentity digest",

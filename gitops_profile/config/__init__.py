@@ -15,11 +15,13 @@ from .models import (
     SubscriptionSettings,
     TLSSettings,
 )
+from .provisioning import Bootstrap, ProvisioningSettings
 from .values import HostPort, Listener
 
 __all__ = [
     "AccessRule",
     "Auth",
+    "Bootstrap",
     "CommitStatusSettings",
     "Config",
     "ConfigError",
@@ -29,6 +31,7 @@ __all__ = [
     "Limits",
     "Listener",
     "NotifySettings",
+    "ProvisioningSettings",
     "RepositorySettings",
     "Setting",
     "SubscriptionSettings",

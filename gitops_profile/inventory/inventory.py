@@ -65,6 +65,10 @@ class Inventory:
             self._written_seen[device.device] = device.last_seen
         return kept, [name for name in changed if name not in self._devices]
 
+    def give_back(self, devices: Iterable[Device], gone: Iterable[str]) -> None:
+        """What `take_changed` gave was not written: it is to be, later."""
+        self._changed |= dict.fromkeys([*(device.device for device in devices), *gone])
+
     # -- what happened ---------------------------------------------------------------------------------------------
 
     def see(self, sighting: Sighting) -> Device | None:
