@@ -16,6 +16,7 @@ from .models import (
     TLSSettings,
 )
 from .provisioning import Bootstrap, ProvisioningSettings
+from .push import PushSettings
 from .values import HostPort, Listener
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Listener",
     "NotifySettings",
     "ProvisioningSettings",
+    "PushSettings",
     "RepositorySettings",
     "Setting",
     "SubscriptionSettings",

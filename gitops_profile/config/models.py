@@ -19,6 +19,7 @@ from gitops_profile.presentity import canonical_domain
 
 from .forge import CommitStatusSettings, WebhookSettings
 from .provisioning import ProvisioningSettings
+from .push import PushSettings
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
@@ -241,6 +242,7 @@ class Config(_Section):
     webhook: WebhookSettings = WebhookSettings()
     commit_status: CommitStatusSettings = CommitStatusSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
+    push: PushSettings = PushSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     notify: NotifySettings = NotifySettings()
     domains: dict[DomainName, Domain] = Field(

@@ -208,8 +208,8 @@ class Server:
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._hardware = Hardware(
-            config, self._state, self._journal.table, secret, self._metrics, authenticator=authenticator,
-            throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event, clock=self._endpoint.now,
+            config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
+            authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
@@ -336,6 +336,7 @@ class Server:
         resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
         self._statuses.reaches(lambda: self._notifier.count_to(resources))
         self._endpoint.state_changed(resources)
+        self._hardware.changed(keys)
         applied = self._journal.table.applied
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, now=now)
