@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "inventory": "devices presentity",
     "sip": "digest presentity",
     "access": "sip digest presentity",
-    "loader": "presentity",
+    "loader": "presentity devices",
     "plan": "loader presentity",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
