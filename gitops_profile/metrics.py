@@ -51,6 +51,24 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self.document_misses = Counter(
+            "gitops_profile_document_misses",
+            "Devices asked for over HTTP by somebody who may not have them, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        self.pushes = Counter(
+            "gitops_profile_pushes",
+            "Check-syncs to phones without a subscription, by what came of them",
+            ["verdict"],
+            registry=registry,
+        )
+        self.document_fetches = Counter(
+            "gitops_profile_document_requests",
+            "Requests for documents by URL, by method and status",
+            ["method", "status"],
+            registry=registry,
+        )
         self.revisions = Counter(
             "gitops_profile_revisions", "Revisions looked at, by verdict", ["verdict"], registry=registry
         )

@@ -18,6 +18,8 @@ class StateFolder:
         self.secret = folder / "secret"
         self.clone = folder / "clone"
         self.webhooks = folder / "webhooks"
+        self.devices = folder / "devices.db"
+        self.uploads = folder / "uploads"
         self.commit_statuses = folder / "commit-status.json"
 
     def create(self) -> None:

@@ -15,11 +15,14 @@ from .models import (
     SubscriptionSettings,
     TLSSettings,
 )
+from .provisioning import Bootstrap, ProvisioningSettings
+from .push import PushSettings
 from .values import HostPort, Listener
 
 __all__ = [
     "AccessRule",
     "Auth",
+    "Bootstrap",
     "CommitStatusSettings",
     "Config",
     "ConfigError",
@@ -29,6 +32,8 @@ __all__ = [
     "Limits",
     "Listener",
     "NotifySettings",
+    "ProvisioningSettings",
+    "PushSettings",
     "RepositorySettings",
     "Setting",
     "SubscriptionSettings",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_TAKEN = ("/healthz", "/metrics", "/profile")
+_TAKEN = ("/healthz", "/metrics", "/profile", "/p")
 
 
 class _Section(BaseModel):

@@ -18,6 +18,8 @@ from pydantic import (
 from gitops_profile.presentity import canonical_domain
 
 from .forge import CommitStatusSettings, WebhookSettings
+from .provisioning import ProvisioningSettings
+from .push import PushSettings
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
@@ -239,6 +241,8 @@ class Config(_Section):
     tls: TLSSettings = TLSSettings()
     webhook: WebhookSettings = WebhookSettings()
     commit_status: CommitStatusSettings = CommitStatusSettings()
+    provisioning: ProvisioningSettings = ProvisioningSettings()
+    push: PushSettings = PushSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
     notify: NotifySettings = NotifySettings()
     domains: dict[DomainName, Domain] = Field(
@@ -278,6 +282,12 @@ class Config(_Section):
             raise ValueError(f"{secure[0]} needs tls.certificate and tls.key")
         if self.trusted_certificates and self.tls.client_ca is None:
             raise ValueError("trusted_certificates needs tls.client_ca")
+        return self
+
+    @model_validator(mode="after")
+    def _devices_show_who_they_are(self) -> Self:
+        if "certificate" in (self.provisioning.authenticate or ()) and not self.http.tls:
+            raise ValueError("provisioning.authenticate: certificate needs http.tls: true")
         return self
 
     @model_validator(mode="after")

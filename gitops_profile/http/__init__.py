@@ -4,31 +4,48 @@ from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admi
 from .content import ContentFetched, ProfileContent
 from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
+from .device_gate import DeviceGate, Missed, Proof, Way
+from .document_links import Capability, DocumentLinks
+from .documents import DOCUMENTS_PATH, DeviceDocuments
 from .listener import HTTPLimits, HTTPListener
+from .misses import MissBudget
 from .operations import OperationsServer
 from .revisions import STAGES, RevisionAnswers, read_token
 from .revisions_client import ask_revision
 from .status_client import ForgeAnswer, ForgeUnreachable, StatusClient
+from .uploads import UploadLimits, UploadMode, Uploads
 from .webhook import WebhookReceived, WebhookReceiver
 
 __all__ = [
+    "DOCUMENTS_PATH",
     "STAGES",
     "AdminError",
     "AdminServer",
     "AdminUnavailable",
+    "Capability",
     "ContentAccess",
     "ContentFetched",
     "ContentLinks",
+    "DeviceDocuments",
+    "DeviceGate",
+    "DocumentLinks",
     "ForgeAnswer",
     "ForgeUnreachable",
     "Guess",
     "HTTPLimits",
     "HTTPListener",
     "Handler",
+    "MissBudget",
+    "Missed",
     "OperationsServer",
     "ProfileContent",
+    "Proof",
     "Realm",
     "StatusClient",
+    "UploadLimits",
+    "UploadMode",
+    "Uploads",
+    "Way",
     "WebhookReceived",
     "WebhookReceiver",
     "RevisionAnswers",

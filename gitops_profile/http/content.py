@@ -1,7 +1,7 @@
 """Profile documents by URL: what a message/external-body points to (RFC 4483, RFC 6080 §5.2.2)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -93,12 +93,12 @@ class ProfileContent:
 
 def _document(request: web.Request, shown: Presentation, tag: str) -> web.Response:
     headers = {**_HEADERS, "ETag": f'"{tag}"'}
-    if _holds(request.headers.getall("If-None-Match", ()), tag):
+    if holds(request.headers.getall("If-None-Match", ()), tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=shown.body, headers=headers | {"Content-Type": shown.content_type})
 
 
-def _holds(if_none_match: list[str] | tuple[()], etag: str) -> bool:
+def holds(if_none_match: Sequence[str], etag: str) -> bool:
     """Whether the client says that it has this version (RFC 9110 §13.1.2, weak comparison).
 
     Some phones give the tag back without its quotes.

@@ -14,6 +14,7 @@ from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminServer, Handler, OperationsServer
+from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
@@ -34,6 +35,7 @@ from .answers import Answers
 from .commit_status import CommitStatuses, status_target
 from .content import build_content
 from .follower import Follower
+from .hardware import Hardware
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
@@ -62,6 +64,7 @@ _EXPECTED = (
     LogUnavailable,
     UnknownEvent,
     StoreUnavailable,
+    InventoryUnavailable,
     ListenError,
     CertificateError,
 )
@@ -131,6 +134,8 @@ class Server:
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
         self._build_sip(await self._read_secrets())
+        await self._hardware.open()
+        self._stack.push_async_callback(self._hardware.close)
         self._signatures = Signatures(config, self._source.location, self._source.unseen)
         await asyncio.to_thread(self._signatures.open)
         self._stack.push_async_callback(asyncio.to_thread, self._signatures.close)
@@ -202,6 +207,10 @@ class Server:
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
+        self._hardware = Hardware(
+            config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
+            authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
+        )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
     def _release_sockets(self) -> None:
@@ -232,7 +241,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        parts = (self._answers(), self._lifecycle, self._waiting)
+        parts = (self._answers(), self._lifecycle, self._waiting, self._hardware)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
@@ -249,6 +258,7 @@ class Server:
                 self._lifecycle.watch(),
                 self._webhook.watch(),
                 self._statuses.run(),
+                *self._hardware.work(),
                 self._signatures.watch(self._journal.table, self._follower.again),
             ]
             running = [serving, *(tasks.create_task(work) for work in others)]
@@ -287,7 +297,7 @@ class Server:
         listen = self._config.http.listen
         if listen is None:
             return
-        parts = (self._content, self._webhook, revision_answers(self._config, handlers))
+        parts = (self._content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
         context = self._tls.server if self._config.http.tls else None
@@ -326,6 +336,7 @@ class Server:
         resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
         self._statuses.reaches(lambda: self._notifier.count_to(resources))
         self._endpoint.state_changed(resources)
+        self._hardware.changed(keys)
         applied = self._journal.table.applied
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, now=now)
@@ -350,6 +361,7 @@ class Server:
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
+                "documents": self._hardware.documents.facts() if self._hardware.documents is not None else None,
             },
             life=self._lifecycle.status,
         )  # fmt: skip

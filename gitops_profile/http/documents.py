@@ -1,0 +1,282 @@
+"""Documents for phones that fetch: `GET <public_url>p/…`, by the file names of each vendor.
+
+One answer for whoever asks for something that is not there, or that is not for him: the same 404, after the same work
+(invariant I10). What a phone sends, such as its logs, is taken in within bounds.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from aiohttp import web
+
+from gitops_profile.devices import (
+    NOTHING_SAID,
+    FileKind,
+    FileRoutes,
+    How,
+    Sighting,
+    read_user_agent,
+    shown_to,
+    vendor_of,
+)
+from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey, RevisionStamp
+
+from .content import holds
+from .content_access import FetchRefused
+from .device_gate import DeviceGate, Proof
+from .document_links import DocumentLinks
+from .document_path import Asked, Resolve, read_path
+from .uploads import TooLarge, UploadMode, Uploads
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTS_PATH = "p/"
+"""Behind the public URL."""
+WRITE_SECONDS = 30.0
+"""For a whole answer to leave: a slow reader holds a connection no longer."""
+UPLOAD_SECONDS = 60.0
+MAX_USER_AGENT = 255
+_HEADERS = {
+    "Accept-Ranges": "none",
+    "Cache-Control": "private, no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
+_NOT_FOUND = FetchRefused(404, "There is no document here.")
+
+
+class DeviceDocuments:
+    """The documents in force, by the names under which phones look for them."""
+
+    def __init__(
+        self,
+        table: PresentityTable,
+        gate: DeviceGate,
+        links: DocumentLinks,
+        uploads: Uploads,
+        *,
+        prefix: str,
+        resolve: Resolve,
+        routes: Callable[[], FileRoutes],
+        tag_of: Callable[[Presentation], str],
+        see: Callable[[Sighting], None],
+        clock: Callable[[], float],
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
+        """`prefix` is the public URL's path with DOCUMENTS_PATH. `routes` are the names as the repository has them.
+
+        `tag_of(shown)` is the entity-tag that phones see. `see` is told of every answer. `clock` is in Unix seconds.
+        """
+        self._table = table
+        self._gate = gate
+        self._links = links
+        self._uploads = uploads
+        self._prefix = prefix
+        self._resolve = resolve
+        self._file_routes = routes
+        self._tag_of = tag_of
+        self._see = see
+        self._clock = clock
+        self._write_seconds = write_seconds
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the listener; HEAD comes with GET."""
+        path = f"{self._prefix}{{file:.*}}"
+        return [
+            web.get(path, self._get),
+            web.put(path, self._put, expect_handler=self._expect),
+            web.post(path, self._put, expect_handler=self._expect),
+        ]
+
+    # -- GET -------------------------------------------------------------------------------------------------------
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        asked = self._asked(request)
+        key: ProfileKey | None = None
+        proof: Proof | None = None
+        tag: str | None = None
+        try:
+            proof = self._gate.prove(request, asked.capability)
+            key, document = self._find(asked)
+            shown = self._shown(request, asked, document) if document is not None else None
+            tag = self._tag_of(shown) if shown is not None else None
+            if document is None or shown is None or not self._may(request, asked, key, shown, proof, tag):
+                self._gate.missed(request, asked.file.mac, exists=document is not None, proof=proof)
+                raise _NOT_FOUND
+            response = _answer(request, shown, tag or "", self._table.revision_of(document.key))
+        except FetchRefused as refused:
+            tag = None
+            response = _refusal(refused)
+        await self._send(request, response)
+        if request.method == "HEAD":
+            tag = None  # it has seen the tag, and nothing else
+        self._note(request, asked, How.GET, response.status, key, tag, proof)
+        return response
+
+    def _asked(self, request: web.Request) -> Asked:
+        raw = request.raw_path.partition("?")[0].removeprefix(self._prefix)
+        return read_path(raw, self._links, self._file_routes(), self._table.domains, self._clock())
+
+    def _find(self, asked: Asked) -> tuple[ProfileKey | None, ProfileDocument | None]:
+        """The first profile that the name stands for. Each is looked up, whether an earlier one is there or not."""
+        found = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        for key in found:
+            document = self._table.get(key) if key is not None else None
+            if document is not None:
+                return key, document
+        return None, None
+
+    def _shown(self, request: web.Request, asked: Asked, document: ProfileDocument) -> Presentation:
+        """What a phone of this kind gets: it says its model in its User-Agent."""
+        claim = read_user_agent(request.headers.get("User-Agent"))
+        return shown_to(document, vendor_of(None, asked.file.mac, claim.vendor), claim.model, claim.firmware)
+
+    def _may(
+        self,
+        request: web.Request,
+        asked: Asked,
+        key: ProfileKey | None,
+        shown: Presentation,
+        proof: Proof | None,
+        tag: str | None,
+    ) -> bool:
+        """Whether the client may have it: what is sensitive over https to its own device alone, or while it is new."""
+        if self._gate.is_open(request):
+            return True
+        if shown.sensitive and not self._gate.is_https(request):
+            return False
+        if proof is None:
+            return not self._gate.wants_proof and not shown.sensitive and asked.user is None
+        if proof.etag is not None and proof.etag != tag:
+            return False
+        if asked.file.kind is FileKind.COMMON:
+            return not shown.sensitive
+        return proof.subject in (asked.file.mac, str(key))
+
+    # -- PUT -------------------------------------------------------------------------------------------------------
+
+    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+        """Say what is wrong with an upload before it is sent (RFC 9110 §10.1.1)."""
+        too_large = (request.content_length or 0) > self._uploads.limits.file_bytes
+        if too_large or self._uploads.mode is UploadMode.REFUSE:
+            return None  # the handler says what is wrong
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+        return None
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        asked = self._asked(request)
+        proof: Proof | None = None
+        try:
+            proof = self._gate.prove(request, asked.capability)
+            response = await self._take(request, asked, proof)
+        except FetchRefused as refused:
+            response = _refusal(refused)
+        if response.status >= 300:
+            response.force_close()  # what is still on its way is not read
+        await self._send(request, response)
+        self._note(request, asked, How.PUT, response.status, None, None, proof)
+        return response
+
+    async def _take(self, request: web.Request, asked: Asked, proof: Proof | None) -> web.Response:
+        device = asked.file.mac
+        known = self._resolve(asked.domain, device) is not None if device is not None else False
+        if self._uploads.mode is UploadMode.REFUSE:
+            raise FetchRefused(405, "Nothing is taken in here.", ("Allow", "GET, HEAD"))
+        allowed = proof.subject == device if proof is not None else not self._gate.wants_proof
+        if device is None or not known or not (allowed or self._gate.is_open(request)):
+            self._gate.missed(request, device, exists=known, proof=proof)
+            raise _NOT_FOUND
+        too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
+        if (request.content_length or 0) > self._uploads.limits.file_bytes:
+            raise too_large
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                is_new = await self._uploads.take(device, asked.name, _chunks(request))
+        except TooLarge as error:
+            raise too_large from error
+        except TimeoutError as error:
+            raise FetchRefused(408, "It took too long.") from error
+        except OSError as error:
+            logger.warning("an upload cannot be kept device=%s: %s", device, error.strerror or error)
+            raise FetchRefused(507, "There is no room for it now.") from error
+        return web.Response(status=201 if is_new else 204, headers=_HEADERS)
+
+    # -- both ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Write the whole answer here, in time; raises ConnectionError, or ends the connection of a slow reader."""
+        try:
+            async with asyncio.timeout(self._write_seconds):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError as error:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("the client reads too slowly") from error
+
+    def _note(
+        self,
+        request: web.Request,
+        asked: Asked,
+        how: How,
+        status: int,
+        key: ProfileKey | None,
+        tag: str | None,
+        proof: Proof | None,
+    ) -> None:
+        """Tell who was seen. A phone that says its MAC in its User-Agent alone asked for a file of many."""
+        agent = request.headers.get("User-Agent")
+        claim = read_user_agent(agent) if agent else NOTHING_SAID
+        mac = asked.file.mac or claim.mac
+        vendor = vendor_of(None, mac, claim.vendor)
+        source = self._gate.source(request)
+        self._see(
+            Sighting(
+                how, self._clock(), source, mac=mac, vendor=vendor.name if vendor.name != "generic" else None,
+                model=claim.model, firmware=claim.firmware, serial=claim.serial,
+                user_agent=agent[:MAX_USER_AGENT] if agent else None, key=str(key) if key is not None else None,
+                etag=tag, status=status, proven=proof is not None,
+            )
+        )  # fmt: skip
+        # Never the path: a capability in it opens documents (invariant I7).
+        logger.debug("document %s key=%s mac=%s status=%d source=%s", how, key, mac, status, source)
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    async for chunk in request.content.iter_chunked(1 << 16):
+        yield chunk
+
+
+def _answer(request: web.Request, shown: Presentation, tag: str, stamp: RevisionStamp | None) -> web.Response:
+    headers = {**_HEADERS, "ETag": f'"{tag}"'}
+    changed = datetime.fromisoformat(stamp.committed_at).astimezone(UTC) if stamp is not None else None
+    if changed is not None:
+        headers["Last-Modified"] = format_datetime(changed, usegmt=True)
+    if _has(request, tag, changed):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=shown.body, headers=headers | {"Content-Type": shown.content_type})
+
+
+def _has(request: web.Request, tag: str, changed: datetime | None) -> bool:
+    """Whether the client says that it has this version (RFC 9110 §13.1.2, §13.1.3)."""
+    named = request.headers.getall("If-None-Match", ())
+    if named:
+        return holds(named, tag)
+    since = request.headers.get("If-Modified-Since")
+    if since is None or changed is None:
+        return False
+    try:
+        # Only the very same time: after a revert or a force-push the newer document is the older commit.
+        return parsedate_to_datetime(since) == changed
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
+def _refusal(refused: FetchRefused) -> web.Response:
+    response = web.Response(status=refused.status, text=f"{refused}\n", headers=_HEADERS)
+    for name, value in refused.headers:
+        response.headers.add(name, value)
+    return response

@@ -1,0 +1,91 @@
+"""What phones send us, such as their logs: taken in within bounds, or refused; never believed, never served."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class UploadMode(StrEnum):
+    """What becomes of an upload."""
+
+    REFUSE = "refuse"
+    DISCARD = "discard"
+    """Taken in and forgotten: a phone that is refused may try for ever."""
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Bounds of what is kept."""
+
+    file_bytes: int = 1 << 20
+    """Of one upload; more is answered 413."""
+    total_bytes: int = 64 << 20
+    """Of all that are kept; the ones written longest ago go."""
+
+
+class TooLarge(Exception):
+    """An upload above its bound."""
+
+
+class Uploads:
+    """Takes uploads in, one folder for each device."""
+
+    def __init__(self, mode: UploadMode, folder: Path, limits: UploadLimits) -> None:
+        self.mode = mode
+        self.limits = limits
+        self._folder = folder
+        self._writing = asyncio.Lock()
+
+    async def take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
+        """Take one in; whether there was none of this name before. Raises TooLarge, and OSError when it cannot be kept.
+
+        The file has the new content whole, or the old one.
+        """
+        received, size = [], 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.limits.file_bytes:
+                raise TooLarge
+            if self.mode is UploadMode.KEEP:
+                received.append(chunk)
+        if self.mode is not UploadMode.KEEP:
+            return False
+        async with self._writing:
+            return await asyncio.to_thread(self._keep, device, name, b"".join(received))
+
+    def _keep(self, device: str, name: str, content: bytes) -> bool:
+        folder = self._folder / device
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / (name if _SAFE.fullmatch(name) else "upload")
+        is_new = not path.exists()
+        fresh = path.with_name(f".{path.name}.new")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+        self._make_room(path)
+        return is_new
+
+    def _make_room(self, newest: Path) -> None:
+        found = []
+        for path in self._folder.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):  # somebody tidies up beside us
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found, key=lambda one: one[0]):
+            if total <= self.limits.total_bytes:
+                return
+            if path != newest:
+                path.unlink(missing_ok=True)
+                total -= size

@@ -1,0 +1,155 @@
+"""Phones without a subscription: what they are given by URL, what is known of them, how they are told."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from gitops_profile.config import Config
+from gitops_profile.devices import FileRoutes, How, Sighting
+from gitops_profile.digest import DigestAuthenticator, Throttle
+from gitops_profile.http import Guess, Handler
+from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.metrics import Metrics
+from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType
+from gitops_profile.push import LineCredentials, PushClient
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent
+from gitops_profile.sip.syntax import Response
+from gitops_profile.state import StateFolder
+from gitops_profile.transport import SIPEndpoint
+
+from .documents import Documents
+from .provisioned import Provisioned
+from .push import Pusher
+from .push_line import PushLine
+from .tags import derived_key
+from .watched_file import WatchedFile
+
+logger = logging.getLogger(__name__)
+
+WRITE_EVERY = 1.0
+"""Seconds between two writes of the inventory."""
+
+
+class Hardware:
+    """Everything for phones that fetch a file and are told to fetch it again."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: StateFolder,
+        table: PresentityTable,
+        secret: bytes,
+        metrics: Metrics,
+        notifier: Notifier,
+        endpoint: SIPEndpoint,
+        *,
+        authenticator: DigestAuthenticator,
+        throttle: Throttle,
+        tag_of: Callable[[Presentation], str],
+        on_guess: Callable[[SubscriptionEvent], None],
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._metrics = metrics
+        self._table = table
+        self._endpoint = endpoint
+        self.inventory = Inventory()
+        self._store: InventoryStore | None = None
+        self._broken = False
+        self._routes = FileRoutes()
+        self.documents: Documents | None = None
+        first = config.provisioning.domain
+        self.provisioned = Provisioned(table, [first] if first is not None else [])
+        self._lines = WatchedFile(
+            config.push.credentials, "push.credentials", _read_lines, lambda lines: f"lines={len(lines)}"
+        )
+        self._pusher = Pusher(
+            config, table, self.inventory, notifier, endpoint, metrics,
+            tag_of=tag_of, own_key=self.provisioned.key_of,
+        )  # fmt: skip
+
+        def guessed(guess: Guess) -> None:
+            on_guess(AuthenticationFailed(guess.source, guess.user, guess.realm, guess.reason))
+
+        if config.http.public_url is not None:
+            self.documents = Documents(
+                config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
+                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=lambda: self._routes,
+                decoys=frozenset, on_guess=guessed, see=self.see, clock=endpoint.now,
+            )  # fmt: skip
+
+    async def open(self) -> None:
+        """Read what outlived the process. Raises InventoryUnavailable and ConfigError."""
+        self._store = await asyncio.to_thread(InventoryStore, self._state.devices)
+        self.inventory.take_up(await asyncio.to_thread(self._store.load))
+        await asyncio.to_thread(self._lines.read)
+        if self.documents is not None:
+            await asyncio.to_thread(self.documents.credentials.read)
+        if self._config.push.enabled:
+            client = PushClient(
+                lambda: secrets.token_hex(8), self._answer, rate=self._config.notify.rate,
+                in_flight=self._config.notify.in_flight,
+            )  # fmt: skip
+            self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
+
+    async def close(self) -> None:
+        """Write what is new, and let go of the file."""
+        if self._pusher.line is not None:
+            self._pusher.line.close()
+        if self._store is not None:
+            await self._write()
+            await asyncio.to_thread(self._store.close)
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What runs as long as the server does."""
+        watched = [self._lines.watch(), *([self.documents.credentials.watch()] if self.documents is not None else [])]
+        return [self._keep_writing(), self._pusher.run(), *watched]
+
+    def handlers(self) -> dict[str, Handler]:
+        """For the admin socket."""
+        return {} if self.documents is None else self.documents.handlers()
+
+    def changed(self, keys: Iterable[ProfileKey]) -> None:
+        """These documents are other ones now."""
+        self._pusher.changed(keys)
+
+    def see(self, sighting: Sighting) -> None:
+        """A phone showed itself."""
+        if sighting.how in (How.GET, How.PUT) and sighting.status is not None:
+            self._metrics.document_fetches.labels(sighting.how.upper(), str(sighting.status)).inc()
+        if sighting.mac is not None or (sighting.key or "").startswith(ProfileType.USER):
+            device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
+            if device is not None:
+                self._pusher.seen(device)
+
+    def _answer(self, response: Response, user: str | None, uri: str) -> tuple[str, str] | None:
+        return self._lines.value.answer(response, user, uri, cnonce=secrets.token_hex(8))
+
+    async def _keep_writing(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            await self._write()
+
+    async def _write(self) -> None:
+        assert self._store is not None
+        devices, gone = self.inventory.take_changed()
+        if not devices and not gone:
+            return
+        try:
+            await asyncio.to_thread(self._store.write, devices, gone)
+        except InventoryUnavailable as error:
+            self.inventory.give_back(devices, gone)
+            if not self._broken:
+                logger.error("what is seen of phones cannot be stored, it is tried again: %s", error)
+            self._broken = True
+        else:
+            self._broken = False
+
+
+def _read_lines(text: str) -> LineCredentials:
+    lines = LineCredentials.parse(text)
+    for problem in lines.problems:
+        logger.warning("push.credentials line %d: %s", problem.line, problem.message)
+    return lines
