@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "loader": "presentity devices",
-    "plan": "loader presentity",
+    "plan": "loader presentity devices",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "http": "presentity metrics digest forge devices",
