@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import FileRoutes, How, Sighting
+from gitops_profile.devices import How, Sighting
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
@@ -24,6 +24,7 @@ from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
+from .repository_rules import RulesInForce
 from .tags import derived_key
 from .watched_file import WatchedFile
 
@@ -59,7 +60,7 @@ class Hardware:
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
-        self._routes = FileRoutes()
+        rules = RulesInForce(table)
         self.documents: Documents | None = None
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
@@ -77,8 +78,8 @@ class Hardware:
         if config.http.public_url is not None:
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
-                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=lambda: self._routes,
-                decoys=frozenset, on_guess=guessed, see=self.see, clock=endpoint.now,
+                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
+                decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
 
         base = self.documents.base if self.documents is not None else None
