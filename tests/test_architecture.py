@@ -17,7 +17,7 @@ ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
     "access config devices digest event_packages eventlog forge http inventory loader metrics plan presentity "
-    "reconcile sip source state subscriptions transport"
+    "reconcile sip source state subscriptions transport windows"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "inventory": "devices presentity",
     "sip": "digest presentity",
     "access": "sip digest presentity",
-    "loader": "presentity",
+    "windows": "presentity",
+    "loader": "presentity windows",
     "plan": "loader presentity",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
@@ -46,7 +47,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "access", "devices", "digest", "forge", "presentity", "loader", "plan", "event_packages"}
+PURE_ROOMS = set("access devices digest event_packages forge loader plan presentity sip windows".split())
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 
