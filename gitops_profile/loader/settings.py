@@ -5,7 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .notify import FolderNotify
 from .problem import Problem
+from .schema import validate
+from .yaml_data import read_yaml
 
 MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[!-:<-~]+)*", re.ASCII)
 _PERCENTAGE = re.compile(r"(100|\d{1,2}(\.\d{1,3})?)%", re.ASCII)
@@ -44,6 +47,8 @@ class RepositorySettings(BaseModel):
     """Content type of a plain document by its extension, such as `.xml: application/xml`."""
     public_credentials: tuple[PublicCredential, ...] = ()
     """What `check` does not warn of."""
+    notify: FolderNotify | None = None
+    """How phones are told of changes, wherever no folder says otherwise."""
     max_removals: int | str | None = None
     """How many profiles one revision may remove: a number, or a percentage such as "20%"."""
 
@@ -97,3 +102,8 @@ class RepositorySettings(BaseModel):
             what = f"this revision would remove all {documents} profiles"
         hint = f"if it is meant, approve it, or write `max_removals: {removed}` into profiles.yaml in the same commit"
         return Problem("profiles.yaml", 0, 0, what, hint)
+
+
+def read_settings(path: str, content: bytes) -> RepositorySettings:
+    """The settings of a repository; raises UnreadableProfile."""
+    return validate(path, read_yaml(path, content), RepositorySettings)
