@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "access": "sip digest presentity",
     "windows": "presentity",
     "loader": "presentity windows",
-    "plan": "loader presentity",
+    "plan": "loader presentity windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "http": "presentity metrics digest forge devices",

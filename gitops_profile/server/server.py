@@ -145,6 +145,7 @@ class Server:
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
             on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
+            brings_urgent=self._source.brings_urgent,
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)

@@ -2,7 +2,7 @@
 
 from .cron import UnusableCron, check_cron, check_timezone
 from .duration import UnusableDuration, duration_text, parse_duration
-from .schedule import Closed, Schedule, describe
+from .schedule import Closed, Schedule, describe, window_text
 
 __all__ = [
     "Closed",
@@ -14,4 +14,5 @@ __all__ = [
     "describe",
     "duration_text",
     "parse_duration",
+    "window_text",
 ]

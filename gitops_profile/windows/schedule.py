@@ -99,4 +99,9 @@ def _end_of_run(window: Window, begins: Iterator[float], at: float) -> float | N
 def describe(window: Window) -> str:
     """A window in words."""
     kind = "allow" if window.allows else "deny"
-    return f"{kind} window `{window.cron}` for {duration_text(window.seconds)}, {window.timezone}"
+    return f"in the {kind} window {window_text(window)}"
+
+
+def window_text(window: Window) -> str:
+    """When it begins and how long it lasts."""
+    return f"{window.cron} ({window.timezone}) for {duration_text(window.seconds)}"
