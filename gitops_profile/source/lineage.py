@@ -5,7 +5,7 @@ from collections.abc import Callable
 import git
 
 from .errors import SourceUnavailable
-from .revision import MAY_BE_URGENT, parse_commit
+from .revision import MAY_BE_URGENT, is_urgent
 
 _AS_IT_IS = {"GIT_SHALLOW_FILE": "", "GIT_ALLOW_PROTOCOL": "none"}
 """That file would make a commit have no parents, and what is missing is not to be had from where the repository's
@@ -36,11 +36,10 @@ def brings_urgent(commands: git.Git, old: str, new: str) -> bool:
 
     Where that history is not there, as when the old one is gone, nobody has said so.
     """
-    command = ["git", "rev-list", "--header", "-i", f"--grep={MAY_BE_URGENT}", f"--max-count={MAX_URGENT}", new]
+    command = ["git", "log", "-z", "--format=%B", "-i", f"--grep={MAY_BE_URGENT}", f"--max-count={MAX_URGENT}", new]
     try:
         out = commands.execute([*command, f"^{old}"], env=_AS_IT_IS, stdout_as_string=False)
     except git.GitCommandError:
         return False
     assert isinstance(out, bytes), "as asked for"
-    commits = (piece.partition(b"\n") for piece in out.split(b"\0") if piece.strip())
-    return any(parse_commit(name.decode("ascii", "replace"), data).urgent for name, _, data in commits)
+    return any(map(is_urgent, out.split(b"\0")))

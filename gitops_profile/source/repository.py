@@ -285,7 +285,8 @@ class Repository:
             count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
         except git.GitCommandError as error:
             raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
-        return [parse_commit(name.decode(), data) for name, _, data in commits], count
+        # Git indents the message.
+        return [parse_commit(name.decode(), data.replace(b"\n    ", b"\n")) for name, _, data in commits], count
 
     def brings_urgent(self, old_commit: str, new_commit: str) -> bool:
         """Whether a commit that the new one has in its history, and the old one has not, is urgent."""

@@ -75,5 +75,8 @@ def test_a_revision_brings_the_urgency_of_whatever_it_merged(tmp_path: Path) -> 
         assert not repository.brings_urgent("0" * 40, later)
         assert not repository.revision(merged).urgent
         assert repository.revision(first).urgent
+        between, _ = repository.first_parents(first, later, 10)
+        assert [one.urgent for one in between] == [False, False]
+        assert [one.urgent for one in repository.first_parents(second, later, 10)[0]] == [False]
     finally:
         repository.close()
