@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config devices digest event_packages eventlog forge http inventory loader metrics plan presentity "
-    "reconcile sip source state subscriptions transport windows"
+    "access config devices digest event_packages eventlog forge http inventory loader metrics plan pnp presentity "
+    "push reconcile sip source state subscriptions transport windows"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -31,11 +31,13 @@ MAY_IMPORT = {
     "state": "",
     "devices": "presentity",
     "inventory": "devices presentity",
+    "pnp": "sip devices",
+    "push": "access sip digest presentity devices",
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "windows": "presentity",
-    "loader": "presentity windows",
-    "plan": "loader presentity windows",
+    "loader": "presentity devices windows",
+    "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "http": "presentity metrics digest forge devices",
@@ -47,7 +49,7 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = set("access devices digest event_packages forge loader plan presentity sip windows".split())
+PURE_ROOMS = set("access devices digest event_packages forge loader plan pnp presentity push sip windows".split())
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from gitops_profile.digest import (
-    Challenge,
     Credentials,
     DigestAuthenticator,
     DigestSyntaxError,
@@ -13,7 +12,6 @@ from gitops_profile.digest import (
     Outcome,
     Reason,
     Throttle,
-    answer,
     choose_credentials,
     offer,
 )
@@ -21,6 +19,7 @@ from gitops_profile.presentity import InvalidKey, ProfileKey
 from gitops_profile.sip import AuthenticationFailed, Flow, Refused
 from gitops_profile.sip.syntax import URI, Address, Request, Response, SIPSyntaxError
 
+from .challenged import answer_challenge
 from .policy import DomainPolicy
 
 FORBIDDEN = "Not provisioned"
@@ -113,22 +112,7 @@ class Gate:
         if identity is None or not identity.startswith(DIGEST):
             return None
         user, _, domain = identity.removeprefix(DIGEST).rpartition("@")
-        asked, header = (
-            ("www-authenticate", "Authorization")
-            if response.status == 401
-            else ("proxy-authenticate", "Proxy-Authorization")
-        )
-        challenges = _challenges(response.headers.all(asked))
-        given = answer(
-            challenges,
-            username=user,
-            lookup=self._lookup(domain),
-            method="NOTIFY",
-            uri=uri,
-            nc=1,
-            cnonce=self._new_token(),
-        )
-        return (header, str(given)) if given is not None else None
+        return answer_challenge(response, user, self._lookup(domain), uri, self._new_token())
 
     # -- digest --------------------------------------------------------------------------------------------------
 
@@ -241,16 +225,3 @@ def _asserted_identity(request: Request) -> str | None:
     except SIPSyntaxError as error:
         raise Refused(400, "malformed P-Asserted-Identity") from error
     return None
-
-
-def _challenges(values: list[str]) -> list[Challenge]:
-    """The digest challenges among header values; what cannot be read is as if it were not there."""
-    found = []
-    for value in values:
-        try:
-            challenge = Challenge.parse(value)
-        except DigestSyntaxError:
-            continue
-        if challenge is not None:
-            found.append(challenge)
-    return found

@@ -15,7 +15,9 @@ from .models import (
     SubscriptionSettings,
     TLSSettings,
 )
+from .pnp import PnPSettings
 from .provisioning import Bootstrap, ProvisioningSettings
+from .push import PushSettings
 from .values import HostPort, Listener
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "Limits",
     "Listener",
     "NotifySettings",
+    "PnPSettings",
     "ProvisioningSettings",
+    "PushSettings",
     "RepositorySettings",
     "Setting",
     "SubscriptionSettings",

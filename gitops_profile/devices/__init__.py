@@ -3,9 +3,12 @@
 Every fact is from `reference/phones.md` or from vendors' public documents; nothing here decides who may have what.
 """
 
-from .file_names import FileKind, FileRequest, FileRoutes, FileRule, InvalidFileRule
+from gitops_profile.presentity import FileRule
+
+from .file_names import FileKind, FileRequest, FileRoutes, InvalidFileRule
 from .mac import mac_in
 from .oui import vendor_of_mac
+from .presentation import shown_to
 from .sighting import How, Sighting
 from .user_agent import NOTHING_SAID, Claim, read_user_agent
 from .vendor import GENERIC, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, vendor_of
@@ -27,6 +30,7 @@ __all__ = [
     "Vendor",
     "mac_in",
     "read_user_agent",
+    "shown_to",
     "vendor_named",
     "vendor_of",
     "vendor_of_mac",

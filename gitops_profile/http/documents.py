@@ -18,8 +18,8 @@ from gitops_profile.devices import (
     FileRoutes,
     How,
     Sighting,
-    Vendor,
     read_user_agent,
+    shown_to,
     vendor_of,
 )
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey, RevisionStamp
@@ -130,15 +130,8 @@ class DeviceDocuments:
 
     def _shown(self, request: web.Request, asked: Asked, document: ProfileDocument) -> Presentation:
         """What a phone of this kind gets: it says its model in its User-Agent."""
-        if not document.variants:
-            return document
         claim = read_user_agent(request.headers.get("User-Agent"))
-        vendor: Vendor = vendor_of(None, asked.file.mac, claim.vendor)
-        for name in (vendor.name, *vendor.names):
-            shown: Presentation = document.for_device(name, claim.model, claim.firmware)
-            if shown is not document:
-                return shown
-        return document
+        return shown_to(document, vendor_of(None, asked.file.mac, claim.vendor), claim.model, claim.firmware)
 
     def _may(
         self,

@@ -38,6 +38,10 @@ class Inventory:
         """How many strangers each address has brought."""
         self._changed: dict[str, None] = {}
         self._written_seen: dict[str, float] = {}
+        self.take_up(devices)
+
+    def take_up(self, devices: Iterable[Device]) -> None:
+        """What was written in an earlier life."""
         for device in sorted(devices, key=lambda device: device.last_seen):
             self._keep(device)
         self._changed.clear()
@@ -94,6 +98,15 @@ class Inventory:
         if news or stale or address != device.address:
             self._changed[device.device] = None
         return device
+
+    def expect(self, device: str, key: str, mac: str | None, at: float) -> Device:
+        """A phone that has a profile and was never seen, but can be told all the same."""
+        known = self._devices.get(device)
+        if known is None:
+            known = Device(device, "", at, 0.0, "", mac=mac, key=key)
+            self._keep(known)
+            self._changed[device] = None
+        return known
 
     def pushed(self, device: str, key: str, etag: str, at: float) -> None:
         """A check-sync about this version was sent."""

@@ -1,13 +1,12 @@
 """Documents by URL, as the settings say."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitops_profile.config import Config, ConfigError
+from gitops_profile.config import Config
 from gitops_profile.devices import FileRoutes, Sighting
 from gitops_profile.digest import CredentialStore, DigestAuthenticator, Throttle, read_generations
 from gitops_profile.http import (
@@ -30,59 +29,20 @@ from gitops_profile.presentity import InvalidKey, Presentation, PresentityTable,
 
 from .provisioned import Provisioned
 from .views import iso
+from .watched_file import WatchedFile
 
 logger = logging.getLogger(__name__)
 
 MISS_SECONDS = 600.0
 LINK_SECONDS = 7 * 86400.0
 MAX_LINK_SECONDS = 366 * 86400.0
-LOOK_EVERY = 1.0
-"""Seconds between looks at the credentials' file."""
-MAX_BYTES = 64 << 20
 
 
-class DeviceCredentials:
-    """The passwords of devices, read again when their file changes; one that cannot be read leaves the old in force."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._seen: tuple[int, int, int] | None = None
-        self.stores: Sequence[CredentialStore] = ()
-
-    def read(self) -> None:
-        """Read it for the first time. Blocks; raises ConfigError."""
-        if self._path is None:
-            return
-        try:
-            self._take(self._path)
-        except OSError as error:
-            hint = "gitops-profile passwd makes it"
-            raise ConfigError(
-                str(self._path), "provisioning.credentials", f"cannot be read: {error.strerror}; {hint}"
-            ) from error
-
-    async def watch(self) -> None:
-        """Read it whenever it changed, for ever."""
-        while self._path is not None:
-            await asyncio.sleep(LOOK_EVERY)
-            await asyncio.to_thread(self._read_changed, self._path)
-
-    def _read_changed(self, path: Path) -> None:
-        try:
-            if _signature(path) != self._seen:
-                self._take(path)
-                logger.info("device credentials read again devices=%d", sum(map(len, self.stores[:1])))
-        except OSError as error:
-            if self._seen is not None:
-                logger.warning("device credentials cannot be read, the old ones stay: %s", error)
-            self._seen = None
-
-    def _take(self, path: Path) -> None:
-        self._seen = _signature(path)
-        text = path.read_bytes()[:MAX_BYTES].decode("utf-8", "surrogateescape")
-        self.stores, problems = read_generations(text)
-        for problem in problems:
-            logger.warning("%s line %d: %s", path, problem.line, problem.message)
+def _read_stores(text: str) -> Sequence[CredentialStore]:
+    stores, problems = read_generations(text)
+    for problem in problems:
+        logger.warning("provisioning.credentials line %d: %s", problem.line, problem.message)
+    return stores
 
 
 class Documents:
@@ -95,6 +55,7 @@ class Documents:
         secret: bytes,
         uploads: Path,
         metrics: Metrics,
+        provisioned: Provisioned,
         *,
         authenticator: DigestAuthenticator,
         throttle: Throttle,
@@ -114,11 +75,13 @@ class Documents:
         """How often a decoy was asked for since the start."""
         self.alarmed_at: float | None = None
         settings = config.provisioning
-        self.credentials = DeviceCredentials(settings.credentials)
+        self.credentials = WatchedFile(
+            settings.credentials, "provisioning.credentials", _read_stores, lambda stores: f"devices={len(stores[0])}"
+        )
         self.links = DocumentLinks(secret)
-        self.provisioned = Provisioned(table, [settings.domain] if settings.domain else [])
+        self._provisioned = provisioned
         self._gate = DeviceGate(
-            ways_of(config), settings.realm, authenticator, throttle, lambda: self.credentials.stores,
+            ways_of(config), settings.realm, authenticator, throttle, lambda: self.credentials.value,
             MissBudget(settings.misses, MISS_SECONDS, settings.ban),
             algorithms=tuple(settings.algorithms), decoys=decoys, is_open_to=settings.bootstrap.is_open_to,
             proxies=tuple(config.trusted_proxies), on_guess=on_guess, on_missed=self._missed, clock=clock,
@@ -141,7 +104,7 @@ class Documents:
         try:
             if domain is not None:
                 return self._table.resolve(ProfileKey.device(domain, name))
-            return self.provisioned.key_of(name)
+            return self._provisioned.key_of(name)
         except InvalidKey:
             return None
 
@@ -202,8 +165,3 @@ def ways_of(config: Config) -> frozenset[Way]:
         return frozenset(map(Way, said))
     listen = config.http.listen
     return frozenset() if listen is None or listen.is_loopback else frozenset({Way.LINK})
-
-
-def _signature(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size, status.st_ino

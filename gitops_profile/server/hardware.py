@@ -2,21 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+import secrets
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import FileRoutes, How, Sighting
+from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
-from gitops_profile.http import Guess, Handler
+from gitops_profile.http import AdminError, Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, PresentityTable, ProfileType
-from gitops_profile.sip import AuthenticationFailed, SubscriptionEvent
+from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
+from gitops_profile.push import LineCredentials, PushClient
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
+from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
+from gitops_profile.transport import SIPEndpoint
 
+from .device_rows import device_rows
 from .documents import Documents
+from .pnp import PlugAndPlay
+from .provisioned import Provisioned
+from .push import Pusher
+from .push_line import PushLine
+from .repository_rules import RulesInForce
 from .tags import derived_key
+from .watched_file import WatchedFile
 
 logger = logging.getLogger(__name__)
 
@@ -34,59 +45,135 @@ class Hardware:
         table: PresentityTable,
         secret: bytes,
         metrics: Metrics,
+        notifier: Notifier,
+        endpoint: SIPEndpoint,
         *,
         authenticator: DigestAuthenticator,
         throttle: Throttle,
         tag_of: Callable[[Presentation], str],
         on_guess: Callable[[SubscriptionEvent], None],
-        clock: Callable[[], float],
     ) -> None:
+        self._config = config
         self._state = state
         self._metrics = metrics
         self._table = table
+        self._notifier = notifier
+        self._endpoint = endpoint
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
-        self._routes = FileRoutes()
+        rules = RulesInForce(table)
         self.documents: Documents | None = None
+        first = config.provisioning.domain
+        self.provisioned = Provisioned(table, [first] if first is not None else [])
+        self._lines = WatchedFile(
+            config.push.credentials, "push.credentials", _read_lines, lambda lines: f"lines={len(lines)}"
+        )
+        self._pusher = Pusher(
+            config, table, self.inventory, notifier, endpoint, metrics,
+            tag_of=tag_of, own_key=self.provisioned.key_of,
+        )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
             on_guess(AuthenticationFailed(guess.source, guess.user, guess.realm, guess.reason))
 
         if config.http.public_url is not None:
             self.documents = Documents(
-                config, table, derived_key(secret, "documents"), state.uploads, metrics,
-                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=lambda: self._routes,
-                decoys=frozenset, on_guess=guessed, see=self.see, clock=clock,
+                config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
+                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
+                decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
+
+        base = self.documents.base if self.documents is not None else None
+        self._pnp = PlugAndPlay(
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets
+        )
 
     async def open(self) -> None:
         """Read what outlived the process. Raises InventoryUnavailable and ConfigError."""
         self._store = await asyncio.to_thread(InventoryStore, self._state.devices)
-        self.inventory = Inventory(await asyncio.to_thread(self._store.load))
+        self.inventory.take_up(await asyncio.to_thread(self._store.load))
+        await asyncio.to_thread(self._lines.read)
         if self.documents is not None:
             await asyncio.to_thread(self.documents.credentials.read)
+        if self._config.push.enabled:
+            client = PushClient(
+                lambda: secrets.token_hex(8), self._answer, rate=self._config.notify.rate,
+                in_flight=self._config.notify.in_flight,
+            )  # fmt: skip
+            self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
+
+    def listen(self) -> None:
+        """Hear plug and play; raises InterfaceUnusable."""
+        self._pnp.check()
 
     async def close(self) -> None:
         """Write what is new, and let go of the file."""
+        self._pnp.close()
+        if self._pusher.line is not None:
+            self._pusher.line.close()
         if self._store is not None:
             await self._write()
             await asyncio.to_thread(self._store.close)
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the server does."""
-        return [self._keep_writing(), *([self.documents.credentials.watch()] if self.documents is not None else [])]
+        watched = [self._lines.watch(), *([self.documents.credentials.watch()] if self.documents is not None else [])]
+        return [self._keep_writing(), self._pusher.run(), self._pnp.run(), *watched]
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
-        return {} if self.documents is None else self.documents.handlers()
+        link = self.documents.handlers() if self.documents is not None else {"link": self._no_links}
+        return {"devices": self._devices, **link}
+
+    async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return device_rows(self.inventory, self._pusher.own, unknown=bool(parameters.get("unknown")))
+
+    async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        raise AdminError("no documents are served by URL: set http.listen and http.public_url")
+
+    def facts(self) -> dict[str, Any]:
+        """For `status`."""
+        return {
+            "documents": self.documents.facts() if self.documents is not None else None,
+            "pnp": self._pnp.facts(),
+            "devices": len(self.inventory),
+        }
+
+    def changed(self, keys: Iterable[ProfileKey]) -> None:
+        """These documents are other ones now."""
+        self._pusher.changed(keys)
 
     def see(self, sighting: Sighting) -> None:
         """A phone showed itself."""
         if sighting.how in (How.GET, How.PUT) and sighting.status is not None:
             self._metrics.document_fetches.labels(sighting.how.upper(), str(sighting.status)).inc()
         if sighting.mac is not None or (sighting.key or "").startswith(ProfileType.USER):
-            self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
+            device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
+            if device is not None:
+                self._pusher.seen(device)
+
+    def subscribed(self, event: SubscriptionStarted) -> None:
+        """A phone subscribed to a device profile: it says who it is, as in plug and play."""
+        if not event.resource.startswith(f"{ProfileType.DEVICE}/"):
+            return
+        held = self._notifier.find(event.id)
+        mac = mac_of(event.resource.rpartition("/")[2])
+        if held is None or mac is None:
+            return
+        claim = read_user_agent(held.user_agent)
+        vendor = vendor_of(held.audience.vendor, mac, claim.vendor)
+        self.see(
+            Sighting(
+                How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
+                vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
+                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
+                contact=held.dialog.remote_target, proven=held.identity is not None,
+            )
+        )  # fmt: skip
+
+    def _answer(self, response: Response, user: str | None, uri: str) -> tuple[str, str] | None:
+        return self._lines.value.answer(response, user, uri, cnonce=secrets.token_hex(8))
 
     async def _keep_writing(self) -> None:
         while True:
@@ -107,3 +194,10 @@ class Hardware:
             self._broken = True
         else:
             self._broken = False
+
+
+def _read_lines(text: str) -> LineCredentials:
+    lines = LineCredentials.parse(text)
+    for problem in lines.problems:
+        logger.warning("push.credentials line %d: %s", problem.line, problem.message)
+    return lines

@@ -18,12 +18,13 @@ from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
-from gitops_profile.sip import Notifier
+from gitops_profile.sip import Notifier, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
+    InterfaceUnusable,
     ListenAddress,
     ListenError,
     SIPEndpoint,
@@ -68,6 +69,7 @@ _EXPECTED = (
     InventoryUnavailable,
     ListenError,
     CertificateError,
+    InterfaceUnusable,
 )
 
 
@@ -207,14 +209,14 @@ class Server:
             self._holding.holds,
         )  # fmt: skip
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._observer.sip_event, derived.stream_limits(config),
+            self._notifier, self._store, self._sip_event, derived.stream_limits(config),
             certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
         self._stack.push_async_callback(self._endpoint.close)
         self._hardware = Hardware(
-            config, self._state, self._journal.table, secret, self._metrics, authenticator=authenticator,
-            throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event, clock=self._endpoint.now,
+            config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
+            authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
@@ -319,6 +321,7 @@ class Server:
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
         await self._endpoint.listen(self._sockets)
+        self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
@@ -342,12 +345,18 @@ class Server:
         resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
         self._statuses.reaches(lambda: self._notifier.count_to(resources))
         self._endpoint.state_changed(resources)
+        self._hardware.changed(keys)
         applied = self._journal.table.applied
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, now=now)
 
     def _opened(self, keys: Sequence[ProfileKey]) -> None:
         self._endpoint.state_changed([str(key) for key in keys])
+
+    def _sip_event(self, event: SubscriptionEvent) -> None:
+        self._observer.sip_event(event)
+        if isinstance(event, SubscriptionStarted):
+            self._hardware.subscribed(event)
 
     # -- what it tells -------------------------------------------------------------------------------------------
 
@@ -370,7 +379,7 @@ class Server:
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
-                "documents": self._hardware.documents.facts() if self._hardware.documents is not None else None,
+                **self._hardware.facts(),
             },
             life=self._lifecycle.status,
         )  # fmt: skip

@@ -226,11 +226,11 @@ class Delivery:
 
     # -- how it went -----------------------------------------------------------------------------------------------
 
-    def receive_response(self, response: Response, now: float) -> None:
-        """A response from the wire; one that answers no NOTIFY of ours is dropped."""
+    def receive_response(self, response: Response, now: float) -> bool:
+        """A response from the wire; whether it was the final one to a NOTIFY of a subscription."""
         transaction = self._layer.receive_response(response)
         if transaction is None:
-            return
+            return False
         item: NotifyItem = transaction.owner
         retry_after = retry_after_of(response)
         subscription = item.subscription
@@ -241,9 +241,10 @@ class Delivery:
                 self.release(item)
                 subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
-                return
+                return True
         self._answered(item, response.status, retry_after, now - transaction.started, now)
         self.drain(now)
+        return True
 
     def release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""

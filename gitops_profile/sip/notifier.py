@@ -55,6 +55,8 @@ class Notifier:
         self._settings = settings
         self._outbox: list[tuple[bytes, Flow]] = []
         self._events: list[SubscriptionEvent] = []
+        self.strays: list[Response] = []
+        """Responses to nothing that it has sent: whoever sends by the same sockets takes them, or drops them."""
         self._layer = TransactionLayer(self._outbox, settings.timers)
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events, holds)
         self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
@@ -142,7 +144,8 @@ class Notifier:
         try:
             message = parse_message(data)
             if isinstance(message, Response):
-                self._delivery.receive_response(message, now)
+                if not self._delivery.receive_response(message, now):
+                    self.strays.append(message)
                 return
             message.check()
             if len(data) > self._settings.message_bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
+from gitops_profile.sip.syntax import Response
 
 from . import stun
 from .address import SECURE, ListenAddress, ListenError
@@ -33,6 +34,16 @@ class SubscriptionWriter(Protocol):
         done: Callable[[Exception | None], None],
     ) -> None:
         """Store and delete, then call `done` in the loop's thread, with what went wrong or None."""
+
+
+class Companion(Protocol):
+    """Whoever sends requests of its own by the same sockets."""
+
+    def receive_response(self, response: Response) -> None:
+        """A response to nothing that the notifier has sent."""
+
+    def transport_failed(self, data: bytes) -> None:
+        """`data`, perhaps not its own, could not be sent."""
 
 
 class SIPEndpoint:
@@ -76,7 +87,9 @@ class SIPEndpoint:
         self._connected: dict[str, StreamTransport | WebSocketTransport] = {
             "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
         }  # fmt: skip
-        self._naming = Naming(resolver or Resolver(), notifier, self.now, self.pump)
+        self.companion: Companion | None = None
+        self.resolver = resolver or Resolver()
+        self._naming = Naming(self.resolver, notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
         self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._closed = False
@@ -138,8 +151,41 @@ class SIPEndpoint:
             self._on_event(event)
         for data, flow in self.notifier.messages_to_send():
             self.send(data, flow)
+        if self.notifier.strays:
+            self._hand_over()
         self._naming.ask()
         self._arm()
+
+    def _hand_over(self) -> None:
+        """Give what is not the notifier's to its companion; without one it is dropped (RFC 3261 §17.1.1.2)."""
+        strays = self.notifier.strays[:]
+        self.notifier.strays.clear()
+        if self.companion is not None:
+            for response in strays:
+                self.companion.receive_response(response)
+
+    def datagram_sockets(self) -> list[socket.socket]:
+        """Those of the UDP listeners."""
+        return [transport.sock for transport in self._udp.values()]
+
+    def flow_to(self, transport: str, remote: tuple[str, int]) -> Flow | None:
+        """A flow to a peer that has not been heard of; None when no listener of that kind can reach it.
+
+        Raises OSError for an address that there is no way to.
+        """
+        if transport not in ("udp", "tcp", "tls"):
+            return None
+        family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(remote)  # sends nothing: the kernel says from where it would
+            address = probe.getsockname()[0]
+        same = [t for t in self._udp.values() if (":" in t.bound[0]) == (":" in remote[0])]
+        exact = (t.bound for t in same if t.bound[0] == address)
+        wild = ((address, t.bound[1]) for t in same if t in self._wild)
+        local = next(exact, None) or next(wild, None)
+        if transport != "udp":
+            return Flow(transport, local or (address, 0), remote)
+        return Flow(transport, local, remote) if local is not None else None
 
     async def close(self) -> None:
         """Stop listening and sending; a second time does nothing."""
@@ -194,6 +240,8 @@ class SIPEndpoint:
 
     def _send_failed(self, data: bytes, flow: Flow) -> None:
         self.notifier.transport_failed(data, flow, now=self.now())
+        if self.companion is not None:
+            self.companion.transport_failed(data)
 
     def _arm(self) -> None:
         deadline = self.notifier.next_deadline()
