@@ -73,6 +73,11 @@ class Holding:
         """Look at the clock now, as when it was set."""
         self._nudged.set()
 
+    def opens(self, key: ProfileKey) -> float | None:
+        """The same, as nothing but the time."""
+        held = self.wait(key)
+        return held.until if held is not None else None
+
     def holds(self, resource: str) -> bool:
         """Whether the notifier has to wait with a change of this resource; it is named to `on_open`, too."""
         return self.wait(_key(resource)) is not None

@@ -35,10 +35,16 @@ def check_cron(expression: str) -> None:
 
 def check_timezone(name: str) -> None:
     """Raises UnusableCron."""
-    zone(name)
+    _zone(name)
 
 
-def zone(name: str) -> ZoneInfo:
+def usable_zone(expression: str, timezone: str) -> ZoneInfo:
+    """The time zone of a cron expression for `starts`; raises UnusableCron when one of the two cannot be used."""
+    check_cron(expression)
+    return _zone(timezone)
+
+
+def _zone(name: str) -> ZoneInfo:
     """A time zone by its name; raises UnusableCron."""
     try:
         return ZoneInfo(name)

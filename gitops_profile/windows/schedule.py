@@ -6,7 +6,7 @@ from itertools import islice
 
 from gitops_profile.presentity import Window
 
-from .cron import starts, zone
+from .cron import starts, usable_zone
 from .duration import duration_text
 
 MAX_STEPS = 2000
@@ -31,8 +31,8 @@ class Schedule:
     """
 
     def __init__(self, windows: Iterable[Window]) -> None:
-        """Raises UnusableCron for a time zone that this machine does not know."""
-        known = [(window, zone(window.timezone)) for window in windows]
+        """Raises UnusableCron, as for a time zone that this machine does not know."""
+        known = [(window, usable_zone(window.cron, window.timezone)) for window in windows]
         self._allow = [one for one in known if one[0].allows]
         self._deny = [one for one in known if not one[0].allows]
 
