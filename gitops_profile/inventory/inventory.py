@@ -147,6 +147,7 @@ class Inventory:
         news = device.address != sighting.address
         if news:
             device.contact = None  # it led to where the phone is no more
+            device.proven = False  # so did what it showed: whoever is there now is yet to
         device.address = sighting.address
         for name in _SAID:
             said = getattr(sighting, name)

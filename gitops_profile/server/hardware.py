@@ -19,7 +19,7 @@ from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
-from .documents import Documents
+from .documents import Documents, ways_of
 from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
@@ -64,11 +64,15 @@ class Hardware:
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
         self._lines = WatchedFile(
-            config.push.credentials, "push.credentials", _read_lines, lambda lines: f"lines={len(lines)}"
+            config.push.credentials,
+            "push.credentials",
+            _read_lines,
+            lambda lines: f"lines={len(lines)}",
+            is_private=True,
         )
         self._pusher = Pusher(
             config, table, self.inventory, notifier, endpoint, metrics,
-            tag_of=tag_of, own_key=self.provisioned.key_of,
+            tag_of=tag_of, own_key=self.provisioned.key_of, answers_anyone=answers_anyone(config),
         )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
@@ -128,7 +132,12 @@ class Hardware:
             "documents": self.documents.facts() if self.documents is not None else None,
             "pnp": self._pnp.facts(),
             "devices": len(self.inventory),
+            "push": self._pusher.facts(),
         }
+
+    def begin(self) -> None:
+        """The sockets are open and the subscriptions taken up: phones may be told."""
+        self._pusher.begin()
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""
@@ -165,6 +174,15 @@ class Hardware:
             self._broken = True
         else:
             self._broken = False
+
+
+def answers_anyone(config: Config) -> bool:
+    """Whether a phone that has not shown who it is may ask for its line's credentials, where it is told directly.
+
+    Where documents are open to everybody nobody can show it.
+    """
+    said = config.push.challenges
+    return said == "anyone" or (said is None and config.http.public_url is not None and not ways_of(config))
 
 
 def _read_lines(text: str) -> LineCredentials:

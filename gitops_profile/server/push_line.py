@@ -21,6 +21,9 @@ class PushLine:
         self.is_busy = client.is_busy
         endpoint.companion = self
 
+    def __len__(self) -> int:
+        return len(self._client)
+
     def send(self, push: Push) -> None:
         """Tell a phone, as soon as its turn comes."""
         self._client.send(push, now=self._endpoint.now())

@@ -322,6 +322,7 @@ class Server:
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
+        self._hardware.begin()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
