@@ -20,10 +20,12 @@ from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .documents import Documents, ways_of
+from .owing import Owing
 from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
+from .reach import Reach
 from .tags import derived_key
 from .watched_file import WatchedFile
 
@@ -70,9 +72,13 @@ class Hardware:
             lambda lines: f"lines={len(lines)}",
             is_private=True,
         )
+        self._line: PushLine | None = None
         self._pusher = Pusher(
-            config, table, self.inventory, notifier, endpoint, metrics,
-            tag_of=tag_of, own_key=self.provisioned.key_of, answers_anyone=answers_anyone(config),
+            config.push, table, self.inventory, Owing(table, notifier, tag_of, self.provisioned.key_of),
+            Reach(
+                config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
+            ),
+            metrics, endpoint.now,
         )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
@@ -102,7 +108,7 @@ class Hardware:
                 lambda: secrets.token_hex(8), self._answer, rate=self._config.notify.rate,
                 in_flight=self._config.notify.in_flight,
             )  # fmt: skip
-            self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
+            self._line = self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
 
     def listen(self) -> None:
         """Hear plug and play; raises InterfaceUnusable."""
@@ -111,8 +117,8 @@ class Hardware:
     async def close(self) -> None:
         """Write what is new, and let go of the file."""
         self._pnp.close()
-        if self._pusher.line is not None:
-            self._pusher.line.close()
+        if self._line is not None:
+            self._line.close()
         if self._store is not None:
             await self._write()
             await asyncio.to_thread(self._store.close)

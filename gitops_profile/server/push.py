@@ -3,15 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from gitops_profile.config import Config
+from gitops_profile.config import PushSettings
 from gitops_profile.devices import CheckSync, Vendor, vendor_of
 from gitops_profile.inventory import Device, Inventory
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import (
     NotifyPolicy,
-    Presentation,
     PresentityTable,
     ProfileDocument,
     ProfileKey,
@@ -19,11 +18,8 @@ from gitops_profile.presentity import (
     mac_of,
 )
 from gitops_profile.push import Push, PushAnswered, PushQueue, PushSent, Verdict, Waits
-from gitops_profile.sip import Notifier
-from gitops_profile.transport import SIPEndpoint
 
 from .owing import Owed, Owing
-from .push_line import PushLine
 from .quiet import Budget
 from .reach import Reach, Unreachable
 
@@ -44,36 +40,44 @@ Held = Callable[[ProfileKey], float | None]
 """When the change of this profile may go out, Unix seconds; None: now."""
 
 
+class Line(Protocol):
+    """Sends check-syncs; what becomes of them is told to `Pusher.happened`."""
+
+    def __len__(self) -> int:
+        """How many are under way."""
+
+    def is_busy(self, device: str) -> bool:
+        """Whether one to this phone is."""
+
+    def send(self, push: Push) -> None:
+        """Tell a phone, as soon as its turn comes."""
+
+
 class Pusher:
     """Tells phones without a subscription."""
 
     def __init__(
         self,
-        config: Config,
+        settings: PushSettings,
         table: PresentityTable,
         inventory: Inventory,
-        notifier: Notifier,
-        endpoint: SIPEndpoint,
+        owing: Owing,
+        reach: Reach,
         metrics: Metrics,
-        *,
-        tag_of: Callable[[Presentation], str],
-        own_key: Callable[[str], ProfileKey | None],
-        answers_anyone: bool,
+        clock: Callable[[], float],
     ) -> None:
-        """`own_key(mac)` is the profile of a phone; `held` may be set to who asks the maintenance windows.
-
-        `answers_anyone`: see `Reach`. Nobody is told anything before `begin` is called and `line` is set.
+        """`held` may be set to who asks the maintenance windows. Nobody is told anything before `begin` is called and
+        `line` is set.
         """
-        settings = config.push
         self._table = table
         self._inventory = inventory
-        self._now = endpoint.now
+        self._now = clock
         self._metrics = metrics
-        self._owing = Owing(table, notifier, tag_of, own_key)
-        self._reach = Reach(settings, endpoint, answers_anyone=answers_anyone)
-        self.owed = self._owing.to
+        self._owing = owing
+        self._reach = reach
+        self.owed = owing.to
         self.held: Held = lambda key: None
-        self.line: PushLine | None = None
+        self.line: Line | None = None
         self._queue = PushQueue(Waits(settings.settle, settings.longest, settings.spread))
         self._moved = asyncio.Event()
         self._begun = asyncio.Event()
@@ -173,6 +177,10 @@ class Pusher:
         mac = mac_of(key.name)
         return [self._inventory.expect(mac or str(key), str(key), mac, now)]
 
+    def _is_stand_in(self, device: Device) -> bool:
+        """Whether it was only expected, and a phone that was seen under another name has the profile meanwhile."""
+        return not device.how and any(other.how for other in self._inventory.holders([device.key or ""]))
+
     def _is_urgent(self, key: ProfileKey) -> bool:
         stamp = self._table.revision_of(key)
         return stamp is not None and stamp.urgent
@@ -182,21 +190,25 @@ class Pusher:
     async def run(self) -> None:
         """Tell whose time has come, for ever."""
         await self._begun.wait()
-        await self._restore()
+        await self.restore()
         while True:
             self._moved.clear()
-            due = self._queue.take_due(self._now(), AT_ONCE)
-            async with asyncio.TaskGroup() as tasks:  # one whose name servers are slow must not keep the others
-                for name in due:
-                    tasks.create_task(self._tell(name))
-            at = self._queue.next_deadline()
+            at = await self.step()
             try:
                 async with asyncio.timeout(None if at is None else max(0.0, at - self._now())):
                     await self._moved.wait()
             except TimeoutError:
                 continue  # somebody's time has come
 
-    async def _restore(self) -> None:
+    async def step(self) -> float | None:
+        """Tell those whose time has come; when that is so again."""
+        due = self._queue.take_due(self._now(), AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:  # one whose name servers are slow must not keep the others
+            for name in due:
+                tasks.create_task(self._tell(name))
+        return self._queue.next_deadline()
+
+    async def restore(self) -> None:
         """After a start: whoever was not told, or could not be, is."""
         for number, document in enumerate(list(self._table)):
             self._holders(document, self._now())
@@ -205,7 +217,7 @@ class Pusher:
         for number, device in enumerate(list(self._inventory)):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            owed = self.owed(device)
+            owed = [] if self._is_stand_in(device) else self.owed(device)
             if not owed:
                 continue
             refused = [at for one in owed if (at := _refused_at(device, one)) is not None]
@@ -218,7 +230,7 @@ class Pusher:
 
     async def _tell(self, name: str) -> None:
         device = self._inventory.get(name)
-        owed = self.owed(device) if device is not None else []
+        owed = self.owed(device) if device is not None and not self._is_stand_in(device) else []
         if device is None or not owed or self.line is None:
             return
         now = self._now()

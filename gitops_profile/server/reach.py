@@ -2,7 +2,7 @@
 
 import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from gitops_profile.config import PushSettings
@@ -11,10 +11,14 @@ from gitops_profile.presentity import NotifyPolicy
 from gitops_profile.push import Push
 from gitops_profile.sip import Flow, Target
 from gitops_profile.sip.syntax import URI, SIPSyntaxError
-from gitops_profile.transport import SIPEndpoint, Unresolvable
+from gitops_profile.transport import Unresolvable
 
 logger = logging.getLogger(__name__)
 
+Resolve = Callable[[str, str, int | None, str | None], Awaitable[Sequence[Target]]]
+"""Scheme, host, port, transport: what `Resolver.resolve` is."""
+FlowTo = Callable[[str, tuple[str, int]], Flow | None]
+"""Transport and address: what `SIPEndpoint.flow_to` is."""
 _NO_PROOF = "it has not shown which phone it is at its last fetch, see push.challenges"
 
 
@@ -30,10 +34,11 @@ class Unreachable(Exception):
 class Reach:
     """Finds the way to a phone."""
 
-    def __init__(self, settings: PushSettings, endpoint: SIPEndpoint, *, answers_anyone: bool) -> None:
+    def __init__(self, settings: PushSettings, resolve: Resolve, flow_to: FlowTo, *, answers_anyone: bool) -> None:
         """`answers_anyone`: whether a phone that has not shown who it is may ask for its line's credentials."""
         self._settings = settings
-        self._endpoint = endpoint
+        self._resolve = resolve
+        self._flow_to = flow_to
         self._answers_anyone = answers_anyone
 
     async def address(self, device: Device, policy: NotifyPolicy, push: Push) -> Push:
@@ -83,11 +88,11 @@ class Reach:
         """Where a SIP URI leads, best first (RFC 3263). Raises Unresolvable."""
         transport = (hop.parameters.get("transport") or "").lower() or None
         host = hop.parameters.get("maddr") or hop.host
-        targets: Sequence[Target] = await self._endpoint.resolver.resolve(hop.scheme, host, hop.port, transport)
+        targets = await self._resolve(hop.scheme, host, hop.port, transport)
         flows = []
         for target in targets:
             try:
-                flow = self._endpoint.flow_to(target.transport, (target.address, target.port))
+                flow = self._flow_to(target.transport, (target.address, target.port))
             except OSError as error:
                 logger.debug("no way to %s from here: %s", target.address, error)
                 continue  # perhaps to the next
