@@ -7,18 +7,19 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import FileRoutes, How, Sighting
+from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
-from gitops_profile.http import Guess, Handler
+from gitops_profile.http import AdminError, Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType
+from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
+from .device_rows import device_rows
 from .documents import Documents, ways_of
 from .owing import Owing
 from .pnp import PlugAndPlay
@@ -26,6 +27,7 @@ from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
 from .reach import Reach
+from .repository_rules import RulesInForce
 from .tags import derived_key
 from .watched_file import WatchedFile
 
@@ -57,11 +59,12 @@ class Hardware:
         self._state = state
         self._metrics = metrics
         self._table = table
+        self._notifier = notifier
         self._endpoint = endpoint
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
-        self._routes = FileRoutes()
+        rules = RulesInForce(table)
         self.documents: Documents | None = None
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
@@ -73,8 +76,9 @@ class Hardware:
             is_private=True,
         )
         self._line: PushLine | None = None
+        self._owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
-            config.push, table, self.inventory, Owing(table, notifier, tag_of, self.provisioned.key_of),
+            config.push, table, self.inventory, self._owing,
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
@@ -87,8 +91,8 @@ class Hardware:
         if config.http.public_url is not None:
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
-                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=lambda: self._routes,
-                decoys=frozenset, on_guess=guessed, see=self.see, clock=endpoint.now,
+                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
+                decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
 
         base = self.documents.base if self.documents is not None else None
@@ -130,7 +134,14 @@ class Hardware:
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
-        return {} if self.documents is None else self.documents.handlers()
+        link = self.documents.handlers() if self.documents is not None else {"link": self._no_links}
+        return {"devices": self._devices, **link}
+
+    async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return device_rows(self.inventory, self._owing.own, unknown=bool(parameters.get("unknown")))
+
+    async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        raise AdminError("no documents are served by URL: set http.listen and http.public_url")
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""
@@ -157,6 +168,25 @@ class Hardware:
             device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
             if device is not None:
                 self._pusher.seen(device)
+
+    def subscribed(self, event: SubscriptionStarted) -> None:
+        """A phone subscribed to a device profile: it says who it is, as in plug and play."""
+        if not event.resource.startswith(f"{ProfileType.DEVICE}/"):
+            return
+        held = self._notifier.find(event.id)
+        mac = mac_of(event.resource.rpartition("/")[2])
+        if held is None or mac is None:
+            return
+        claim = read_user_agent(held.user_agent)
+        vendor = vendor_of(held.audience.vendor, mac, claim.vendor)
+        self.see(
+            Sighting(
+                How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
+                vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
+                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
+                contact=held.dialog.remote_target, proven=held.identity is not None,
+            )
+        )  # fmt: skip
 
     def _answer(self, response: Response, user: str | None, uri: str) -> tuple[str, str] | None:
         return self._lines.value.answer(response, user, uri, cnonce=secrets.token_hex(8))
