@@ -54,7 +54,9 @@ class Hardware:
         throttle: Throttle,
         tag_of: Callable[[Presentation], str],
         on_guess: Callable[[SubscriptionEvent], None],
+        held: Callable[[ProfileKey], float | None],
     ) -> None:
+        """`held` says when the change of a profile may be told, Unix seconds; None: now."""
         self._config = config
         self._state = state
         self._metrics = metrics
@@ -82,7 +84,7 @@ class Hardware:
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
-            metrics, endpoint.now,
+            metrics, endpoint.now, held,
         )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
@@ -159,6 +161,10 @@ class Hardware:
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""
         self._pusher.changed(keys)
+
+    def opened(self, keys: Iterable[ProfileKey]) -> None:
+        """The maintenance windows of these opened."""
+        self._pusher.opened(keys)
 
     def see(self, sighting: Sighting) -> None:
         """A phone showed itself."""

@@ -65,18 +65,17 @@ class Pusher:
         reach: Reach,
         metrics: Metrics,
         clock: Callable[[], float],
+        held: Held,
     ) -> None:
-        """`held` may be set to who asks the maintenance windows. Nobody is told anything before `begin` is called and
-        `line` is set.
-        """
+        """Nobody is told anything before `begin` is called and `line` is set."""
         self._table = table
         self._inventory = inventory
         self._now = clock
+        self._held = held
         self._metrics = metrics
         self._owing = owing
         self._reach = reach
         self.owed = owing.to
-        self.held: Held = lambda key: None
         self.line: Line | None = None
         self._queue = PushQueue(Waits(settings.settle, settings.longest, settings.spread))
         self._moved = asyncio.Event()
@@ -237,7 +236,7 @@ class Pusher:
         if self.line.is_busy(name):
             self._queue.again(name, now + BUSY)
             return
-        opens = {one.key: at for one in owed if (at := self.held(one.key)) is not None}
+        opens = {one.key: at for one in owed if (at := self._held(one.key)) is not None}
         owed = [one for one in owed if one.key not in opens]
         if opens:
             self._queue.opens(name, min(max(now, min(opens.values())), now + HELD_LOOK))

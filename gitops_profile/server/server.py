@@ -217,6 +217,7 @@ class Server:
         self._hardware = Hardware(
             config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
+            held=self._holding.opens,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
@@ -353,6 +354,7 @@ class Server:
 
     def _opened(self, keys: Sequence[ProfileKey]) -> None:
         self._endpoint.state_changed([str(key) for key in keys])
+        self._hardware.opened(keys)
 
     def _sip_event(self, event: SubscriptionEvent) -> None:
         self._observer.sip_event(event)

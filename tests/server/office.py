@@ -70,10 +70,9 @@ class Office:
             self.settings, self.table, self.inventory,
             Owing(self.table, self.notifiers.notifier, lambda shown: shown.etag, provisioned.key_of),
             Reach(self.settings, self._resolve, self._flow_to, answers_anyone=self.answers_anyone),
-            metrics, lambda: self.now,
+            metrics, lambda: self.now, lambda key: self.closed_until,
         )  # fmt: skip
         self.pusher.line = self
-        self.pusher.held = lambda key: self.closed_until
         self.metrics = metrics
 
     # -- what happens ----------------------------------------------------------------------------------------------
