@@ -217,6 +217,7 @@ class Server:
         self._hardware = Hardware(
             config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
+            held=self._holding.opens,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
@@ -328,6 +329,7 @@ class Server:
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
+        self._hardware.begin()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
@@ -352,6 +354,7 @@ class Server:
 
     def _opened(self, keys: Sequence[ProfileKey]) -> None:
         self._endpoint.state_changed([str(key) for key in keys])
+        self._hardware.opened(keys)
 
     def _sip_event(self, event: SubscriptionEvent) -> None:
         self._observer.sip_event(event)
