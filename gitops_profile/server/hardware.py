@@ -111,6 +111,10 @@ class Hardware:
         """For the admin socket."""
         return {} if self.documents is None else self.documents.handlers()
 
+    def alarm(self) -> str:
+        """What a person should look at; empty when there is nothing."""
+        return "" if self.documents is None else self.documents.alarm()
+
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""
         self._pusher.changed(keys)
