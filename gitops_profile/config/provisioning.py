@@ -55,7 +55,8 @@ class ProvisioningSettings(_Section):
     authenticate: list[WAYS] | None = Field(
         default=None,
         description="how a device may show which one it is: certificate, digest, basic (over TLS), link; [] for none, "
-        "which serves what is not sensitive to everybody; null: [link], or [] when http.listen and http.public_url are loopback",
+        "which serves what is not sensitive to everybody; null: [link], or [] when both http.listen and "
+        "http.public_url are loopback",
     )
     domain: Annotated[str, AfterValidator(canonical_domain)] | None = Field(
         default=None, description="whose files are meant when a URL names no domain; null: whoever has the device"

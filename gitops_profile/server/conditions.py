@@ -2,8 +2,8 @@
 
 Ready says whether the head of the ref is in force; whether phones are served is another matter, and `/healthz` says it.
 The names are those of Flux where it has one: Succeeded, Progressing, ProgressingWithRetry, BuildFailed, Suspended,
-VerificationError, StorageOperationFailed. SourceUnavailable and HeldForApproval are ours, and so is Alarm, which is there
-only while somebody has asked for a decoy.
+VerificationError, StorageOperationFailed. SourceUnavailable and HeldForApproval are ours, and so is the
+condition Alarm, which is there only after somebody asked for a decoy.
 """
 
 from collections.abc import Iterable, Mapping
