@@ -3,7 +3,9 @@
 Every fact is from `reference/phones.md` or from vendors' public documents; nothing here decides who may have what.
 """
 
-from .file_names import FileKind, FileRequest, FileRoutes, FileRule, InvalidFileRule
+from gitops_profile.presentity import FileRule
+
+from .file_names import FileKind, FileRequest, FileRoutes, InvalidFileRule
 from .mac import mac_in
 from .oui import vendor_of_mac
 from .presentation import shown_to

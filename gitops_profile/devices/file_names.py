@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gitops_profile.presentity import FileRule
+
 from .mac import HEX_MAC, bare
 
 MAX_PATH = 1024
@@ -23,6 +25,8 @@ class FileKind(StrEnum):
     """Of one phone, whose MAC is in it."""
     COMMON = "common"
     """Of all phones, or all of a model."""
+    UPLOAD = "upload"
+    """Nothing: it is what a phone writes, such as its log."""
     NONE = "none"
     """Nothing that is known."""
 
@@ -42,14 +46,6 @@ NOTHING = FileRequest(FileKind.NONE)
 
 class InvalidFileRule(ValueError):
     """A rule of a repository that cannot be meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileRule:
-    """One row: a pattern, and the profile names it stands for."""
-
-    name: str
-    profiles: tuple[str, ...]
 
 
 _OWN = ("{mac}",)
@@ -74,6 +70,8 @@ RULES = (
             "ipst_config_{mac}.cfg",  # Zenitel
         )
     ),
+    FileRule("{mac}.log", ()),
+    FileRule("{mac}-{word}.log", ()),  # Poly
     FileRule("{mac}.boot", ("{mac}.boot",)),  # Yealink, Flyingvoice: else y000000000000.boot
     *(
         FileRule(f"{{mac}}-{part}.{ending}", (f"{{mac}}-{part}",))
@@ -149,7 +147,7 @@ def _request(rule: FileRule, name: str, groups: dict[str, str | None]) -> FileRe
     for profile in rule.profiles:
         text = _PLACE.sub(lambda place: filled[place[0]], profile)
         names += [text, text.lower()]
-    kind = FileKind.DOCUMENT if mac is not None else FileKind.COMMON
+    kind = FileKind.UPLOAD if not names else FileKind.DOCUMENT if mac is not None else FileKind.COMMON
     return FileRequest(kind, mac, tuple(dict.fromkeys(names)))
 
 

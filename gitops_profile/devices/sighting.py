@@ -11,6 +11,8 @@ class How(StrEnum):
     SUBSCRIBE = "subscribe"
     GET = "get"
     PUT = "put"
+    PUSH = "push"
+    """It answered a check-sync."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,10 @@ _ALL = (
     Vendor("panasonic", _SYNC, _REBOOT, challenges=True),
     Vendor("mitel", _SYNC, _REBOOT, names=("aastra",)),
     Vendor("htek", _RESYNC, _REBOOT),
-    Vendor("sangoma", _SYNC, None, names=("digium",)),
+    Vendor(
+        "sangoma", _SYNC, None, names=("digium",),
+        reboots_anyway="they know one check-sync only, for which they may reboot",
+    ),
     Vendor("cisco-spa", _RESYNC, CheckSync("reboot"), challenges=True, names=("linksys",)),
     Vendor("cisco-mpp", _RESYNC, CheckSync("reboot"), challenges=True),
     Vendor("cisco", _SYNC, None),

@@ -7,7 +7,7 @@ rejected revision leaves no trace.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from gitops_profile.presentity import ProfileDocument, ProfileKey
+from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 
 from .aliases import place_of_alias
 from .bases import Bases, base_name, read_base
@@ -277,6 +277,9 @@ class Load:
     def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> Problem | None:
         """Why the document at `path` cannot have `key`, its own or an alias: another file has it."""
         other = self.state.owners.get(key)
+        if key.profile_type is ProfileType.DEVICE and key.name[:12] in self.state.settings.decoys:
+            what = f"{key.name[:12]} is a decoy in {SETTINGS}: its phone would raise an alarm and be shut out"
+            return Problem(path, 0, 0, what, "a decoy is a MAC that no phone has", "decoy")
         if other is None or other == path:
             return None
         verb = "made by" if self.state.keys[other][0] == key else "an alias in"

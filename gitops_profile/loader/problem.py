@@ -14,6 +14,7 @@ RULES = {
     "missing-file": "A file under files/ that is not there",
     "no-document": "Nothing says what the document is made of",
     "path": "A path that names no profile, or leaves the tree",
+    "decoy": "A profile of a MAC that is a decoy",
     "forbidden-file": "A file that a profile repository cannot have",
     "too-costly": "A file that takes too much time or memory",
     "problem": "Another reason for which a revision is not applied",

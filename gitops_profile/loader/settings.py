@@ -5,6 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from gitops_profile.devices import FileRoutes
+from gitops_profile.presentity import FileRule, RepositoryRules, mac_of
+
 from .problem import Problem
 
 MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[!-:<-~]+)*", re.ASCII)
@@ -22,6 +25,8 @@ CONTENT_TYPES = {
     ".ini": "text/plain",
 }
 OTHER = "application/octet-stream"
+MAX_RULES = 1000
+"""File names, and as many decoys."""
 
 
 class PublicCredential(BaseModel):
@@ -35,6 +40,22 @@ class PublicCredential(BaseModel):
     """The name as the warning says it, such as `values.*.pin`."""
 
 
+class FileName(BaseModel):
+    """A file name that phones ask for; `{mac}`, `{model}`, `{n}` and `{word}` stand for what is different each time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    """Such as `handset-{mac}.ini`."""
+    profile: str | tuple[str, ...]
+    """The device profile it stands for, such as `{mac}`, or several to look for in this order."""
+
+    @property
+    def rule(self) -> FileRule:
+        """The same for the server."""
+        return FileRule(self.name, (self.profile,) if isinstance(self.profile, str) else self.profile)
+
+
 class RepositorySettings(BaseModel):
     """All keys are optional."""
 
@@ -44,6 +65,10 @@ class RepositorySettings(BaseModel):
     """Content type of a plain document by its extension, such as `.xml: application/xml`."""
     public_credentials: tuple[PublicCredential, ...] = ()
     """What `check` does not warn of."""
+    files: tuple[FileName, ...] = Field(default=(), max_length=MAX_RULES)
+    """File names beside those that are known of all vendors; the first that fits counts."""
+    decoys: tuple[str, ...] = Field(default=(), max_length=MAX_RULES)
+    """MACs that no phone has: whoever asks for the document of one raises an alarm and is shut out."""
     max_removals: int | str | None = None
     """How many profiles one revision may remove: a number, or a percentage such as "20%"."""
 
@@ -54,6 +79,31 @@ class RepositorySettings(BaseModel):
             if not extension.startswith(".") or not MEDIA_TYPE.fullmatch(media_type):
                 raise ValueError(f"{extension}: {media_type!r} is not as in .xml: text/xml")
         return types
+
+    @field_validator("files")
+    @classmethod
+    def _file_names(cls, files: tuple[FileName, ...]) -> tuple[FileName, ...]:
+        for file in files:
+            if not file.rule.profiles or not all(file.rule.profiles):
+                raise ValueError(f"{file.name}: must stand for a profile")
+        FileRoutes(file.rule for file in files)  # whose error is a ValueError
+        return files
+
+    @field_validator("decoys")
+    @classmethod
+    def _macs(cls, decoys: tuple[str, ...]) -> tuple[str, ...]:
+        macs = []
+        for text in decoys:
+            mac = mac_of(text)
+            if mac is None:
+                raise ValueError(f"{text!r} is no MAC")
+            macs.append(mac)
+        return tuple(sorted(set(macs)))
+
+    @property
+    def rules(self) -> RepositoryRules:
+        """What of this the server acts on."""
+        return RepositoryRules(tuple(file.rule for file in self.files), self.decoys)
 
     @field_validator("max_removals", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from .comparison import Change, PartChange, ProfileChange
 from .difference import Binary, Difference, Fact, Hunk
 from .grouping import Place, Plan
 from .outlook import NOTHING_KNOWN, Outlook
+from .telling import surprises
 
 
 def as_data(plan: Plan[ProfileChange], outlook: Outlook = NOTHING_KNOWN) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def _profile(change: ProfileChange, outlook: Outlook) -> dict[str, Any]:
     }
     if change.key in outlook.reboot:
         row["reboot"] = outlook.reboot[change.key]
+    if texts := surprises(change, outlook):
+        row["warnings"] = texts
     if outlook.phones is not None:
         row["subscribed"] = outlook.phones.subscribed.get(change.key, 0)
         row["notified"] = outlook.phones.notified.get(change.key, 0)

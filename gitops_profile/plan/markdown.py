@@ -12,6 +12,7 @@ from gitops_profile.loader import Problem
 from .comparison import Change, ProfileChange
 from .grouping import Place, Plan
 from .outlook import NOTHING_KNOWN, Outlook
+from .telling import telling
 from .wording import body_lines, effects, heading, held, place_name, shown, summary, ways
 
 MAX_MARKDOWN = 65_000
@@ -67,7 +68,7 @@ def _blocks(plan: Plan[ProfileChange], outlook: Outlook) -> Iterator[str]:
     for group in plan.groups:
         names = _names(group.places, outlook)
         yield f"\n**{heading(group)}**\n{_fenced('diff', list(body_lines(group)))}{_folded(names)}"
-    for text, places in (*ways(plan), *effects(plan, outlook)):
+    for text, places in (*ways(plan), *effects(plan, outlook), *telling(plan, outlook)):
         yield f"\n{_count(len(places), 'document')}, {text}\n{_folded(_names(places, NOTHING_KNOWN))}"
 
 

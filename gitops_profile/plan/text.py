@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from .comparison import Change, ProfileChange
 from .grouping import Place, Plan
 from .outlook import NOTHING_KNOWN, Outlook
+from .telling import telling
 from .wording import body_lines, effects, heading, held, place_name, shown, summary, ways
 
 MAX_PLACES = 10
@@ -25,7 +26,7 @@ def as_text(plan: Plan[ProfileChange], outlook: Outlook = NOTHING_KNOWN) -> Iter
         yield f"{heading(group)}:"
         yield from body_lines(group)
         yield from _places(group.places, outlook)
-    for text, places in (*ways(plan), *effects(plan, outlook)):
+    for text, places in (*ways(plan), *effects(plan, outlook), *telling(plan, outlook)):
         yield ""
         yield f"{text}:"
         yield from _places(places, NOTHING_KNOWN)

@@ -12,6 +12,7 @@ from .events import (
     ProfileAdded,
     ProfileChanged,
     ProfileRemoved,
+    RepositoryRulesChanged,
     RevisionApplied,
     RevisionApproved,
     RevisionHeld,
@@ -24,6 +25,7 @@ from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, mac_of
 from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain
 from .notify_policy import NO_POLICY, NotifyPolicy, Window
+from .repository_rules import NO_RULES, FileRule, RepositoryRules
 from .table import PresentityTable, SnapshotUnusable
 from .variant import MAX_DEVICE_TEXT, Variant
 
@@ -32,9 +34,11 @@ __all__ = [
     "DEFAULT_DEVICE",
     "MAX_DEVICE_TEXT",
     "NO_POLICY",
+    "NO_RULES",
     "ApplicationResumed",
     "ApplicationSuspended",
     "HistoryRewritten",
+    "FileRule",
     "InvalidKey",
     "NotifyPolicy",
     "Presentation",
@@ -48,6 +52,8 @@ __all__ = [
     "ProfileKey",
     "ProfileRemoved",
     "ProfileType",
+    "RepositoryRules",
+    "RepositoryRulesChanged",
     "RevisionApplied",
     "RevisionApproved",
     "RevisionHeld",

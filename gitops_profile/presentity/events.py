@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .document import ProfileDocument
 from .key import ProfileKey
+from .repository_rules import RepositoryRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,15 @@ class ProfileRemoved:
 
     key: ProfileKey
     path: str
+    revision: RevisionStamp
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRulesChanged:
+    """profiles.yaml says something else of file names or decoys than was in force."""
+
+    rules: RepositoryRules
+    ref: str
     revision: RevisionStamp
 
 
@@ -162,6 +172,7 @@ PresentityEvent = (
     ProfileAdded
     | ProfileChanged
     | ProfileRemoved
+    | RepositoryRulesChanged
     | RevisionApplied
     | RevisionRejected
     | RevisionHeld

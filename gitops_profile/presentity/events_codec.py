@@ -18,6 +18,7 @@ from .events import (
     ProfileAdded,
     ProfileChanged,
     ProfileRemoved,
+    RepositoryRulesChanged,
     RevisionApplied,
     RevisionApproved,
     RevisionHeld,
@@ -27,6 +28,7 @@ from .events import (
 )
 from .key import ProfileKey
 from .notify_policy import NO_POLICY, NotifyPolicy, Window
+from .repository_rules import FileRule, RepositoryRules
 from .variant import Variant
 
 Data = dict[str, Any]
@@ -47,6 +49,8 @@ def encode_event(event: PresentityEvent) -> tuple[str, int, str, Data]:
             return name, 3, str(document.key), {**_document_data(document), "revision": _stamp_data(revision)}
         case ProfileRemoved(key, path, revision):
             return name, 1, str(key), {"key": str(key), "path": path, "revision": _stamp_data(revision)}
+        case RepositoryRulesChanged(rules, ref, revision):
+            return name, 1, f"ref:{ref}", {"ref": ref, **_rules_data(rules), "revision": _stamp_data(revision)}
         case RevisionApplied():
             data = _outcome_data(event)
             return name, 2, f"ref:{event.ref}", data | {k: getattr(event, k) for k in _COUNTS}
@@ -101,6 +105,16 @@ def _policy_data(policy: NotifyPolicy) -> Data:
 def _policy(data: Data) -> NotifyPolicy:
     windows = tuple(Window(**window) for window in data["windows"])
     return NotifyPolicy(data["may_reboot"], data["aor"], windows)
+
+
+def _rules_data(rules: RepositoryRules) -> Data:
+    files = [{"name": rule.name, "profiles": list(rule.profiles)} for rule in rules.files]
+    return {"files": files, "decoys": list(rules.decoys)}
+
+
+def _rules(data: Data) -> RepositoryRules:
+    files = tuple(FileRule(rule["name"], tuple(rule["profiles"])) for rule in data["files"])
+    return RepositoryRules(files, tuple(data["decoys"]))
 
 
 def _variant_data(variant: Variant) -> Data:
@@ -180,6 +194,7 @@ _DECODERS: dict[tuple[str, int], Callable[[Data], PresentityEvent]] = {
     ("ProfileAdded", 3): lambda d: ProfileAdded(_document(d), _stamp(d["revision"])),
     ("ProfileChanged", 3): lambda d: ProfileChanged(_document(d), _stamp(d["revision"])),
     ("ProfileRemoved", 1): lambda d: ProfileRemoved(ProfileKey.parse(d["key"]), d["path"], _stamp(d["revision"])),
+    ("RepositoryRulesChanged", 1): lambda d: RepositoryRulesChanged(_rules(d), d["ref"], _stamp(d["revision"])),
     ("RevisionApplied", 2): _applied,
     ("RevisionRejected", 2): lambda d: _refused(RevisionRejected, d),
     ("RevisionHeld", 1): lambda d: _refused(RevisionHeld, d),

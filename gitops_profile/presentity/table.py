@@ -16,6 +16,7 @@ from .events import (
     ProfileAdded,
     ProfileChanged,
     ProfileRemoved,
+    RepositoryRulesChanged,
     RevisionApplied,
     RevisionApproved,
     RevisionHeld,
@@ -26,9 +27,10 @@ from .events import (
 from .events_codec import decode_event, encode_event
 from .key import ProfileKey
 from .notify_policy import NotifyPolicy
+from .repository_rules import NO_RULES, RepositoryRules
 from .variant import Variant
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 MAX_JUDGED = 10_000
 """Commits remembered as judged; of more than that the oldest are forgotten."""
 
@@ -58,6 +60,8 @@ class PresentityTable:
         """What the newest revision that went past others went past."""
         self.suspensions: dict[str, ApplicationSuspended] = {}
         """By scope."""
+        self.rules: RepositoryRules = NO_RULES
+        """What the repository says of file names and decoys."""
         self.domains: Counter[str] = Counter()
         """How many documents each domain has; one without is not in it."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
@@ -90,6 +94,8 @@ class PresentityTable:
     def _apply_of_revision(self, event: PresentityEvent) -> None:
         """Fold in what is about a revision, not about a profile."""
         match event:
+            case RepositoryRulesChanged(rules):
+                self.rules = rules
             case RevisionApplied():
                 self.applied, self.rejected, self.rewritten = event, None, None
                 self.held = self.approved = None
@@ -159,8 +165,8 @@ class PresentityTable:
         return key in self._documents
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same documents are in force (invariant I1); by which commits is no part of it."""
-        return isinstance(other, PresentityTable) and self._documents == other._documents
+        """Whether the same documents and rules are in force (invariant I1); by which commits is no part of it."""
+        return isinstance(other, PresentityTable) and (self._documents, self.rules) == (other._documents, other.rules)
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -180,7 +186,8 @@ class PresentityTable:
         state = (*of_head, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
         stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
-        return msgspec.msgpack.encode((SNAPSHOT_VERSION, stamp_rows, documents, outcomes, list(self.judged)))
+        head = (SNAPSHOT_VERSION, self.rules.as_row())
+        return msgspec.msgpack.encode((*head, stamp_rows, documents, outcomes, list(self.judged)))
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
@@ -194,8 +201,9 @@ class PresentityTable:
             raise SnapshotUnusable(str(error)) from error
 
     @classmethod
-    def _restored(cls, stamp_rows: Any, documents: Any, outcomes: Any, judged: Any) -> Self:
+    def _restored(cls, rules: Any, stamp_rows: Any, documents: Any, outcomes: Any, judged: Any) -> Self:
         table = cls()
+        table.rules = RepositoryRules.from_row(rules)
         stamps = [RevisionStamp(*row) for row in stamp_rows]
         for (
             key_text,

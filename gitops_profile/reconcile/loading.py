@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from gitops_profile.loader import Problem, RepositorySettings
-from gitops_profile.presentity import ProfileDocument, ProfileKey
+from gitops_profile.presentity import NO_RULES, ProfileDocument, ProfileKey, RepositoryRules
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .wire import HEADER, document_of, pack, path_text, problem_of
@@ -63,6 +63,8 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
     whole: bool = True
     settings: RepositorySettings = field(default_factory=RepositorySettings)
+    rules: RepositoryRules = NO_RULES
+    """Of the whole repository, also when only a change was loaded."""
     warnings: tuple[Problem, ...] = ()
     """Of `check` only."""
     count: int = 0
@@ -224,11 +226,12 @@ class LoaderProcess:
                     await asyncio.sleep(0)
                 case ["checked", count, rows]:
                     loaded.count, loaded.warnings = count, tuple(map(problem_of, rows))
-                case ["result", removed, problems, whole, limit]:
+                case ["result", removed, problems, whole, limit, rules]:
                     loaded.removed = frozenset(map(ProfileKey.parse, removed))
                     loaded.problems = tuple(map(problem_of, problems))
                     loaded.whole = whole
                     loaded.settings = RepositorySettings(max_removals=limit)
+                    loaded.rules = RepositoryRules.from_row(rules)
                     return loaded
                 case ["path-not-found", text]:
                     raise PathNotFound(text)

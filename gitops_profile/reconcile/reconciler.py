@@ -15,6 +15,7 @@ from gitops_profile.presentity import (
     ProfileChanged,
     ProfileKey,
     ProfileRemoved,
+    RepositoryRulesChanged,
     RevisionApplied,
     RevisionHeld,
     RevisionRejected,
@@ -230,7 +231,10 @@ class Reconciler:
         }
         added, changed, removed = counts.values()
         applied = RevisionApplied(stamp, self._ref, self._path, LOADER_VERSION, added, changed, removed, len(held))
-        keys = await self._journal.append([*history, *changes, applied], decided_at=position)
+        rules = []
+        if now.rules != self._journal.table.rules:
+            rules = [RepositoryRulesChanged(now.rules, self._ref, stamp)]
+        keys = await self._journal.append([*history, *rules, *changes, applied], decided_at=position)
         self.suspending.applied(revision.commit, held)
         logger.info(
             "revision applied rev=%s added=%d changed=%d removed=%d held_back=%d position=%d",

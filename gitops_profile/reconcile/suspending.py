@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gitops_profile.eventlog import VersionConflict
@@ -96,7 +97,8 @@ class Suspending:
             return loaded, {}
         # In a thread, as the table may have many profiles (I8).
         division = await asyncio.to_thread(self._divide, loaded, held, scopes)
-        return Loaded(division.documents, division.removed, loaded.problems, False, loaded.settings), division.held
+        now = replace(loaded, documents=division.documents, removed=division.removed, whole=False)
+        return now, division.held
 
     def applied(self, commit: str, held: Changes) -> None:
         """A revision is in force, but for what is held back."""

@@ -31,6 +31,8 @@ class Difference:
 def compare(table: PresentityTable, loaded: Loaded) -> list[Difference]:
     """How the table and a whole load of its revision differ."""
     differences = []
+    if table.rules != loaded.rules:
+        differences.append(Difference("profiles.yaml", "says something else of files or decoys in git"))
     for key, document in sorted(loaded.documents.items()):
         known = table.get(key)
         if known is None:

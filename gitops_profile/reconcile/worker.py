@@ -107,7 +107,9 @@ class Worker:
         warnings = load.credentials(documents)
         problems = (*result.problems, *owned_elsewhere(documents, others))
         self._say("checked", len(documents), [problem_row(warning) for warning in warnings])
-        self._say("result", [], [problem_row(p) for p in problems], True, result.settings.max_removals)
+        settings = result.settings
+        rows = [problem_row(p) for p in problems]
+        self._say("result", [], rows, True, settings.max_removals, settings.rules.as_row())
 
     def _finish(self, load: Load, read: Read, *, tell: bool = True) -> None:
         """Read what the load wants, and say what it found; without the documents when `tell` is False."""
@@ -116,8 +118,8 @@ class Worker:
         for start in range(0, len(documents), CHUNK):
             self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
-        limit = result.settings.max_removals
-        self._say("result", removed, problems, result.whole, limit)
+        settings = result.settings
+        self._say("result", removed, problems, result.whole, settings.max_removals, settings.rules.as_row())
 
     def _read(self, load: Load, read: Read) -> LoadResult:
         """Read what the load wants, and let it make its documents."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import FileRoutes, How, Sighting
+from gitops_profile.devices import How, Sighting
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
@@ -20,9 +20,11 @@ from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .documents import Documents
+from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
+from .repository_rules import RulesInForce
 from .tags import derived_key
 from .watched_file import WatchedFile
 
@@ -58,7 +60,7 @@ class Hardware:
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
-        self._routes = FileRoutes()
+        rules = RulesInForce(table)
         self.documents: Documents | None = None
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
@@ -76,9 +78,14 @@ class Hardware:
         if config.http.public_url is not None:
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
-                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=lambda: self._routes,
-                decoys=frozenset, on_guess=guessed, see=self.see, clock=endpoint.now,
+                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
+                decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
+
+        base = self.documents.base if self.documents is not None else None
+        self._pnp = PlugAndPlay(
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets
+        )
 
     async def open(self) -> None:
         """Read what outlived the process. Raises InventoryUnavailable and ConfigError."""
@@ -94,8 +101,13 @@ class Hardware:
             )  # fmt: skip
             self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
 
+    def listen(self) -> None:
+        """Hear plug and play; raises InterfaceUnusable."""
+        self._pnp.check()
+
     async def close(self) -> None:
         """Write what is new, and let go of the file."""
+        self._pnp.close()
         if self._pusher.line is not None:
             self._pusher.line.close()
         if self._store is not None:
@@ -105,7 +117,7 @@ class Hardware:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the server does."""
         watched = [self._lines.watch(), *([self.documents.credentials.watch()] if self.documents is not None else [])]
-        return [self._keep_writing(), self._pusher.run(), *watched]
+        return [self._keep_writing(), self._pusher.run(), self._pnp.run(), *watched]
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
@@ -114,6 +126,14 @@ class Hardware:
     def alarm(self) -> str:
         """What a person should look at; empty when there is nothing."""
         return "" if self.documents is None else self.documents.alarm()
+
+    def facts(self) -> dict[str, Any]:
+        """For `status`."""
+        return {
+            "documents": self.documents.facts() if self.documents is not None else None,
+            "pnp": self._pnp.facts(),
+            "devices": len(self.inventory),
+        }
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""

@@ -67,8 +67,13 @@ def test_any_other_name_means_nothing(path: str) -> None:
     assert ROUTES.read(path) == FileRequest(FileKind.NONE)
 
 
-def test_a_log_says_whose_it_is() -> None:
-    assert ROUTES.read("logs/0004f2a1b2c3-app.log") == FileRequest(FileKind.NONE, "0004f2a1b2c3")
+def test_a_log_says_whose_it_is_and_is_never_a_document() -> None:
+    assert ROUTES.read("logs/0004F2a1b2c3-app.log") == FileRequest(FileKind.UPLOAD, "0004f2a1b2c3")
+    assert ROUTES.read("0004f2a1b2c3-boot.log").kind is FileKind.UPLOAD
+
+
+def test_an_unknown_name_with_a_mac_is_about_that_phone() -> None:
+    assert ROUTES.read("0004f2a1b2c3-unheard.of") == FileRequest(FileKind.NONE, "0004f2a1b2c3")
 
 
 def test_a_repository_has_the_first_word() -> None:

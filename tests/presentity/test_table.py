@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gitops_profile.presentity import (
     ApplicationResumed,
     ApplicationSuspended,
+    FileRule,
     HistoryRewritten,
     NotifyPolicy,
     PresentityEvent,
@@ -22,6 +23,8 @@ from gitops_profile.presentity import (
     ProfileDocument,
     ProfileKey,
     ProfileRemoved,
+    RepositoryRules,
+    RepositoryRulesChanged,
     RevisionApplied,
     RevisionRejected,
     RevisionStamp,
@@ -73,10 +76,14 @@ stamps = st.sampled_from([STAMP, replace(STAMP, urgent=True)])
 scopes = st.sampled_from(["all", "device/example.com/hq", "user/example.com/a"])
 applied = RevisionApplied(STAMP, "main", "profiles", 1, 1, 0, 0)
 problem = ProblemRecord("user/x.yaml", 3, None, "broken", "mend it")
+rules = st.sampled_from(
+    [RepositoryRules(), RepositoryRules((FileRule("{mac}.x", ("{mac}", "all")),), ("0004f2000001",))]
+)
 events: st.SearchStrategy[PresentityEvent] = st.one_of(
     st.builds(ProfileAdded, documents, stamps),
     st.builds(ProfileChanged, documents, stamps),
     st.builds(ProfileRemoved, keys, st.just("p"), stamps),
+    st.builds(RepositoryRulesChanged, rules, st.just("main"), stamps),
     st.just(applied),
     st.just(RevisionRejected(STAMP, "main", "profiles", 1, (problem,))),
     st.builds(RevisionSuperseded, stamps, st.just("main"), st.sampled_from([None, "b", "c"]), st.integers(0, 9)),
@@ -122,7 +129,7 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
         table.apply(event)
     again = PresentityTable.from_snapshot(table.snapshot())
     assert again == table
-    for part in ("applied", "rejected", "rewritten", "left", "superseded", "judged", "suspensions"):
+    for part in ("rules", "applied", "rejected", "rewritten", "left", "superseded", "judged", "suspensions"):
         assert getattr(again, part) == getattr(table, part), part
     assert again.domains == table.domains == Counter(document.key.domain for document in table)
     for document in table:

@@ -66,6 +66,11 @@ class History:
         rules = [rules, rules[:1], rules[::-1], []][choice % 4]
         self.git.commit({f"{USERS}/m.yaml": f"template: t.j2\nvariants: [{', '.join(rules)}]\n"})
 
+    def rules(self, choice: int) -> None:
+        """File names or decoys come, change and go."""
+        texts = ["decoys: [000413000001]\n", "files: [{name: x.cfg, profile: x}]\n", ""]
+        self.git.commit({"profiles/profiles.yaml": texts[choice % 3]})
+
     def variant_template(self, choice: int) -> None:
         self.git.commit({"profiles/templates/variant.j2": f"{choice}{{{{ v|default('?') }}}}"})
 
@@ -144,7 +149,7 @@ async def _suspend_or_resume(lab: Lab, choice: int) -> bool:
 
 
 STEPS = ["write", "defaults", "template", "rename", "remove", "revert", "force_push", "merge", "broken", "no_folder"]
-STEPS += ["variants", "variant_template", "alias", "alias_elsewhere", "base", "base_below", "extends"]
+STEPS += ["variants", "variant_template", "alias", "alias_elsewhere", "base", "base_below", "extends", "rules"]
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
 
 
