@@ -6,7 +6,7 @@ from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
 from .device_gate import DeviceGate, Missed
 from .device_passwords import DevicePasswords
-from .device_proof import Proof, Way
+from .device_proof import Proof, Way, certificate_device
 from .document_links import Capability, DocumentLinks
 from .documents import DOCUMENTS_PATH, DeviceDocuments
 from .listener import HTTPLimits, HTTPListener
@@ -53,6 +53,7 @@ __all__ = [
     "WebhookReceiver",
     "RevisionAnswers",
     "call_admin",
+    "certificate_device",
     "read_token",
     "ask_revision",
 ]
