@@ -44,6 +44,21 @@ def get_subscriptions(config: ConfigFile = None, state: State = None, output: Ou
     _show_rows(ask(config, state, "subscriptions"), columns, output)
 
 
+@get.command("devices")
+def get_devices(
+    config: ConfigFile = None,
+    state: State = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="only those without a profile; see: gitops-profile import")
+    ] = False,
+    output: Output = Format.TEXT,
+) -> None:
+    """Every phone that was seen by plug and play, a subscription or a fetch, and what it has."""
+    columns = {"DEVICE": "device", "VENDOR": "vendor", "MODEL": "model", "FIRMWARE": "firmware", "ADDRESS": "address"}
+    columns |= {"SEEN": "last_seen", "BY": "how"} | ({} if unknown else {"PROFILE": "key"})
+    _show_rows(ask(config, state, "devices", unknown=unknown), columns, output)
+
+
 def _show_rows(rows: list[dict[str, Any]], columns: dict[str, str], output: Format) -> None:
     """All of the rows for programs; for people the fields under `columns`' headings."""
     if output is Format.JSON:

@@ -133,6 +133,11 @@ class DeviceDocuments:
                 return key, document
         return None, None
 
+    def _is_known(self, asked: Asked) -> bool:
+        """Whether the device has a profile."""
+        mac = asked.file.mac
+        return mac is not None and self._resolve(asked.domain, mac) is not None
+
     def _shown(self, request: web.Request, asked: Asked, document: ProfileDocument) -> Presentation:
         """What a phone of this kind gets: it says its model in its User-Agent."""
         claim = read_user_agent(request.headers.get("User-Agent"))
@@ -199,7 +204,7 @@ class DeviceDocuments:
 
     async def _take(self, request: web.Request, asked: Asked, proof: Proof | None) -> web.Response:
         device = asked.file.mac
-        known = self._resolve(asked.domain, device) is not None if device is not None else False
+        known = self._is_known(asked)
         if self._uploads.mode is UploadMode.REFUSE:
             raise FetchRefused(405, "Nothing is taken in here.", ("Allow", "GET, HEAD"))
         allowed = proof.subject == device if proof is not None else not self._gate.wants_proof
