@@ -62,7 +62,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
     for one in facts["conditions"]:
         good = one["status"] == ("True" if one["type"] == "Ready" else "False")
         text = f"{one['type']}={one['status']} {one['reason']} since {one['lastTransitionTime']}"
-        yield "condition", f"{text}: {one['message']}" if one["type"] == "Ready" else text, "" if good else NOTE
+        style = BAD if one["type"] == "Alarm" else "" if good else NOTE
+        yield "condition", f"{text}: {one['message']}" if one["type"] in ("Ready", "Alarm") else text, style
 
 
 def _revision(facts: dict[str, Any]) -> Iterator[Line]:

@@ -145,6 +145,10 @@ class Hardware:
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
 
+    def alarm(self) -> str:
+        """What a person should look at; empty when there is nothing."""
+        return "" if self.documents is None else self.documents.alarm()
+
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         return {

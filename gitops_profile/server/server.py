@@ -120,7 +120,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
-        self._tls = derived.certificates(config)
+        self._tls, self._https = derived.certificates(config), derived.https_certificates(config)
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -157,7 +157,7 @@ class Server:
         self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
-            self._metrics,
+            self._metrics, alarm=self._hardware.alarm,
         )  # fmt: skip
 
     async def _open_forge(self) -> None:
@@ -309,7 +309,7 @@ class Server:
         parts = (self._content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
-        context = self._tls.server if self._config.http.tls else None
+        context = self._https.server if self._https is not None else None
         try:
             port = await server.start(listen.host, listen.port, context)
         except OSError as error:
