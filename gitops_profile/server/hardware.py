@@ -10,7 +10,7 @@ from gitops_profile.config import Config
 from gitops_profile.devices import How, Sighting
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import Guess, Handler
-from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType
 from gitops_profile.push import LineCredentials, PushClient
@@ -111,6 +111,10 @@ class Hardware:
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
         return {} if self.documents is None else self.documents.handlers()
+
+    def own(self, device: Device) -> ProfileKey | None:
+        """The phone's own profile."""
+        return self._pusher.own(device)
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""
