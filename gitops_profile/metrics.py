@@ -57,6 +57,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.pnp = Counter(
+            "gitops_profile_pnp",
+            "Plug-and-play requests by what came of them: a status, silent, unknown, source, flood or malformed",
+            ["result"],
+            registry=registry,
+        )
         self.pushes = Counter(
             "gitops_profile_pushes",
             "Check-syncs to phones without a subscription, by what came of them",

@@ -16,7 +16,7 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config devices digest event_packages eventlog forge http inventory loader metrics plan presentity "
+    "access config devices digest event_packages eventlog forge http inventory loader metrics plan pnp presentity "
     "push reconcile sip source state subscriptions transport"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "state": "",
     "devices": "presentity",
     "inventory": "devices presentity",
+    "pnp": "sip devices",
     "push": "access sip digest presentity devices",
     "sip": "digest presentity",
     "access": "sip digest presentity",
@@ -47,7 +48,19 @@ MAY_IMPORT = {
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {"sip", "access", "push", "devices", "digest", "forge", "presentity", "loader", "plan", "event_packages"}
+PURE_ROOMS = {
+    "sip",
+    "access",
+    "pnp",
+    "push",
+    "devices",
+    "digest",
+    "forge",
+    "presentity",
+    "loader",
+    "plan",
+    "event_packages",
+}
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

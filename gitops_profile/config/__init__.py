@@ -15,6 +15,7 @@ from .models import (
     SubscriptionSettings,
     TLSSettings,
 )
+from .pnp import PnPSettings
 from .provisioning import Bootstrap, ProvisioningSettings
 from .push import PushSettings
 from .values import HostPort, Listener
@@ -32,6 +33,7 @@ __all__ = [
     "Limits",
     "Listener",
     "NotifySettings",
+    "PnPSettings",
     "ProvisioningSettings",
     "PushSettings",
     "RepositorySettings",

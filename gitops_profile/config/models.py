@@ -18,6 +18,7 @@ from pydantic import (
 from gitops_profile.presentity import canonical_domain
 
 from .forge import CommitStatusSettings, WebhookSettings
+from .pnp import PnPSettings
 from .provisioning import ProvisioningSettings
 from .push import PushSettings
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
@@ -241,6 +242,7 @@ class Config(_Section):
     tls: TLSSettings = TLSSettings()
     webhook: WebhookSettings = WebhookSettings()
     commit_status: CommitStatusSettings = CommitStatusSettings()
+    pnp: PnPSettings = PnPSettings()
     provisioning: ProvisioningSettings = ProvisioningSettings()
     push: PushSettings = PushSettings()
     subscriptions: SubscriptionSettings = SubscriptionSettings()
@@ -282,6 +284,12 @@ class Config(_Section):
             raise ValueError(f"{secure[0]} needs tls.certificate and tls.key")
         if self.trusted_certificates and self.tls.client_ca is None:
             raise ValueError("trusted_certificates needs tls.client_ca")
+        return self
+
+    @model_validator(mode="after")
+    def _plug_and_play_has_a_url(self) -> Self:
+        if self.pnp.interfaces and self.pnp.url is None and self.http.public_url is None:
+            raise ValueError("pnp needs a URL to tell phones: set http.public_url, or pnp.url")
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .documents import Documents
+from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
@@ -81,6 +82,11 @@ class Hardware:
                 decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
 
+        base = self.documents.base if self.documents is not None else None
+        self._pnp = PlugAndPlay(
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets
+        )
+
     async def open(self) -> None:
         """Read what outlived the process. Raises InventoryUnavailable and ConfigError."""
         self._store = await asyncio.to_thread(InventoryStore, self._state.devices)
@@ -95,8 +101,13 @@ class Hardware:
             )  # fmt: skip
             self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
 
+    def listen(self) -> None:
+        """Hear plug and play; raises InterfaceUnusable."""
+        self._pnp.check()
+
     async def close(self) -> None:
         """Write what is new, and let go of the file."""
+        self._pnp.close()
         if self._pusher.line is not None:
             self._pusher.line.close()
         if self._store is not None:
@@ -106,7 +117,7 @@ class Hardware:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the server does."""
         watched = [self._lines.watch(), *([self.documents.credentials.watch()] if self.documents is not None else [])]
-        return [self._keep_writing(), self._pusher.run(), *watched]
+        return [self._keep_writing(), self._pusher.run(), self._pnp.run(), *watched]
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
@@ -115,6 +126,14 @@ class Hardware:
     def own(self, device: Device) -> ProfileKey | None:
         """The phone's own profile."""
         return self._pusher.own(device)
+
+    def facts(self) -> dict[str, Any]:
+        """For `status`."""
+        return {
+            "documents": self.documents.facts() if self.documents is not None else None,
+            "pnp": self._pnp.facts(),
+            "devices": len(self.inventory),
+        }
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""

@@ -24,6 +24,7 @@ from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
+    InterfaceUnusable,
     ListenAddress,
     ListenError,
     SIPEndpoint,
@@ -69,6 +70,7 @@ _EXPECTED = (
     InventoryUnavailable,
     ListenError,
     CertificateError,
+    InterfaceUnusable,
 )
 
 
@@ -319,6 +321,7 @@ class Server:
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
         await self._endpoint.listen(self._sockets)
+        self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
         rows = await asyncio.to_thread(self._store.load)
         self._notifier.restore(rows, now=self._endpoint.now())
@@ -367,7 +370,7 @@ class Server:
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
-                "documents": self._hardware.documents.facts() if self._hardware.documents is not None else None,
+                **self._hardware.facts(),
             },
             life=self._lifecycle.status,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import SIPEndpoint, SubscriptionWriter
 from .limits import Reason, StreamLimits, TransportRefused, possible_connections
+from .multicast import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
 from .resolver import Resolver, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
@@ -10,6 +11,9 @@ __all__ = [
     "SECURE",
     "CertificateError",
     "Certificates",
+    "GroupListener",
+    "Interface",
+    "InterfaceUnusable",
     "ListenAddress",
     "ListenError",
     "Reason",
@@ -22,5 +26,7 @@ __all__ = [
     "bind_all",
     "certificate_names",
     "certifies",
+    "find_interface",
+    "hear_group",
     "possible_connections",
 ]

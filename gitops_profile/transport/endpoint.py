@@ -164,6 +164,10 @@ class SIPEndpoint:
             for response in strays:
                 self.companion.receive_response(response)
 
+    def datagram_sockets(self) -> list[socket.socket]:
+        """Those of the UDP listeners."""
+        return [transport.sock for transport in self._udp.values()]
+
     def flow_to(self, transport: str, remote: tuple[str, int]) -> Flow | None:
         """A flow to a peer that has not been heard of; None when no listener of that kind can reach it.
 

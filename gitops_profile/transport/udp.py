@@ -31,6 +31,7 @@ _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 """`struct sock_extended_err`: errno, origin, type, code, padding, info, data."""
 _PACKET_INFO = {socket.AF_INET: (socket.IPPROTO_IP, 8), socket.AF_INET6: (socket.IPPROTO_IPV6, 50)}
 """IP_PKTINFO and IPV6_PKTINFO: the address of ours that a datagram came to, or is to come from."""
+_IP_MULTICAST_ALL = getattr(socket, "IP_MULTICAST_ALL", 49)
 _IPV6_RECVPKTINFO = 49
 _Peer = tuple[str, int]
 _ICMP, _ICMP6 = 2, 3
@@ -73,7 +74,15 @@ class UDPTransport:
         if self._is_wild:
             level, option = _PACKET_INFO[self._socket.family]
             self._socket.setsockopt(level, option if level == socket.IPPROTO_IP else _IPV6_RECVPKTINFO, 1)
+            if level == socket.IPPROTO_IP:
+                # Else it hears every group that anybody on this machine has joined, plug and play's too.
+                self._socket.setsockopt(level, _IP_MULTICAST_ALL, 0)
         self._loop.add_reader(self._socket, self._readable)
+
+    @property
+    def sock(self) -> socket.socket:
+        """The bound socket."""
+        return self._socket
 
     @property
     def bound(self) -> tuple[str, int]:

@@ -1,0 +1,221 @@
+"""Plug and play on each interface: who is answered, and with which URL."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from gitops_profile.config import Config
+from gitops_profile.devices import How, PnPURL, Sighting
+from gitops_profile.metrics import Metrics
+from gitops_profile.pnp import Offer, PnPAnswered, PnPRefused, PnPRequest, PnPResponder
+from gitops_profile.presentity import ProfileKey, mac_of
+from gitops_profile.sip import Flow
+from gitops_profile.transport import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
+
+from .quiet import Budget
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0
+"""Seconds between looks whether an interface has come up, or has another address."""
+NEIGHBOURS = Path("/proc/net/arp")
+
+
+class PlugAndPlay:
+    """The responders of all interfaces."""
+
+    def __init__(
+        self,
+        config: Config,
+        base: str | None,
+        own_key: Callable[[str], ProfileKey | None],
+        metrics: Metrics,
+        see: Callable[[Sighting], None],
+        clock: Callable[[], float],
+        beside: Callable[[], Iterable[socket.socket]],
+    ) -> None:
+        """`base` is the URL of all documents; `own_key(mac)` the profile of a phone; `beside` our SIP sockets."""
+        self._settings = config.pnp
+        self._base = base
+        self._own_key = own_key
+        self._metrics = metrics
+        self._see = see
+        self._clock = clock
+        self._beside = beside
+        self._open: dict[str, _Answering] = {}
+        self._trouble: dict[str, str] = {}
+        self._refused = Budget(logger, "refused plug-and-play requests")
+
+    def check(self) -> None:
+        """Listen on each interface that is there; raises InterfaceUnusable for one that is not."""
+        for name in self._settings.interfaces:
+            self._open_one(find_interface(name))
+
+    async def run(self) -> None:
+        """Follow the interfaces as they come, go and change their address, for ever."""
+        while self._settings.interfaces:
+            await asyncio.sleep(LOOK_EVERY)
+            for name in self._settings.interfaces:
+                self._look(name)
+
+    def close(self) -> None:
+        """Leave all groups."""
+        for answering in self._open.values():
+            answering.close()
+        self._open.clear()
+
+    def facts(self) -> list[dict[str, str | None]]:
+        """For `status`."""
+        return [
+            {
+                "interface": name,
+                "address": self._open[name].interface.address if name in self._open else None,
+                "trouble": self._trouble.get(name),
+            }
+            for name in self._settings.interfaces
+        ]
+
+    def _look(self, name: str) -> None:
+        try:
+            interface = find_interface(name)
+            if name in self._open and self._open[name].interface != interface:
+                self._open.pop(name).close()
+            if name not in self._open:
+                self._open_one(interface)
+        except InterfaceUnusable as error:
+            if name in self._open:
+                self._open.pop(name).close()
+            if self._trouble.get(name) != str(error):
+                logger.warning("pnp is silent interface=%s: %s", name, error)
+            self._trouble[name] = str(error)
+        else:
+            self._trouble.pop(name, None)
+
+    def _open_one(self, interface: Interface) -> None:
+        group, port = self._settings.address
+        heard = hear_group(group, port, interface, self._beside())
+        responder = PnPResponder(self._decide, interface.is_near, lambda: secrets.token_hex(8))
+        try:
+            self._open[interface.name] = _Answering(heard, port, interface, responder, self._clock, self._happened)
+        except InterfaceUnusable:
+            heard.close()
+            raise
+        logger.info("pnp listening interface=%s address=%s group=%s:%d", interface.name, interface.address, group, port)
+
+    # -- decisions -------------------------------------------------------------------------------------------------
+
+    def _decide(self, request: PnPRequest, flow: Flow) -> Offer | None:
+        """What a phone is told; None for silence. One without a MAC is looked for among the neighbours."""
+        mac = request.mac or neighbour(flow.remote[0])
+        key = self._own_key(mac) if mac is not None else None
+        address = flow.remote[0]
+        named = request.contact_uri if request.contact is not None and request.contact[0] == address else None
+        vendor = request.vendor.name if request.vendor.name != "generic" else None
+        self._see(
+            Sighting(
+                How.PNP, self._clock(), address, mac=mac, vendor=vendor, model=request.model, firmware=request.version,
+                user_agent=request.user_agent, key=str(key) if key is not None else None, contact=named,
+            )
+        )  # fmt: skip
+        if key is None and self._settings.devices == "known":
+            return None
+        return Offer(self._url(request, mac, key))
+
+    def _url(self, request: PnPRequest, mac: str | None, key: ProfileKey | None) -> str:
+        filled = {
+            "{mac}": mac or "", "{MAC}": (mac or "").upper(), "{vendor}": request.vendor.name,
+            "{model}": quote(request.model or "", safe=""), "{version}": quote(request.version or "", safe=""),
+        }  # fmt: skip
+        if self._settings.url is not None:
+            return _filled(self._settings.url, filled)
+        folder = f"{self._base}{key.domain}/" if key is not None else f"{self._base}"
+        if request.vendor.pnp_url is PnPURL.FULL and mac is not None:
+            return folder + _filled(request.vendor.pnp_file, filled)
+        return folder
+
+    def _happened(self, event: PnPAnswered | PnPRefused) -> None:
+        if isinstance(event, PnPAnswered):
+            self._metrics.pnp.labels(str(event.status) if event.status else "silent").inc()
+            logger.info("pnp answered mac=%s source=%s status=%d", event.mac, event.source, event.status)
+            return
+        self._metrics.pnp.labels(event.reason).inc()
+        if event.reason in ("source", "flood"):
+            self._refused.warn("pnp refused source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
+        else:
+            logger.debug("pnp silent source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
+
+
+class _Answering:
+    """One responder on its interface: bytes and one timer."""
+
+    def __init__(
+        self,
+        heard: socket.socket,
+        port: int,
+        interface: Interface,
+        responder: PnPResponder,
+        clock: Callable[[], float],
+        on_event: Callable[[PnPAnswered | PnPRefused], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._responder = responder
+        self._clock = clock
+        self._on_event = on_event
+        self._timer: asyncio.TimerHandle | None = None
+        self.interface = interface
+        self._listener = GroupListener(
+            heard, port, interface, self._loop.add_reader, self._loop.remove_reader, self._receive, self._pump
+        )
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._listener.close()
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        try:
+            self._responder.receive(data, flow, now=self._clock())
+        except Exception:
+            # A datagram must not end the server; what it did is a bug, and says so.
+            logger.exception("a datagram could not be handled source=%s bytes=%d", flow.remote[0], len(data))
+
+    def _pump(self) -> None:
+        for data, flow in self._responder.messages_to_send():
+            self._listener.send(data, flow)
+        for event in self._responder.events():
+            self._on_event(event)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._responder.next_deadline()
+        if deadline is not None:
+            self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._responder.handle_deadline(now=self._clock())
+        self._pump()
+
+
+def neighbour(address: str, table: Path = NEIGHBOURS) -> str | None:
+    """The MAC of a machine on the same network, as the kernel knows it; None when it does not."""
+    try:
+        lines = table.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return None
+    for line in lines[1:]:
+        fields = line.split()
+        if len(fields) >= 4 and fields[0] == address:
+            mac = mac_of(fields[3])
+            return mac if mac != "000000000000" else None
+    return None
+
+
+def _filled(text: str, places: dict[str, str]) -> str:
+    for place, value in places.items():
+        text = text.replace(place, value)
+    return text

@@ -1,0 +1,180 @@
+"""A multicast group on one interface: heard on the group's port, answered from an address of our own.
+
+Whoever else has the port keeps it: the socket is bound to the group's address, and where another process shares its
+port with nobody, what arrives for the group is read beside it, from a raw socket.
+"""
+
+import errno
+import ipaddress
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import ifaddr
+
+from gitops_profile.sip import Flow
+
+logger = logging.getLogger(__name__)
+
+BURST = 64
+"""Datagrams that are read in one turn of the loop."""
+MAX_DATAGRAM = 65535
+_LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")
+_IP_MULTICAST_ALL = getattr(socket, "IP_MULTICAST_ALL", 49)
+
+
+class InterfaceUnusable(Exception):
+    """An interface cannot be listened on now; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface with its IPv4 address."""
+
+    name: str
+    index: int
+    address: str
+    network: ipaddress.IPv4Network
+
+    def is_near(self, address: str) -> bool:
+        """Whether an address is on the interface's own network, or link-local."""
+        try:
+            one = ipaddress.IPv4Address(address)
+        except ValueError:
+            return False
+        return one in self.network or one in _LINK_LOCAL
+
+
+def find_interface(name: str) -> Interface:
+    """The interface of this name as it is now; raises InterfaceUnusable."""
+    known = list(ifaddr.get_adapters())
+    for adapter in known:
+        if adapter.name != name:
+            continue
+        for ip in adapter.ips:
+            if isinstance(ip.ip, str):
+                network = ipaddress.IPv4Network((ip.ip, ip.network_prefix), strict=False)
+                return Interface(name, socket.if_nametoindex(name), ip.ip, network)
+        raise InterfaceUnusable(f"{name} has no IPv4 address")
+    names = ", ".join(sorted({str(adapter.name) for adapter in known}))
+    raise InterfaceUnusable(f"there is no interface {name}; there are {names}")
+
+
+def hear_group(group: str, port: int, interface: Interface, beside: Iterable[socket.socket] = ()) -> socket.socket:
+    """A socket on which datagrams to `group` that arrive on the interface are read; raises InterfaceUnusable.
+
+    `beside` are sockets of ours that may have the same port: they share it for this moment only, for a second server
+    on it must still be told that it is taken.
+    """
+    sharing = list(beside)
+    for one in sharing:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((group, port))
+    except OSError as error:
+        sock.close()
+        if error.errno != errno.EADDRINUSE:
+            raise InterfaceUnusable(f"{group}:{port} on {interface.name}: {error.strerror}") from error
+        sock = _raw(group, port, interface)
+    finally:
+        for one in sharing:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    try:
+        membership = struct.pack("=4s4si", socket.inet_aton(group), socket.inet_aton("0.0.0.0"), interface.index)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        # Else what arrives on one interface is heard by the sockets of all others too.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise InterfaceUnusable(f"{group} cannot be joined on {interface.name}: {error.strerror}") from error
+    return sock
+
+
+def _raw(group: str, port: int, interface: Interface) -> socket.socket:
+    try:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        sock.bind((group, 0))
+    except OSError as error:
+        raise InterfaceUnusable(
+            f"port {port} is another process's, which shares it with nobody, and reading beside it needs "
+            f"CAP_NET_RAW: {error.strerror}"
+        ) from error
+    logger.info("multicast is read beside another process group=%s port=%d interface=%s", group, port, interface.name)
+    return sock
+
+
+class GroupListener:
+    """Hears a group on one interface, and sends by a socket bound to the interface's own address."""
+
+    def __init__(
+        self,
+        heard: socket.socket,
+        port: int,
+        interface: Interface,
+        add_reader: Callable[[socket.socket, Callable[[], None]], object],
+        remove_reader: Callable[[socket.socket], object],
+        on_message: Callable[[bytes, Flow], None],
+        on_burst: Callable[[], None],
+    ) -> None:
+        """Raises InterfaceUnusable when nothing can be sent from the interface's address."""
+        self.interface = interface
+        self._heard = heard
+        self._port = port
+        self._is_raw = heard.type == socket.SOCK_RAW
+        self._remove_reader = remove_reader
+        self._on_message = on_message
+        self._on_burst = on_burst
+        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._sender.bind((interface.address, 0))
+        except OSError as error:
+            self._sender.close()
+            raise InterfaceUnusable(f"{interface.address} on {interface.name}: {error.strerror}") from error
+        self._sender.setblocking(False)
+        self._local: tuple[str, int] = self._sender.getsockname()[:2]
+        add_reader(heard, lambda: self._readable(heard))
+        add_reader(self._sender, lambda: self._readable(self._sender))
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one datagram; one that cannot leave is lost, as on any network."""
+        try:
+            self._sender.sendto(data, flow.remote)
+        except OSError as error:
+            logger.debug("pnp send to %s failed: %s", flow.remote[0], error)
+
+    def close(self) -> None:
+        """Leave the group."""
+        for sock in (self._heard, self._sender):
+            self._remove_reader(sock)
+            sock.close()
+
+    def _readable(self, sock: socket.socket) -> None:
+        for _ in range(BURST):
+            try:
+                data, (host, port, *_) = sock.recvfrom(MAX_DATAGRAM)
+            except OSError:  # nothing more, or ICMP about something that was sent before
+                break
+            if self._is_raw and sock is self._heard:
+                unpacked = _payload(data, self._port)
+                if unpacked is None:
+                    continue
+                port, data = unpacked
+            if port and host != self.interface.address:
+                self._on_message(data, Flow("udp", self._local, (host, port)))
+        self._on_burst()
+
+
+def _payload(packet: bytes, port: int) -> tuple[int, bytes] | None:
+    """Source port and content of an IPv4 UDP packet to `port`; None for any other."""
+    head = 4 * (packet[0] & 0x0F) if packet else 0
+    if len(packet) < head + 8 or head < 20:
+        return None
+    source, destination, length, _ = struct.unpack_from("!4H", packet, head)
+    if destination != port or length < 8 or head + length > len(packet):
+        return None
+    return source, packet[head + 8 : head + length]
