@@ -40,8 +40,22 @@ def get_presentities(config: ConfigFile = None, state: State = None, output: Out
 def get_subscriptions(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
     """Every subscription, and whether its phone has the document in force."""
     columns = {"KEY": "key", "CONTACT": "contact", "DELIVERY": "delivery", "CURRENT": "current"}
-    columns |= {"EXPIRES": "expires_at", "USER AGENT": "user_agent"}
+    columns |= {"RUNG": "rung", "SINCE": "since", "EXPIRES": "expires_at", "USER AGENT": "user_agent"}
     _show_rows(ask(config, state, "subscriptions"), columns, output)
+
+
+@get.command("devices")
+def get_devices(
+    unknown: Annotated[bool, typer.Option("--unknown", help="only those that have no profile")] = False,
+    config: ConfigFile = None,
+    state: State = None,
+    output: Output = Format.TEXT,
+) -> None:
+    """Every phone that was seen: what it says of itself, and how far its document has come."""
+    columns = {"DEVICE": "device", "VENDOR": "vendor", "MODEL": "model", "FIRMWARE": "firmware"}
+    columns |= {"ADDRESS": "address", "SEEN": "last_seen", "HOW": "how", "KEY": "key"}
+    columns |= {"RUNG": "rung", "SINCE": "since", "REASON": "reason"}
+    _show_rows(ask(config, state, "devices", unknown=unknown), columns, output)
 
 
 def _show_rows(rows: list[dict[str, Any]], columns: dict[str, str], output: Format) -> None:
