@@ -10,13 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = (
-    "serve", "demo", "phone", "check", "plan", "profiles:render", "history", "trace", "blame", "look:events", "status",
-    "look:get", "look:reconcile", "wait", "approve", "rollback", "suspend", "suspend:resume", "profiles:log", "init",
-    "schema", "passwd",
+    "serve", "demo", "phone", "check", "plan", "profiles:render", "history", "trace", "blame", "look:events",
+    "status", "look:get", "adopt:import:adopt", "link", "look:reconcile", "wait", "approve", "rollback", "suspend",
+    "suspend:resume", "profiles:log", "init", "schema", "passwd",
 )  # fmt: skip
-"""In the order of the help: the module in this folder and, if its name is another one, what in it is the command."""
+"""In the order of the help: the module in this folder; the command, if its name is another one; the function, if that
+has yet another one.
+"""
 
-_PLACES = {place.rpartition(":")[2]: place for place in COMMANDS}
+_PLACES = {(parts := place.split(":"))[1 if len(parts) > 1 else 0]: parts for place in COMMANDS}
 
 
 class Commands(TyperGroup):
@@ -29,7 +31,7 @@ class Commands(TyperGroup):
         place = _PLACES.get(cmd_name)
         if place is None:
             return None
-        found = getattr(importlib.import_module(f".{place.partition(':')[0]}", __package__), cmd_name)
+        found = getattr(importlib.import_module(f".{place[0]}", __package__), place[-1])
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             alone.command(cmd_name)(found)

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,18 @@ State = Annotated[Path | None, typer.Option("--state", help="state folder of the
 Repo = Annotated[str | None, typer.Option("--repo", help="the git repository: a path or URL", metavar="PATH|URL")]
 Ref = Annotated[str | None, typer.Option("--ref", help="branch, tag or commit")]
 Path_ = Annotated[str | None, typer.Option("--path", help="the profiles folder in the repository; . for its root")]
+
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|)")
+_UNIT = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str, option: str) -> float:
+    """Seconds, from a number and a unit; ends the command when it is none."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        fail(f"{option} {text!r} is no duration: write a number and ms, s, m, h or d, such as 60s")
+    return float(found[1]) * _UNIT[found[2]]
 
 
 def configured(file: Path | None, **flags: object) -> Config:

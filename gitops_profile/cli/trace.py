@@ -121,7 +121,7 @@ def _devices(settings: Config, document: ProfileDocument) -> list[dict[str, Any]
     return [
         {name: row[name] for name in _OF_DEVICE}
         | {name: one[name] for name in ("rung", "since", "reason", "until", "fetched_at")}
-        | {"has": _version(facts.version_with(one["has"], versions)) if facts is not None else None}
+        | {"has": _version(facts.version_with(one["fetched_etag"], versions)) if facts is not None else None}
         for row in rows
         for one in row["documents"]
         if one["key"] == key

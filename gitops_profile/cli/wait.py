@@ -17,7 +17,7 @@ from gitops_profile.server import Goal
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable
 from gitops_profile.state import StateFolder
 
-from .options import ConfigFile, State, configured
+from .options import ConfigFile, State, configured, duration
 from .output import PROBLEM, emit_json, emit_table, fail, printable, say
 
 STEP = 5.0
@@ -26,8 +26,6 @@ PAUSE = 0.5
 """Seconds before a server that is restarting is asked again."""
 MAX_ROWS = 50
 """Phones that are named; all are counted."""
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 _VERDICTS = {
     "unknown": "the server knows of no such commit yet",
     "waiting": "not in force yet",
@@ -71,7 +69,7 @@ def wait(
     ] = WaitFormat.TEXT,
 ) -> None:
     """Wait until a revision has come so far. Exit status 1 when it has not in time, or was rejected or is held."""
-    seconds, revision = _seconds(timeout), _meant_here(revision)
+    seconds, revision = duration(timeout, "--timeout"), _meant_here(revision)
     if url is None:
         ask = partial(
             call_admin, StateFolder(configured(config, state=str(state) if state else None).state).socket, "wait"
@@ -229,10 +227,3 @@ def _token(file: Path | None) -> bytes:
         fail(f"{file} cannot be read: {error.strerror}")
     except ValueError as error:
         fail(str(error))
-
-
-def _seconds(text: str) -> float:
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        fail(f"{text!r} is no duration: write a number and ms, s, m or h, such as 60s")
-    return float(found[1]) * _SECONDS[found[2]]

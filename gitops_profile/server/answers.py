@@ -12,8 +12,9 @@ from gitops_profile.sip import EventPackage, Notifier, Subscription
 from gitops_profile.source import RefTracker, SourceUnavailable
 
 from . import views
+from .device_rows import standing_row
 from .follower import Follower
-from .ladder import Ladder, as_data
+from .ladder import Ladder
 
 
 class Answers:
@@ -77,7 +78,7 @@ class Answers:
 
     async def _subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         def where(subscription: Subscription) -> dict[str, Any]:
-            return as_data(self._ladder.of_subscription(subscription))
+            return standing_row(self._ladder.of_subscription(subscription))
 
         return views.subscriptions(self._notifier, self._package, where)
 

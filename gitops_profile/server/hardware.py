@@ -7,14 +7,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import How, Sighting
+from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
-from gitops_profile.http import Guess, Handler
+from gitops_profile.http import AdminError, Guess, Handler
 from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType
+from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
@@ -56,6 +56,7 @@ class Hardware:
         self._state = state
         self._metrics = metrics
         self._table = table
+        self._notifier = notifier
         self._endpoint = endpoint
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
@@ -121,7 +122,10 @@ class Hardware:
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
-        return {} if self.documents is None else self.documents.handlers()
+        return self.documents.handlers() if self.documents is not None else {"link": self._no_links}
+
+    async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        raise AdminError("no documents are served by URL: set http.listen and http.public_url")
 
     def own(self, device: Device) -> ProfileKey | None:
         """The phone's own profile."""
@@ -147,6 +151,25 @@ class Hardware:
             device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
             if device is not None:
                 self._pusher.seen(device)
+
+    def subscribed(self, event: SubscriptionStarted) -> None:
+        """A phone subscribed to a device profile: it says who it is, as in plug and play."""
+        if not event.resource.startswith(f"{ProfileType.DEVICE}/"):
+            return
+        held = self._notifier.find(event.id)
+        mac = mac_of(event.resource.rpartition("/")[2])
+        if held is None or mac is None:
+            return
+        claim = read_user_agent(held.user_agent)
+        vendor = vendor_of(held.audience.vendor, mac, claim.vendor)
+        self.see(
+            Sighting(
+                How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
+                vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
+                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
+                contact=held.dialog.remote_target, proven=held.identity is not None,
+            )
+        )  # fmt: skip
 
     def _answer(self, response: Response, user: str | None, uri: str) -> tuple[str, str] | None:
         return self._lines.value.answer(response, user, uri, cnonce=secrets.token_hex(8))

@@ -19,12 +19,10 @@ from gitops_profile.presentity import (
 from gitops_profile.sip import NO_DOCUMENT, EventPackage, Notifier, Subscription
 
 from . import views
+from .device_rows import device_row
 
 _CHUNK = 200
 """Phones looked at before the loop gets its turn (invariant I8)."""
-_DEVICE_FIELDS = (
-    "device", "mac", "vendor", "model", "firmware", "serial", "user_agent", "address", "contact", "how", "proven",
-)  # fmt: skip
 _WITHHELD = "its document may not travel to it unprotected, and it was told of no link"
 _NOT_TAKEN = "the NOTIFY was refused, or not answered"
 
@@ -182,13 +180,16 @@ class Ladder:
         return {str(rung): counts[rung] for rung in Rung}
 
     async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Every phone that was seen, or with `key` those that have this profile; with `unknown` those without one."""
+        """Every phone that was seen, the newest contact first.
+
+        With `key` those that have, or were given, this profile; with `unknown` those without one.
+        """
         key, unknown = parameters.get("key"), bool(parameters.get("unknown"))
         if key is not None and not isinstance(key, str):
             raise AdminError("key must be a text")
         devices = list(self._inventory) if key is None else self._inventory.holders([key])
         rows = []
-        for number, device in enumerate(sorted(devices, key=lambda device: device.device), 1):
+        for number, device in enumerate(sorted(devices, key=_newest), 1):
             if not unknown or self._own(device) is None:
                 rows.append(self.row(device))
             if number % _CHUNK == 0:
@@ -197,45 +198,12 @@ class Ladder:
 
     def row(self, device: Device) -> dict[str, Any]:
         """One phone as plain data."""
-        documents = list(self.of_device(device))
-        own = self._own(device)
-        return {
-            **{name: getattr(device, name) for name in _DEVICE_FIELDS},
-            "vendor": device.vendor or vendor_of(None, device.mac).name,
-            "first_seen": views.iso(device.first_seen),
-            "last_seen": views.iso(device.last_seen) if device.last_seen else None,
-            "key": str(own) if own is not None else None,
-            **as_data(worst(where for _, _, where in documents)),
-            "documents": [
-                {"key": str(document.key), **as_data(where), **_holding(holding)}
-                for document, holding, where in documents
-            ],
-        }
+        standings = {str(document.key): where for document, _, where in self.of_device(device)}
+        return device_row(device, self._own(device), standings)
 
 
-def as_data(where: Standing | None) -> dict[str, Any]:
-    """A standing as plain data; all null for a phone without a document."""
-    if where is None:
-        return dict.fromkeys(("rung", "since", "reason", "until"))
-    until = where.until if where.until != float("inf") else None
-    return {
-        "rung": str(where.rung),
-        "since": views.iso(where.at),
-        "reason": where.reason or None,
-        "until": views.iso(until),
-    }
-
-
-def _holding(holding: Holding | None) -> dict[str, Any]:
-    known = holding or Holding("")
-    return {
-        "has": known.etag,
-        "fetched_at": views.iso(known.fetched_at),
-        "told_at": views.iso(known.told_at),
-        "answered_at": views.iso(known.heard_at),
-        "answered": known.heard_status,
-        "returned_at": views.iso(known.returned_at),
-    }
+def _newest(device: Device) -> tuple[float, str]:
+    return -device.last_seen, device.device
 
 
 def _key(text: str) -> ProfileKey | None:

@@ -18,7 +18,7 @@ from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
-from gitops_profile.sip import Notifier
+from gitops_profile.sip import Notifier, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
@@ -206,7 +206,7 @@ class Server:
             self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
         )
         self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._observer.sip_event, derived.stream_limits(config),
+            self._notifier, self._store, self._sip_event, derived.stream_limits(config),
             certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
             on_clock_jump=self._clock_jumped,
         )  # fmt: skip
@@ -349,6 +349,11 @@ class Server:
         applied = self._journal.table.applied
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, keys, now=now)
+
+    def _sip_event(self, event: SubscriptionEvent) -> None:
+        self._observer.sip_event(event)
+        if isinstance(event, SubscriptionStarted):
+            self._hardware.subscribed(event)
 
     # -- what it tells -------------------------------------------------------------------------------------------
 

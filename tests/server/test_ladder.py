@@ -158,8 +158,8 @@ async def test_devices_are_told_all_with_a_profile_or_without_one() -> None:
     ask = bench.ladder.handlers()["devices"]
     assert [row["device"] for row in await ask({})] == ["000413aabbcc", MAC]
     (unknown,) = await ask({"unknown": True})
-    assert (unknown["device"], unknown["vendor"], unknown["rung"], unknown["key"]) == (
-        "000413aabbcc", "snom", None, None,
+    assert (unknown["device"], unknown["mac"], unknown["rung"], unknown["key"]) == (
+        "000413aabbcc", "000413aabbcc", None, None,
     )  # fmt: skip
     assert [row["device"] for row in await ask({"key": str(KEY)})] == [MAC]
     bench.closed = Closed(math.inf)
