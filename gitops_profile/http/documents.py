@@ -103,7 +103,7 @@ class DeviceDocuments:
             shown = self._shown(request, asked, document) if document is not None else None
             tag = self._tag_of(shown) if shown is not None else None
             if document is None or shown is None or not self._may(request, asked, key, shown, proof, tag):
-                self._gate.missed(request, asked.file.mac, exists=document is not None, proof=proof)
+                self._gate.missed(request, asked.file.mac, exists=self._is_known(asked), proof=proof)
                 raise _NOT_FOUND
             response = _answer(request, shown, tag or "", self._table.revision_of(document.key))
         except FetchRefused as refused:
@@ -127,6 +127,11 @@ class DeviceDocuments:
             if document is not None:
                 return key, document
         return None, None
+
+    def _is_known(self, asked: Asked) -> bool:
+        """Whether the device has a profile: that one more file of its is not there is no miss."""
+        mac = asked.file.mac
+        return mac is not None and self._resolve(asked.domain, mac) is not None
 
     def _shown(self, request: web.Request, asked: Asked, document: ProfileDocument) -> Presentation:
         """What a phone of this kind gets: it says its model in its User-Agent."""
@@ -182,7 +187,7 @@ class DeviceDocuments:
 
     async def _take(self, request: web.Request, asked: Asked, proof: Proof | None) -> web.Response:
         device = asked.file.mac
-        known = self._resolve(asked.domain, device) is not None if device is not None else False
+        known = self._is_known(asked)
         if self._uploads.mode is UploadMode.REFUSE:
             raise FetchRefused(405, "Nothing is taken in here.", ("Allow", "GET, HEAD"))
         allowed = proof.subject == device if proof is not None else not self._gate.wants_proof

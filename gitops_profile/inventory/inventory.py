@@ -145,8 +145,6 @@ class Inventory:
         """Take over what it says of itself; whether that is news."""
         before = device.key
         news = device.address != sighting.address
-        if news:
-            device.contact = None  # it led to where the phone is no more
         device.address = sighting.address
         for name in _SAID:
             said = getattr(sighting, name)

@@ -14,8 +14,8 @@ from gitops_profile.inventory import Device, Inventory, InventoryStore, Inventor
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
-from gitops_profile.sip.syntax import Response
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted, is_same_host
+from gitops_profile.sip.syntax import URI, Response, SIPSyntaxError
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
@@ -167,7 +167,7 @@ class Hardware:
                 How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
                 vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
                 firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
-                contact=held.dialog.remote_target, proven=held.identity is not None,
+                contact=_own_contact(held.dialog.remote_target, event.source), proven=held.identity is not None,
             )
         )  # fmt: skip
 
@@ -193,6 +193,14 @@ class Hardware:
             self._broken = True
         else:
             self._broken = False
+
+
+def _own_contact(uri: str, source: str) -> str | None:
+    """A Contact that names the address it came from: any other must not make us a reflector."""
+    try:
+        return uri if is_same_host(URI.parse(uri).host, source) else None
+    except SIPSyntaxError:
+        return None
 
 
 def _read_lines(text: str) -> LineCredentials:

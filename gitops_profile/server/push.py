@@ -242,14 +242,8 @@ class Pusher:
         return replace(push, target=policy.aor, flows=flows, route=route, user=_user(policy.aor)) if flows else None
 
     async def _to_contact(self, device: Device, policy: NotifyPolicy, push: Push) -> Push | None:
-        """Where it was seen, and nowhere else: what a phone says of its address must not make us a reflector."""
+        """Where it was seen, and nowhere else."""
         if device.contact is None:
-            return None
-        try:
-            host = URI.parse(device.contact).host.strip("[]")
-        except SIPSyntaxError:
-            return None
-        if host != device.address:
             return None
         flows = await self._flows(device.contact)
         return replace(push, target=device.contact, flows=flows, user=_user(policy.aor)) if flows else None

@@ -38,6 +38,7 @@ from .content import build_content
 from .device_rollout import DeviceRollout
 from .follower import Follower
 from .hardware import Hardware
+from .holding import Holding
 from .ladder import Ladder
 from .lifecycle import Lifecycle
 from .observer import Observer
@@ -148,6 +149,7 @@ class Server:
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
             on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
+            brings_urgent=self._source.brings_urgent,
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
@@ -202,9 +204,12 @@ class Server:
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
         instance = derived_key(secret, "instance").hex()[:12]
+        self._holding = Holding(self._journal.table)
+        self._holding.on_open.append(self._opened)
         self._notifier = Notifier(
-            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
-        )
+            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate,
+            self._holding.holds,
+        )  # fmt: skip
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, derived.stream_limits(config),
             certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
@@ -217,7 +222,7 @@ class Server:
         )  # fmt: skip
         self._ladder = Ladder(
             self._journal.table, self._notifier, self._package, self._hardware.inventory, tag_of=tag_of,
-            own=self._hardware.own,
+            own=self._hardware.own, held=self._holding.held,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder))
 
@@ -263,6 +268,7 @@ class Server:
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
                 self._rollouts.run(),
+                self._holding.run(),
                 self._lifecycle.watch(),
                 self._webhook.watch(),
                 self._statuses.run(),
@@ -350,6 +356,9 @@ class Server:
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, keys, now=now)
 
+    def _opened(self, keys: Sequence[ProfileKey]) -> None:
+        self._endpoint.state_changed([str(key) for key in keys])
+
     def _sip_event(self, event: SubscriptionEvent) -> None:
         self._observer.sip_event(event)
         if isinstance(event, SubscriptionStarted):
@@ -360,6 +369,7 @@ class Server:
     def _clock_jumped(self, seconds: float) -> None:
         self._metrics.clock_jumps.inc()
         self._store.clock_jumped(seconds)
+        self._holding.look()
 
     def _expose(self) -> bytes:
         self._lifecycle.refresh()

@@ -91,12 +91,14 @@ def test_whoever_fetched_a_common_file_holds_it() -> None:
     assert [phone.device for phone in inventory.holders([KEY, common, KEY])][0] == MAC
 
 
-def test_a_phone_that_moved_is_not_reached_where_it_was() -> None:
+def test_a_fetch_from_elsewhere_does_not_take_the_way_to_a_phone_away() -> None:
     inventory = Inventory()
     inventory.see(PNP)
     inventory.see(replace(GET, at=200.0, address="192.0.2.99"))
     phone = inventory.get(MAC)
-    assert phone is not None and [phone.address, phone.contact] == ["192.0.2.99", None]
+    assert phone is not None and (phone.address, phone.contact) == ("192.0.2.99", "sip:192.0.2.7:5060")
+    inventory.see(replace(PNP, at=300.0, address="192.0.2.8", contact="sip:192.0.2.8:5060"))
+    assert phone.contact == "sip:192.0.2.8:5060"
 
 
 def test_a_flood_of_invented_phones_pushes_out_nothing_but_itself() -> None:
