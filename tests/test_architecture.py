@@ -17,7 +17,7 @@ ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
     "access config devices digest event_packages eventlog forge http inventory loader metrics plan pnp presentity "
-    "push reconcile sip source state subscriptions transport"
+    "push reconcile sip source state subscriptions transport windows"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -35,32 +35,21 @@ MAY_IMPORT = {
     "push": "access sip digest presentity devices",
     "sip": "digest presentity",
     "access": "sip digest presentity",
-    "loader": "presentity devices",
-    "plan": "loader presentity devices",
+    "windows": "presentity",
+    "loader": "presentity devices windows",
+    "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "http": "presentity metrics digest forge devices",
     "subscriptions": "sip",
     "reconcile": "source loader presentity eventlog metrics",
-    "phone": "sip transport event_packages presentity digest",
+    "phone": "devices sip transport event_packages presentity digest",
     "console": "presentity eventlog sip loader reconcile",
     "server": EVERYTHING,
     "__main__": "cli",
     "cli": f"{EVERYTHING} console phone server",
 }
-PURE_ROOMS = {
-    "sip",
-    "access",
-    "pnp",
-    "push",
-    "devices",
-    "digest",
-    "forge",
-    "presentity",
-    "loader",
-    "plan",
-    "event_packages",
-}
+PURE_ROOMS = set("access devices digest event_packages forge loader plan pnp presentity push sip windows".split())
 PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 

@@ -32,6 +32,12 @@ class PushSettings(BaseModel):
         description="file with the credentials of the lines, for phones that challenge: user:realm:HA1, or "
         "user::password for any realm",
     )
+    challenges: Literal["proven", "anyone"] | None = Field(
+        default=None,
+        description="whose challenge is answered with them where a phone is told directly, without a proxy: of phones "
+        "that have shown which they are at their last fetch, or of anyone where the phone was seen; null: proven, "
+        "unless provisioning.authenticate is empty",
+    )
     settle: Seconds = Field(
         default=60.0, ge=0, le=DAY, description="seconds after the last change; a further one begins them anew"
     )

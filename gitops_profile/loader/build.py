@@ -9,6 +9,7 @@ from .aliases import read_aliases
 from .bases import base_path
 from .layout import DEFAULTS, folders_above, key_of_path
 from .manifest import Delivery, Manifest, ReadManifest, merge
+from .policies import Policies
 from .problem import Problem, UnreadableProfile
 from .schema import did_you_mean
 from .state import State
@@ -35,10 +36,12 @@ class Builder:
     def __init__(self, state: State) -> None:
         self._state = state
         self._folders: dict[tuple[str, tuple[str, ...]], Delivery] = {}
+        self._policies = Policies(state)
 
     def plain(self, path: str, content: bytes) -> ProfileDocument:
         """A plain document: delivered byte for byte. Raises UnreadableProfile."""
-        return ProfileDocument(key_of_path(path), self._state.settings.content_type(path), content, path)
+        content_type = self._state.settings.content_type(path)
+        return ProfileDocument(key_of_path(path), content_type, content, path, notify=self._policies.of(path))
 
     def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:
         """The document of a manifest with its variants and aliases. Raises UnreadableProfile."""
@@ -53,7 +56,8 @@ class Builder:
         if variants and together > MAX_OUTPUT:
             message = f"the document and its variants have {together} bytes together; at most {MAX_OUTPUT} are allowed"
             raise UnreadableProfile(Problem(path, *read.data.place(("variants",)), message, rule="too-costly"))
-        return ProfileDocument(key, content_type, body, path, sensitive, effective_by, variants, aliases)
+        notify = self._policies.of(path, read.manifest.extends, read.manifest.notify)
+        return ProfileDocument(key, content_type, body, path, sensitive, effective_by, variants, aliases, notify)
 
     def sources_of(self, path: str, manifest: Manifest) -> Iterator[tuple[str, str]]:
         """What a manifest and its variants are made of: pairs of "template" or "file" and the name in that folder."""

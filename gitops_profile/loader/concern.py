@@ -1,6 +1,6 @@
 """Which manifests a change of other files concerns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .bases import base_name
 from .build import Builder
@@ -21,6 +21,24 @@ def concerned(before: State, moved: Iterable[str]) -> set[str]:
         return set()
     manifests = before.manifests.items()
     return {path for path, read in manifests if path.startswith(prefixes) or parts.in_use(path, read.manifest)}
+
+
+def retold(before: State, moved: Iterable[str], content: Callable[[str], bytes | None]) -> set[str]:
+    """Paths of the plain documents whose folder may say another `notify` since `before`.
+
+    `content(path)` of what moved, None while it has not been read, or went. Where the word is not even there, nothing
+    is said: a plain document is read again for nothing else of a defaults.yaml.
+    """
+    prefixes = []
+    for path in moved:
+        if kind_of(path) is Kind.DEFAULTS:
+            folder = path.rpartition("/")[0]
+            known, new = before.defaults.get(folder), content(path) or b""
+            if (known is not None and known.defaults.notify is not None) or b"notify" in new or b"\\" in new:
+                prefixes.append(f"{folder}/" if folder else "")
+    if not prefixes:
+        return set()
+    return {path for path in before.files if path.startswith(tuple(prefixes)) and kind_of(path) is Kind.PLAIN}
 
 
 class _Parts:

@@ -12,19 +12,17 @@ from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 from .aliases import place_of_alias
 from .bases import Bases, base_name, read_base
 from .build import Builder
-from .concern import concerned
+from .concern import concerned, retold
 from .credentials import CredentialFinder
 from .layout import SETTINGS, Kind, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, overlay
 from .problem import Problem, UnreadableProfile
-from .schema import validate
-from .settings import RepositorySettings
+from .settings import RepositorySettings, read_settings
 from .state import FileEntryLike, State
 from .template import Templates
-from .yaml_data import read_yaml
 
-LOADER_VERSION = 5
+LOADER_VERSION = 6
 """Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""
@@ -186,8 +184,14 @@ class Load:
         """Paths of the documents that this load makes again."""
         paths = {path for path in self._changed if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN)}
         if not self._whole:
-            paths |= concerned(self._before, [*self._changed, *self._removed])
+            moved = [*self._changed, *self._removed]
+            paths |= concerned(self._before, moved)
+            paths |= retold(self._before, moved, self._supplied)
         return sorted(paths.difference(self._removed))
+
+    def _supplied(self, path: str) -> bytes | None:
+        file = self._changed.get(path)
+        return self._blobs.get(file.blob) if file is not None else None
 
     def _file(self, path: str) -> FileEntryLike:
         return self._changed.get(path) or self._before.files[path]
@@ -200,7 +204,7 @@ class Load:
             content = self._content(path)
             match kind_of(path):
                 case Kind.SETTINGS:
-                    self.state.settings = validate(path, read_yaml(path, content), RepositorySettings)
+                    self.state.settings = read_settings(path, content)
                 case Kind.DEFAULTS:
                     self.state.defaults[path.rpartition("/")[0]] = read_defaults(path, content)
                 case Kind.TEMPLATE:

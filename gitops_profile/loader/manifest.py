@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gitops_profile.presentity import MAX_DEVICE_TEXT
 
+from .notify import FolderNotify, Notify
 from .problem import Problem, UnreadableProfile
 from .schema import validate
 from .settings import MEDIA_TYPE
@@ -76,7 +77,7 @@ class Defaults(Delivery):
         "extends": ("a folder extends no base", "name the base in the manifests, or put its values here")
     }
 
-    notify: dict[str, Any] | None = None
+    notify: FolderNotify | None = None
 
 
 class ProfileBase(Delivery):
@@ -87,6 +88,7 @@ class ProfileBase(Delivery):
     )
 
     extends: Extends = ()
+    notify: FolderNotify | None = None
 
 
 class Content(Delivery):
@@ -131,7 +133,8 @@ class VariantRule(Content):
     """What the phones of one kind get instead; what it does not name is the manifest's."""
 
     REFUSED: ClassVar = {
-        "extends": ("a variant extends no base", "name the base at the top, or give the variant a template and values")
+        "extends": ("a variant extends no base", "name the base at the top, or give the variant a template and values"),
+        "notify": ("a variant has no policy of its own", "write it at the top: it holds for all phones of the profile"),
     }
 
     when: When
@@ -141,7 +144,7 @@ class Manifest(Content):
     """What a manifest may hold."""
 
     extends: Extends = ()
-    notify: dict[str, Any] | None = None
+    notify: Notify | None = None
     aliases: list[Text] = Field(default_factory=list)
     variants: list[VariantRule] = Field(default_factory=list, max_length=MAX_VARIANTS)
 

@@ -5,14 +5,15 @@ The values are merged as for a document, and a final value is that of the neares
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gitops_profile.presentity import Variant
 
 from .bases import Bases, ReadBase, base_path, read_base
-from .layout import DEFAULTS, folders_above
+from .layout import DEFAULTS, SETTINGS, folders_above
 from .manifest import merge, read_defaults, read_manifest
+from .settings import read_settings
 from .written import has, leaves
 from .yaml_data import DataPath, Place, nearest, read_yaml
 
@@ -97,6 +98,10 @@ def _variant(path: str, manifest: _Layer, device: Device) -> list[_Layer]:
 
 def _layers(path: str, read: Read) -> list[_Layer]:
     layers = []
+    content = read(SETTINGS)
+    if content is not None and read_settings(SETTINGS, content).notify is not None:
+        layer = _layer(SETTINGS, content)
+        layers.append(replace(layer, data={"notify": layer.data["notify"]}))
     for folder in folders_above(path):
         file = f"{folder}/{DEFAULTS}" if folder else DEFAULTS
         content = read(file)
@@ -132,7 +137,11 @@ def _parsed(name: str, content: bytes) -> ReadBase:
 
 def _layer(file: str, content: bytes) -> _Layer:
     data = read_yaml(file, content)
-    return _Layer(file, data.value or {}, data.places(), content)
+    value = dict(data.value or {})
+    notify = value.get("notify")
+    if isinstance(notify, dict):  # inherited key by key: one that says nothing is not there
+        value["notify"] = {name: said for name, said in notify.items() if said is not None}
+    return _Layer(file, value, data.places(), content)
 
 
 def _origin(layers: list[_Layer], path: DataPath, value: Any) -> Origin:

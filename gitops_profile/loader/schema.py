@@ -1,7 +1,7 @@
 """Data against a pydantic model, with the file's line for whatever does not fit."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -59,10 +59,13 @@ def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseM
     """The model of what stands at `path` inside one of `model`."""
     for name in path:
         if isinstance(name, str):
-            annotation = model.model_fields[name].annotation
-            model = next(a for a in (annotation, *get_args(annotation)) if _is_model(a))
+            model = next(_models_in(model.model_fields[name].annotation))
     return model
 
 
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field may hold, also in a list or beside None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from gitops_profile.devices import FileRoutes
 from gitops_profile.presentity import FileRule, RepositoryRules, mac_of
 
+from .notify import FolderNotify
 from .problem import Problem
+from .schema import validate
+from .yaml_data import read_yaml
 
 MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *; *[\w-]+=[!-:<-~]+)*", re.ASCII)
 _PERCENTAGE = re.compile(r"(100|\d{1,2}(\.\d{1,3})?)%", re.ASCII)
@@ -65,6 +68,8 @@ class RepositorySettings(BaseModel):
     """Content type of a plain document by its extension, such as `.xml: application/xml`."""
     public_credentials: tuple[PublicCredential, ...] = ()
     """What `check` does not warn of."""
+    notify: FolderNotify | None = None
+    """How phones are told of changes, wherever no folder says otherwise."""
     files: tuple[FileName, ...] = Field(default=(), max_length=MAX_RULES)
     """File names beside those that are known of all vendors; the first that fits counts."""
     decoys: tuple[str, ...] = Field(default=(), max_length=MAX_RULES)
@@ -147,3 +152,8 @@ class RepositorySettings(BaseModel):
             what = f"this revision would remove all {documents} profiles"
         hint = f"if it is meant, approve it, or write `max_removals: {removed}` into profiles.yaml in the same commit"
         return Problem("profiles.yaml", 0, 0, what, hint)
+
+
+def read_settings(path: str, content: bytes) -> RepositorySettings:
+    """The settings of a repository; raises UnreadableProfile."""
+    return validate(path, read_yaml(path, content), RepositorySettings)

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, Variant
+from gitops_profile.presentity import NotifyPolicy, Presentation, ProfileDocument, ProfileKey, Variant
+from gitops_profile.windows import window_text
 
 from .difference import Fact, Found, Way, differences, way_of, whole_body
 from .grouping import Group, Place, Plan, group
+
+TOLD = {True: "notify.allow", False: "notify.deny"}
+SILENT = frozenset({"path", "notify.reboot", "notify.aor", *TOLD.values()})
+"""Facts that no phone sees."""
 
 
 class Change(StrEnum):
@@ -51,8 +56,8 @@ class ProfileChange:
 
     @property
     def reaches_phones(self) -> bool:
-        """Whether what some phone gets can differ; a file that only moved is news to nobody."""
-        return bool(self.parts) or any(fact.name != "path" for fact in self.facts)
+        """Whether what some phone gets can differ; that a file moved, or how its phones are told, is news to nobody."""
+        return bool(self.parts) or any(fact.name not in SILENT for fact in self.facts)
 
 
 def compare(
@@ -116,10 +121,27 @@ def _facts(before: ProfileDocument, after: ProfileDocument, old: list[str], new:
     kept = [name for name in old if name in new]
     if kept != [name for name in new if name in old]:
         yield Fact("order of variants", ", ".join(kept[1:]), ", ".join(name for name in new[1:] if name in old))
+    yield from _told(before.notify, after.notify)
     if before.path != after.path:
         (old_folder, _, old_name), (new_folder, _, new_name) = before.path.rpartition("/"), after.path.rpartition("/")
         same = old_name == new_name  # a folder that moved is one group, not one for each file
         yield Fact("path", f"{old_folder}/" if same else before.path, f"{new_folder}/" if same else after.path)
+
+
+def _told(before: NotifyPolicy, after: NotifyPolicy) -> Iterator[Fact]:
+    """What differs in how its phones are told."""
+    if before.may_reboot != after.may_reboot:
+        words = {True: "allow", False: "never"}
+        yield Fact("notify.reboot", words[before.may_reboot], words[after.may_reboot])
+    if before.aor != after.aor:
+        yield Fact("notify.aor", before.aor, after.aor)
+    for allows, name in TOLD.items():
+        old, new = (
+            "; ".join(window_text(window) for window in policy.windows if window.allows is allows) or None
+            for policy in (before, after)
+        )
+        if old != new:
+            yield Fact(name, old, new)
 
 
 def _listed(keys: tuple[ProfileKey, ...]) -> str | None:

@@ -45,7 +45,7 @@ def summary(plan: Plan[ProfileChange], outlook: Outlook) -> str:
     text = ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f" of {plan.profiles_before} profiles"
     silent = sum(not change.reaches_phones for change in plan.changes)
     if silent:
-        text += f"; {silent} only moved, which no phone sees"
+        text += f"; {silent} of them no phone sees"
     if outlook.phones is not None:
         subscribed, notified = (sum(m.values()) for m in (outlook.phones.subscribed, outlook.phones.notified))
         are = "phone is" if subscribed == 1 else "phones are"

@@ -3,7 +3,7 @@
 from .client import PushClient
 from .credentials import LineCredentials
 from .queue import PushQueue, Waits
-from .request import Push, PushAnswered, PushSent, Verdict
+from .request import Push, PushAnswered, PushSent, Verdict, verdict_of
 
 __all__ = [
     "LineCredentials",
@@ -14,4 +14,5 @@ __all__ = [
     "PushSent",
     "Verdict",
     "Waits",
+    "verdict_of",
 ]

@@ -1,12 +1,12 @@
-"""Sends check-syncs and hears their answers: paced, repeated by Timer E, challenged once (RFC 3261 §17.1.2, §22.2).
+"""Sends check-syncs and hears their answers: paced, repeated by Timer E, challenges answered (RFC 3261 §17.1.2, §22.2).
 
 It owns no socket and no clock, like the notifier: after any call send `messages_to_send()`, take `events()`, come back
 at `next_deadline()`. A phone is told by one NOTIFY at a time; nothing is kept of it once that has its answer.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitops_profile.sip import Flow, Timers
 from gitops_profile.sip.syntax import Response
@@ -16,6 +16,8 @@ from .request import SILENT, UNSENT, Push, PushAnswered, PushSent, Verdict, buil
 
 Answer = Callable[[Response, str | None, str], tuple[str, str] | None]
 """Response, user, Request-URI: the header field that answers the challenge; None when there are no credentials."""
+MAX_ANSWERS = 3
+"""Challenges of one check-sync that are answered: the proxy's, the phone's, and the proxy's again with a new nonce."""
 
 
 @dataclass(slots=True)
@@ -26,8 +28,18 @@ class _Try:
     tag: str
     call_id: str
     cseq: int
-    is_answer: bool
-    """Whether it carried credentials already."""
+    credentials: dict[str, str] = field(default_factory=dict)
+    """By header field: what it carries already, of the proxy and of the phone."""
+    challenged: list[int] = field(default_factory=list)
+    """The challenges that were answered."""
+
+    def may_answer(self, status: int) -> bool:
+        """Whether this challenge is one more: whoever challenges twice running does not take what he was given."""
+        return (
+            status in (401, 407)
+            and len(self.challenged) < MAX_ANSWERS
+            and (not self.challenged or self.challenged[-1] != status)
+        )
 
 
 class PushClient:
@@ -50,8 +62,10 @@ class PushClient:
         self._outbox: list[tuple[bytes, Flow]] = []
         self._layer = TransactionLayer(self._outbox, timers or Timers())
         self._waiting: deque[Push] = deque()
-        self._busy: dict[str, str] = {}
-        """Phone: the branch of its NOTIFY."""
+        self._queued: Counter[str] = Counter()
+        """Phone: how often it waits."""
+        self._busy: set[str] = set()
+        """The phones whose NOTIFY is unanswered."""
         self._events: list[PushSent | PushAnswered] = []
         self._next_free = 0.0
 
@@ -61,11 +75,12 @@ class PushClient:
     def send(self, push: Push, *, now: float) -> None:
         """Tell a phone, as soon as its turn comes."""
         self._waiting.append(push)
+        self._queued[push.device] += 1
         self._drain(now)
 
     def is_busy(self, device: str) -> bool:
         """Whether a NOTIFY to this phone waits for its turn or its answer."""
-        return device in self._busy or any(push.device == device for push in self._waiting)
+        return device in self._busy or device in self._queued
 
     def messages_to_send(self) -> list[tuple[bytes, Flow]]:
         """What is to be sent now, in order."""
@@ -98,21 +113,22 @@ class PushClient:
         if transaction is None:
             return False
         attempt: _Try = transaction.owner
-        if response.status in (401, 407) and not attempt.is_answer:
-            credentials = self._answer(response, attempt.push.user, attempt.push.target)
-            if credentials is not None:
+        if attempt.may_answer(response.status):
+            answer = self._answer(response, attempt.push.user, attempt.push.target)
+            if answer is not None:
                 attempt.cseq += 1  # RFC 3261 §22.2
-                attempt.is_answer = True
-                self._attempt(attempt, now, credentials)
+                attempt.credentials[answer[0]] = answer[1]
+                attempt.challenged.append(response.status)
+                self._attempt(attempt, now)
                 return True
-        self._ended(attempt, response.status, _reason(response.status, attempt), now)
+        self._ended(attempt, response.status, now)
         return True
 
     def transport_failed(self, data: bytes, *, now: float) -> None:
         """`data` could not be sent: the next address, or nobody is there (RFC 3263 §4.3)."""
         if not data.startswith(b"NOTIFY "):
             return
-        start = data.find(b";branch=") + len(b";branch=")
+        start = data.find(b";branch=", data.find(b"\r\nVia:")) + len(b";branch=")  # the Request-URI may have one, too
         transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
         if transaction is not None:
             self._failed(transaction.owner, UNSENT, now)
@@ -126,32 +142,36 @@ class PushClient:
             if push.device in self._busy:
                 waiting_for_answers.append(push)  # one at a time keeps them in order
                 continue
+            self._queued[push.device] -= 1
+            if not self._queued[push.device]:
+                del self._queued[push.device]
             self._next_free = max(self._next_free, now - 0.1) + 1 / self._rate
             self._events.append(PushSent(push))
-            self._attempt(_Try(push, 0, self._new_token(), self._new_token(), 1, is_answer=False), now, None)
+            self._attempt(_Try(push, 0, self._new_token(), self._new_token(), 1), now)
         self._waiting.extendleft(reversed(waiting_for_answers))
 
-    def _attempt(self, attempt: _Try, now: float, credentials: tuple[str, str] | None) -> None:
+    def _attempt(self, attempt: _Try, now: float) -> None:
         branch = "z9hG4bK" + self._new_token()
         to = attempt.push.flows[attempt.flow]
         data = build_push(
             attempt.push, to, branch=branch, tag=attempt.tag, call_id=attempt.call_id, cseq=attempt.cseq,
-            credentials=credentials,
+            credentials=attempt.credentials,
         )  # fmt: skip
-        self._busy[attempt.push.device] = branch
+        self._busy.add(attempt.push.device)
         self._layer.send_request(branch, data, to, attempt, now=now)
 
     def _failed(self, attempt: _Try, status: int, now: float) -> None:
         if attempt.flow + 1 < len(attempt.push.flows):
             attempt.flow += 1
-            attempt.is_answer = False
-            self._attempt(attempt, now, None)
+            attempt.credentials.clear()
+            attempt.challenged.clear()
+            self._attempt(attempt, now)
             return
-        self._ended(attempt, status, _reason(status, attempt), now)
+        self._ended(attempt, status, now)
 
-    def _ended(self, attempt: _Try, status: int, reason: str, now: float) -> None:
-        self._busy.pop(attempt.push.device, None)
-        self._events.append(PushAnswered(attempt.push, status, verdict_of(status), reason))
+    def _ended(self, attempt: _Try, status: int, now: float) -> None:
+        self._busy.discard(attempt.push.device)
+        self._events.append(PushAnswered(attempt.push, status, verdict_of(status), _reason(status, attempt)))
         self._drain(now)
 
 
@@ -162,8 +182,11 @@ def _reason(status: int, attempt: _Try) -> str:
         case Verdict.OFFLINE:
             what = {SILENT: "does not answer", UNSENT: "cannot be reached"}.get(status, f"is offline ({status})")
             return f"the phone {what}"
-    if status not in (401, 407):
-        return f"the check-sync was answered {status}"
-    if attempt.is_answer:
-        return "the phone does not take its line's credentials: see push.credentials"
-    return "the phone wants its line's credentials: give them in push.credentials, and notify.aor in its manifest"
+        case Verdict.REFUSED if status not in (401, 407):
+            return f"the check-sync was answered {status}"
+    who = "the phone" if status == 401 else "the proxy"
+    if status in attempt.challenged:
+        return f"{who} does not take the credentials of {attempt.push.user}: see push.credentials"
+    if attempt.push.user is None:
+        return f"{who} wants a line's credentials: {attempt.push.without_user}"
+    return f"{who} wants the credentials of {attempt.push.user}: give them in push.credentials"

@@ -29,13 +29,23 @@ class PushQueue:
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, device: str) -> bool:
+        return device in self._due
+
     def want(self, device: str, now: float, *, urgent: bool = False, within: float | None = None) -> None:
         """Its document is another one. `urgent`: do not wait for more; `within`: spread over no more seconds."""
-        first = self._first.setdefault(device, now)
+        first = self._first[device] = min(now, self._first.get(device, now))  # what `again` left may be hours ahead
         settle = 0.0 if urgent else min(now + self._waits.settle, first + self._waits.longest) - now
-        spread = self._waits.spread if within is None else min(self._waits.spread, within)
-        at = now + max(0.0, settle) + (0.0 if urgent else spread * _place(device))
+        at = now + max(0.0, settle) + (0.0 if urgent else self._turn(device, within))
         self._put(device, min(at, self._due[device]) if urgent and device in self._due else at)
+
+    def seen(self, device: str, now: float) -> None:
+        """It is there and has not what it should: told after a pause in which it may fetch that by itself."""
+        self.again(device, now + self._waits.settle + self._turn(device, None))
+
+    def opens(self, device: str, at: float, *, within: float | None = None) -> None:
+        """It may be told from this time on, as may others: each has its turn."""
+        self.again(device, at + self._turn(device, within))
 
     def again(self, device: str, at: float) -> None:
         """Look at it at this time, or before if it is to be told before."""
@@ -63,6 +73,10 @@ class PushQueue:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def _turn(self, device: str, within: float | None) -> float:
+        """Seconds after the first of its wave."""
+        return (self._waits.spread if within is None else min(self._waits.spread, within)) * _place(device)
 
     def _put(self, device: str, at: float) -> None:
         if self._due.get(device) == at:

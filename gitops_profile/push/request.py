@@ -1,5 +1,6 @@
 """One check-sync: what is sent to whom, and what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,6 +61,8 @@ class Push:
     """The URI of the proxy that it goes through."""
     user: str | None = None
     """Of the line, for when the phone asks for its credentials."""
+    without_user: str = "name its line in notify.aor of its manifest"
+    """What to say of it when there is none."""
     versions: tuple[tuple[str, str], ...] = ()
     """What it is about: keys of profiles and entity-tags."""
 
@@ -83,14 +86,13 @@ class PushAnswered:
 
 
 def build_push(
-    push: Push, to: Flow, *, branch: str, tag: str, call_id: str, cseq: int, credentials: tuple[str, str] | None
+    push: Push, to: Flow, *, branch: str, tag: str, call_id: str, cseq: int, credentials: Mapping[str, str]
 ) -> bytes:
     """The bytes of a NOTIFY outside of any dialog; an empty body (phones.md 4)."""
     local = host_port(to.local)
     ours = f"sip:{local}{_TRANSPORT[to.transport]}"
     extra = f"Route: <{push.route}>\r\n" if push.route is not None else ""
-    if credentials is not None:
-        extra += f"{credentials[0]}: {credentials[1]}\r\n"
+    extra += "".join(f"{name}: {value}\r\n" for name, value in credentials.items())
     return (
         f"NOTIFY {push.target} SIP/2.0\r\n"
         f"Via: SIP/2.0/{to.transport.upper()} {local};branch={branch};rport\r\n"

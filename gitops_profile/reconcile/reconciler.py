@@ -27,7 +27,7 @@ from .differ import ProfileEvent, diff
 from .guard import Rewrites, guard
 from .journal import Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
-from .superseded import Between, IsAncestor, passed_over, rewritten, stamp_of
+from .superseded import Between, BringsUrgent, IsAncestor, passed_over, rewritten, stamp_of, with_urgency
 from .suspending import EVERYTHING, Suspending
 from .trust import Trust
 from .wire import path_text
@@ -88,6 +88,7 @@ class Reconciler:
         on_changed: Callable[[Sequence[ProfileKey]], None],
         is_ancestor: IsAncestor,
         between: Between | None = None,
+        brings_urgent: BringsUrgent | None = None,
         progress: Progress | None = None,
         rewrites: Rewrites = "allow",
         trust: Trust | None = None,
@@ -100,6 +101,7 @@ class Reconciler:
         self._on_changed = on_changed
         self._is_ancestor = is_ancestor
         self._between = between
+        self._brings_urgent = brings_urgent
         self._progress = progress
         self._rewrites = rewrites
         self._trust = trust
@@ -143,6 +145,7 @@ class Reconciler:
             return await self._refuse(RevisionRejected, revision, guarded.refused, history)
         if guarded.held:
             return await self._refuse(RevisionHeld, revision, guarded.held, history)
+        revision = await with_urgency(self._journal.table, revision, loaded.documents.values(), self._brings_urgent)
         while True:
             if self.suspending.everything:  # since it was loaded; such a load leaves no trace
                 return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)

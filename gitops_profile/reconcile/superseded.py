@@ -3,7 +3,13 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from gitops_profile.presentity import HistoryRewritten, PresentityTable, RevisionStamp, RevisionSuperseded
+from gitops_profile.presentity import (
+    HistoryRewritten,
+    PresentityTable,
+    ProfileDocument,
+    RevisionStamp,
+    RevisionSuperseded,
+)
 from gitops_profile.source import Revision
 
 MAX_SUPERSEDED = 100
@@ -12,6 +18,27 @@ MAX_SUPERSEDED = 100
 IsAncestor = Callable[[str, str], Awaitable[bool]]
 Between = Callable[[str, str, int], Awaitable[tuple[Sequence[Revision], int]]]
 """Old commit, new commit, limit: the first parents between them, the newest first, and how many there are in all."""
+
+
+BringsUrgent = Callable[[str, str], Awaitable[bool]]
+"""Old commit, new commit: whether one between them, wherever it was merged from, is urgent."""
+
+
+async def with_urgency(
+    table: PresentityTable,
+    revision: Revision,
+    documents: Iterable[ProfileDocument],
+    brings_urgent: BringsUrgent | None,
+) -> Revision:
+    """A revision is as urgent as any of the commits that come into force with it. Raises SourceUnavailable.
+
+    Git is asked only where that makes a difference: for documents that have to wait for their windows.
+    """
+    if revision.urgent or brings_urgent is None or table.applied is None:
+        return revision
+    if not any(document.notify.windows for document in documents):
+        return revision
+    return replace(revision, urgent=await brings_urgent(table.applied.revision.commit, revision.commit))
 
 
 def stamp_of(revision: Revision) -> RevisionStamp:

@@ -14,17 +14,19 @@ from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavail
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted, is_same_host
-from gitops_profile.sip.syntax import URI, Response, SIPSyntaxError
+from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
+from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .device_rows import device_rows
-from .documents import Documents
+from .documents import Documents, ways_of
+from .owing import Owing
 from .pnp import PlugAndPlay
 from .provisioned import Provisioned
 from .push import Pusher
 from .push_line import PushLine
+from .reach import Reach
 from .repository_rules import RulesInForce
 from .tags import derived_key
 from .watched_file import WatchedFile
@@ -52,7 +54,9 @@ class Hardware:
         throttle: Throttle,
         tag_of: Callable[[Presentation], str],
         on_guess: Callable[[SubscriptionEvent], None],
+        held: Callable[[ProfileKey], float | None],
     ) -> None:
+        """`held` says when the change of a profile may be told, Unix seconds; None: now."""
         self._config = config
         self._state = state
         self._metrics = metrics
@@ -67,11 +71,20 @@ class Hardware:
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
         self._lines = WatchedFile(
-            config.push.credentials, "push.credentials", _read_lines, lambda lines: f"lines={len(lines)}"
+            config.push.credentials,
+            "push.credentials",
+            _read_lines,
+            lambda lines: f"lines={len(lines)}",
+            is_private=True,
         )
+        self._line: PushLine | None = None
+        self._owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
-            config, table, self.inventory, notifier, endpoint, metrics,
-            tag_of=tag_of, own_key=self.provisioned.key_of,
+            config.push, table, self.inventory, self._owing,
+            Reach(
+                config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
+            ),
+            metrics, endpoint.now, held,
         )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
@@ -101,7 +114,7 @@ class Hardware:
                 lambda: secrets.token_hex(8), self._answer, rate=self._config.notify.rate,
                 in_flight=self._config.notify.in_flight,
             )  # fmt: skip
-            self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
+            self._line = self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
 
     def listen(self) -> None:
         """Hear plug and play; raises InterfaceUnusable."""
@@ -110,8 +123,8 @@ class Hardware:
     async def close(self) -> None:
         """Write what is new, and let go of the file."""
         self._pnp.close()
-        if self._pusher.line is not None:
-            self._pusher.line.close()
+        if self._line is not None:
+            self._line.close()
         if self._store is not None:
             await self._write()
             await asyncio.to_thread(self._store.close)
@@ -127,7 +140,7 @@ class Hardware:
         return {"devices": self._devices, **link}
 
     async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return device_rows(self.inventory, self._pusher.own, unknown=bool(parameters.get("unknown")))
+        return device_rows(self.inventory, self._owing.own, unknown=bool(parameters.get("unknown")))
 
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
@@ -142,11 +155,20 @@ class Hardware:
             "documents": self.documents.facts() if self.documents is not None else None,
             "pnp": self._pnp.facts(),
             "devices": len(self.inventory),
+            "push": self._pusher.facts(),
         }
+
+    def begin(self) -> None:
+        """The sockets are open and the subscriptions taken up: phones may be told."""
+        self._pusher.begin()
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now."""
         self._pusher.changed(keys)
+
+    def opened(self, keys: Iterable[ProfileKey]) -> None:
+        """The maintenance windows of these opened."""
+        self._pusher.opened(keys)
 
     def see(self, sighting: Sighting) -> None:
         """A phone showed itself."""
@@ -172,7 +194,7 @@ class Hardware:
                 How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
                 vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
                 firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
-                contact=_own_contact(held.dialog.remote_target, event.source), proven=held.identity is not None,
+                contact=held.dialog.remote_target, proven=held.identity is not None,
             )
         )  # fmt: skip
 
@@ -200,12 +222,13 @@ class Hardware:
             self._broken = False
 
 
-def _own_contact(uri: str, source: str) -> str | None:
-    """A Contact that names the address it came from: any other must not make us a reflector."""
-    try:
-        return uri if is_same_host(URI.parse(uri).host, source) else None
-    except SIPSyntaxError:
-        return None
+def answers_anyone(config: Config) -> bool:
+    """Whether a phone that has not shown who it is may ask for its line's credentials, where it is told directly.
+
+    Where documents are open to everybody nobody can show it.
+    """
+    said = config.push.challenges
+    return said == "anyone" or (said is None and config.http.public_url is not None and not ways_of(config))
 
 
 def _read_lines(text: str) -> LineCredentials:

@@ -18,8 +18,14 @@ class PushLine:
         self._endpoint = endpoint
         self._on_event = on_event
         self._timer: asyncio.TimerHandle | None = None
-        self.is_busy = client.is_busy
         endpoint.companion = self
+
+    def __len__(self) -> int:
+        return len(self._client)
+
+    def is_busy(self, device: str) -> bool:
+        """Whether one to this phone is under way."""
+        return self._client.is_busy(device)
 
     def send(self, push: Push) -> None:
         """Tell a phone, as soon as its turn comes."""

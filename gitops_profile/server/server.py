@@ -37,6 +37,7 @@ from .commit_status import CommitStatuses, status_target
 from .content import build_content
 from .follower import Follower
 from .hardware import Hardware
+from .holding import Holding
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
@@ -146,6 +147,7 @@ class Server:
         self._reconciler = Reconciler(
             self._journal, self._loading, ref=config.repository.ref, path=config.repository.path,
             on_changed=self._changed, is_ancestor=self._source.is_ancestor, between=self._source.between,
+            brings_urgent=self._source.brings_urgent,
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
@@ -200,9 +202,12 @@ class Server:
             takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
         )
         instance = derived_key(secret, "instance").hex()[:12]
+        self._holding = Holding(self._journal.table)
+        self._holding.on_open.append(self._opened)
         self._notifier = Notifier(
-            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate
-        )
+            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate,
+            self._holding.holds,
+        )  # fmt: skip
         self._endpoint = SIPEndpoint(
             self._notifier, self._store, self._sip_event, derived.stream_limits(config),
             certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
@@ -212,6 +217,7 @@ class Server:
         self._hardware = Hardware(
             config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
+            held=self._holding.opens,
         )  # fmt: skip
         self._rollouts = Rollouts(self._store, self._notifier, self._package)
 
@@ -257,6 +263,7 @@ class Server:
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
                 self._rollouts.run(),
+                self._holding.run(),
                 self._lifecycle.watch(),
                 self._webhook.watch(),
                 self._statuses.run(),
@@ -322,6 +329,7 @@ class Server:
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
+        self._hardware.begin()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
@@ -344,6 +352,10 @@ class Server:
         if applied is not None:
             self._rollouts.applied(applied.revision.commit, resources, now=now)
 
+    def _opened(self, keys: Sequence[ProfileKey]) -> None:
+        self._endpoint.state_changed([str(key) for key in keys])
+        self._hardware.opened(keys)
+
     def _sip_event(self, event: SubscriptionEvent) -> None:
         self._observer.sip_event(event)
         if isinstance(event, SubscriptionStarted):
@@ -354,6 +366,7 @@ class Server:
     def _clock_jumped(self, seconds: float) -> None:
         self._metrics.clock_jumps.inc()
         self._store.clock_jumped(seconds)
+        self._holding.look()
 
     def _expose(self) -> bytes:
         self._lifecycle.refresh()

@@ -95,6 +95,12 @@ class Source:
             await self.is_ancestor(old, new)  # which fetches the history that is missing
         return await self._ask(self.repository.first_parents, old, new, limit)
 
+    async def brings_urgent(self, old: str, new: str) -> bool:
+        """As `Repository.brings_urgent`, once the history is there. Raises SourceUnavailable."""
+        if self._clone is not None:
+            await self.is_ancestor(old, new)
+        return await self._ask(self.repository.brings_urgent, old, new)
+
     async def resolve(self, ref: str) -> str | None:
         """As `Repository.resolve`."""
         return await self._ask(self.repository.resolve, ref)

@@ -21,13 +21,23 @@ class WatchedFile(Generic[T]):
     """What a file says."""
 
     def __init__(
-        self, path: Path | None, setting: str, parse: Callable[[str], T], describe: Callable[[T], str] = lambda _: ""
+        self,
+        path: Path | None,
+        setting: str,
+        parse: Callable[[str], T],
+        describe: Callable[[T], str] = lambda _: "",
+        *,
+        is_private: bool = False,
     ) -> None:
-        """`setting` names it in messages; `describe` says what was read, without secrets. No path: no content."""
+        """`setting` names it in messages; `describe` says what was read, without secrets. No path: no content.
+
+        One that `is_private` and that others may read is used, with a WARNING.
+        """
         self._path = path
         self._setting = setting
         self._parse = parse
         self._describe = describe
+        self._is_private = is_private
         self._seen: tuple[int, int, int] | None = None
         self.value = parse("")
 
@@ -58,6 +68,8 @@ class WatchedFile(Generic[T]):
 
     def _take(self, path: Path) -> None:
         self._seen = _signature(path)
+        if self._is_private and path.stat().st_mode & 0o077:
+            logger.warning("%s: %s holds passwords and others may read it: chmod 600", self._setting, path)
         self.value = self._parse(path.read_bytes()[:MAX_BYTES].decode("utf-8", "surrogateescape"))
 
 

@@ -6,7 +6,7 @@ from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRef
 from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
 from .refusal import Refused
-from .routing import Hop, Target, is_same_host
+from .routing import Hop, Target
 from .stored import StoredSubscription
 from .subscribe import Durations
 from .subscription import NO_DOCUMENT, Subscription
@@ -49,6 +49,5 @@ __all__ = [
     "Target",
     "Timers",
     "host_port",
-    "is_same_host",
     "source_of",
 ]

@@ -4,9 +4,8 @@ One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), o
 """
 
 import heapq
-import re
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import count, filterfalse
 
 from .access import AccessControl
 from .admission import Admission
@@ -14,7 +13,7 @@ from .batch import Batch, NotifyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
 from .lookups import Lookups
-from .outgoing import compose
+from .outgoing import compose, retry_after_of
 from .pacing import Pacing
 from .registry import Registry
 from .routing import Hop, Target, flows_to
@@ -34,9 +33,6 @@ from .subscription_events import NotifyAnswered, SubscriptionEnded, Subscription
 from .syntax import Response
 from .transaction import TransactionLayer
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
-MAX_RETRY_AFTER = 86400
-"""Seconds at most that a phone may ask for; it would be without its document for as long."""
 LOST_TRIES = 4
 """Failed NOTIFYs after which the next one that finds no UDP port open ends the subscription: 2, 4, 8 and 16 s between
 them are as long as Timer F would have waited (RFC 6665 §4.2.2: "SHOULD remove"). A phone may just be restarting."""
@@ -53,7 +49,10 @@ class Delivery:
         new_token: Callable[[], str],
         layer: TransactionLayer,
         happened: list[SubscriptionEvent],
+        holds: Callable[[str], bool] = lambda resource: False,
     ) -> None:
+        """`holds(resource)`: whether a change of it has to wait; `state_changed` says when that is over."""
+        self._holds = holds
         self._package = package
         self._access = access
         self._settings = settings
@@ -96,7 +95,7 @@ class Delivery:
 
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
         """The event state of these resources may be another one: tell those who do not have it (invariant I3)."""
-        for resource in resources:
+        for resource in filterfalse(self._holds, resources):
             for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
                 if subscription.in_flight is None and not subscription.queued:
@@ -129,7 +128,7 @@ class Delivery:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
             state = self.state(subscription)
-            if not subscription.has(state) or self._ends(subscription, state):
+            if self._is_due(subscription, state) or self._ends(subscription, state):
                 subscription.queued = True
                 self._pacing.append(subscription)
 
@@ -156,11 +155,20 @@ class Delivery:
                 if self._ends(subscription, state):
                     self.terminate(subscription, "noresource")
                     subscription.owed = True
-                elif subscription.has(state):
+                elif not self._is_due(subscription, state):
                     continue
             branch = self._emit(subscription, now)
             if branch is not None:
                 self._pacing.take_slot(branch)
+
+    def _is_due(self, subscription: Subscription, state: EventState | None) -> bool:
+        """Whether the phone has not got this state, and may be told now.
+
+        What it was told once is sent again whenever it must; that its document is gone knows no windows any more.
+        """
+        if subscription.has(state):
+            return False
+        return state is None or subscription.was_told(state.etag) or not self._holds(subscription.resource)
 
     def end_all(self, reason: str, subscriptions: Iterable[Subscription], *, now: float) -> None:
         """End subscriptions with a NOTIFY that says why, at the pace of changes (RFC 6665 §4.1.3, §4.4.2)."""
@@ -224,8 +232,7 @@ class Delivery:
         if transaction is None:
             return False
         item: NotifyItem = transaction.owner
-        wanted = _SECONDS.match(response.headers.get("retry-after") or "")
-        retry_after = min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0
+        retry_after = retry_after_of(response)
         subscription = item.subscription
         if response.status in (401, 407) and item.credentials is None and subscription.in_flight == item.branch:
             target, _ = subscription.dialog.request_target()

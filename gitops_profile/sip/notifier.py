@@ -47,8 +47,9 @@ class Notifier:
         settings: NotifierSettings,
         new_token: Callable[[], str],
         access: AccessControl | None = None,
+        holds: Callable[[str], bool] = lambda resource: False,
     ) -> None:
-        """Without `access` everybody may have everything."""
+        """Without `access` everybody may have everything; with `holds` some changes wait (`Delivery`)."""
         self._package = package
         self._access = access or OpenAccess()
         self._settings = settings
@@ -57,7 +58,7 @@ class Notifier:
         self.strays: list[Response] = []
         """Responses to nothing that it has sent: whoever sends by the same sockets takes them, or drops them."""
         self._layer = TransactionLayer(self._outbox, settings.timers)
-        self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events)
+        self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events, holds)
         self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self._subscribing = Subscribing(package, self._access, settings, new_token, self._delivery, self._events)
         self.find = self._delivery.registry.find

@@ -1,5 +1,7 @@
 """One NOTIFY as it can go: in which presentation, and on which flow (RFC 3261 §18.1.1, RFC 5839 §6.2)."""
 
+import re
+
 from .batch import NotifyItem
 from .event_package import EventState
 from .flow import Flow
@@ -8,6 +10,11 @@ from .notify import MAX_DATAGRAM, build_notify
 from .routing import over_tcp
 from .settings import NotifierSettings
 from .subscription import Subscription, etag_of
+from .syntax import Response
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+MAX_RETRY_AFTER = 86400
+"""Seconds at most that a phone may ask for; it would be without its document for as long."""
 
 
 def compose(
@@ -55,3 +62,9 @@ def compose(
             data = build(state, flow)
     withheld = state.withheld if state is not None else None
     return NotifyItem(branch, data, flow, subscription, etag_of(state), withheld, others, credentials)
+
+
+def retry_after_of(response: Response) -> int:
+    """Seconds that the answer to a NOTIFY asks us to wait (RFC 3261 §20.33), within bounds; 0 when it does not."""
+    wanted = _SECONDS.match(response.headers.get("retry-after") or "")
+    return min(int(wanted[0]), MAX_RETRY_AFTER) if wanted else 0

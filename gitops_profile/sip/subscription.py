@@ -137,6 +137,10 @@ class Subscription:
         """The same, of a state whose `etag_of` is known."""
         return self.acknowledged_etag == etag or self.suppress == "*"
 
+    def was_told(self, etag: str) -> bool:
+        """Whether the NOTIFY that left last had this version: to send it again is no change."""
+        return self.told_etag == etag and self.told_at is not None
+
     def is_suppressed(self, state: EventState | None) -> bool:
         """Whether the Suppress-If-Match in force is true for this state (RFC 5839 §5.2)."""
         if self.suppress is None:

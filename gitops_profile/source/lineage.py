@@ -5,12 +5,16 @@ from collections.abc import Callable
 import git
 
 from .errors import SourceUnavailable
+from .revision import MAY_BE_URGENT, is_urgent
 
 _AS_IT_IS = {"GIT_SHALLOW_FILE": "", "GIT_ALLOW_PROTOCOL": "none"}
 """That file would make a commit have no parents, and what is missing is not to be had from where the repository's
 settings say. Grafts and replaced commits are kept away by the repository's own
 environment.
 """
+
+MAX_URGENT = 100
+"""Commits with such a line that are looked at: one whose line is a trailer is enough."""
 
 
 def unseen_commits(
@@ -25,3 +29,17 @@ def unseen_commits(
         raise SourceUnavailable(f"the history of {new[:12]} is not complete: {said(error)}") from error
     rows = (line.split() for line in str(out).splitlines())
     return [(commit, tuple(parents)) for commit, *parents in rows]
+
+
+def brings_urgent(commands: git.Git, old: str, new: str) -> bool:
+    """Whether a commit that the new one has in its history, and the old one has not, has the trailer `Deliver: now`.
+
+    Where that history is not there, as when the old one is gone, nobody has said so.
+    """
+    command = ["git", "log", "-z", "--format=%B", "-i", f"--grep={MAY_BE_URGENT}", f"--max-count={MAX_URGENT}", new]
+    try:
+        out = commands.execute([*command, f"^{old}"], env=_AS_IT_IS, stdout_as_string=False)
+    except git.GitCommandError:
+        return False
+    assert isinstance(out, bytes), "as asked for"
+    return any(map(is_urgent, out.split(b"\0")))

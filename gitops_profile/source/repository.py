@@ -13,7 +13,7 @@ import git
 from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
 from .index import read_index, read_staged
-from .lineage import unseen_commits
+from .lineage import brings_urgent, unseen_commits
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
@@ -285,7 +285,13 @@ class Repository:
             count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
         except git.GitCommandError as error:
             raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
-        return [parse_commit(name.decode(), data) for name, _, data in commits], count
+        # Git indents the message.
+        return [parse_commit(name.decode(), data.replace(b"\n    ", b"\n")) for name, _, data in commits], count
+
+    def brings_urgent(self, old_commit: str, new_commit: str) -> bool:
+        """Whether a commit that the new one has in its history, and the old one has not, is urgent."""
+        self.place()
+        return brings_urgent(self._repo.git, old_commit, new_commit)
 
     def unseen(self, old_commit: str, new_commit: str, limit: int) -> list[tuple[str, tuple[str, ...]]]:
         """Commits, each with its parents, that the new one has in its history and the old one has not; the newest

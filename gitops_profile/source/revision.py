@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _PERSON = re.compile(rb"(?P<name>.*) (?P<time>\d+) [+-]\d{4}")
+_TRAILER = re.compile(rb"[A-Za-z0-9-]+[ \t]*:.*|[ \t].*|\(cherry picked from commit .*")
+_DELIVER_NOW = re.compile(rb"deliver[ \t]*:[ \t]*now[ \t]*", re.IGNORECASE)
+MAY_BE_URGENT = "^deliver[[:space:]]*:[[:space:]]*now[[:space:]]*$"
+"""For `git --grep`: whatever `is_urgent` takes for urgent has such a line."""
 EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -46,8 +50,18 @@ def parse_commit(commit: str, data: bytes) -> Revision:
     has_parent = name == b"parent"
     return Revision(
         commit, author, committer, committed_at, first_line, tree,
-        parent=parent.decode("ascii", "replace") if has_parent else None,
+        parent=parent.decode("ascii", "replace") if has_parent else None, urgent=is_urgent(message),
     )  # fmt: skip
+
+
+def is_urgent(message: bytes) -> bool:
+    """Whether a commit message has the trailer `Deliver: now`.
+
+    Trailers are the last paragraph, when it is nothing else; a sentence about them, or the title, is none.
+    """
+    paragraphs = re.split(rb"\n\s*\n", message.strip().replace(b"\r\n", b"\n"))
+    lines = paragraphs[-1].split(b"\n") if len(paragraphs) > 1 else []
+    return all(map(_TRAILER.fullmatch, lines)) and any(map(_DELIVER_NOW.fullmatch, lines))
 
 
 def _person(value: bytes) -> tuple[str, str]:

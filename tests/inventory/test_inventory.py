@@ -101,6 +101,16 @@ def test_a_fetch_from_elsewhere_does_not_take_the_way_to_a_phone_away() -> None:
     assert phone.contact == "sip:192.0.2.8:5060"
 
 
+@pytest.mark.parametrize(
+    "contact", ["sip:198.51.100.9", "sip:192.0.2.7@198.51.100.9", "sip:x.example", "tel:1", "sip:[192.0.2.7", ""]
+)
+def test_a_contact_that_names_another_address_is_not_believed(contact: str) -> None:
+    inventory = Inventory()
+    inventory.see(replace(PNP, contact=contact))
+    phone = inventory.get(MAC)
+    assert phone is not None and phone.contact is None
+
+
 def test_a_flood_of_invented_phones_pushes_out_nothing_but_itself() -> None:
     inventory = Inventory()
     inventory.see(PNP)

@@ -269,7 +269,7 @@ def test_a_renamed_file_is_one_move_and_what_changed_in_it() -> None:
     q = ProfileDocument(key("q"), "text/plain", b"x", "device/example.com/hq/q.yaml")
     plan = compare(before, state(moved, q))
     text = "\n".join(as_text(plan))
-    assert "0 added, 2 changed, 0 removed of 2 profiles; 1 only moved, which no phone sees" in text
+    assert "0 added, 2 changed, 0 removed of 2 profiles; 1 of them no phone sees" in text
     assert "2 devices:\n- path: device/example.com/\n+ path: device/example.com/hq/\n" in text
     assert "1 device:\n- zone = UTC\n+ zone = CET\n" in text
 

@@ -1,0 +1,170 @@
+"""Whose change has to wait for a maintenance window, and until when.
+
+Nothing is stored: the table has the policy and the urgency of every document, so a restart changes nothing. What waits
+is remembered only to be looked at again when its windows open.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gitops_profile.presentity import DEFAULT_DEVICE, PresentityTable, ProfileKey, ProfileType, Window
+from gitops_profile.windows import Closed, Schedule, UnusableCron, describe
+
+from . import views
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 15.0
+"""Seconds at most between two looks at the clock on the wall, which may be set at any time."""
+_MINUTE = 60.0
+"""Windows begin and end with a minute, so an answer holds until the next one."""
+MAX_WAITING = 1_000_000
+"""Keys that are remembered; of more than that a change waits until its phone asks, or for the next change."""
+Windows = tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change is not told for now."""
+
+    until: float
+    """Unix seconds; inf when no opening is in sight."""
+    why: str
+
+    def facts(self) -> dict[str, str | None]:
+        """For the admin socket; `until` is None when no opening is in sight."""
+        return {"until": views.iso(self.until) if self.until != float("inf") else None, "why": self.why}
+
+
+class Holding:
+    """Asked before a change is told: by the notifier and by whoever pushes."""
+
+    def __init__(self, table: PresentityTable, *, wall: Callable[[], float] = time.time) -> None:
+        """`wall` is the clock of people: it may be set, and windows go by it."""
+        self._table = table
+        self._wall = wall
+        self._policies: dict[Windows, _Policy] = {}
+        self._nudged = asyncio.Event()
+        self.on_open: list[Callable[[list[ProfileKey]], None]] = []
+        """Told which of the keys that `wait` was asked about may be told from now on."""
+
+    def held(self, key: ProfileKey) -> Held | None:
+        """None when the newest document of `key` may be told to its phones now; an alias has its document's policy."""
+        policy = self._policy_of(key)
+        return policy.held(self._wall()) if policy is not None else None
+
+    def wait(self, key: ProfileKey) -> Held | None:
+        """The same; one that is held is named to `on_open` when its windows open."""
+        policy = self._policy_of(key)
+        if policy is None:
+            return None
+        held = policy.held(self._wall())
+        if held is not None and len(policy.waiting) < MAX_WAITING:
+            if not policy.waiting:
+                self._nudged.set()  # it may open before the next look
+            policy.waiting.add(key)
+        return held
+
+    def look(self) -> None:
+        """Look at the clock now, as when it was set."""
+        self._nudged.set()
+
+    def opens(self, key: ProfileKey) -> float | None:
+        """The same, as nothing but the time."""
+        held = self.wait(key)
+        return held.until if held is not None else None
+
+    def holds(self, resource: str) -> bool:
+        """Whether the notifier has to wait with a change of this resource; it is named to `on_open`, too."""
+        return self.wait(_key(resource)) is not None
+
+    async def run(self) -> None:
+        """Tell `on_open` of what opens."""
+        while True:
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self._nudged.wait()
+            except TimeoutError:
+                pass  # time to look
+            self._nudged.clear()
+            self.open_now()
+
+    def open_now(self) -> None:
+        """Name what waited for windows that are open by now."""
+        now = self._wall()
+        opened: list[ProfileKey] = []
+        for windows, policy in list(self._policies.items()):
+            if policy.waiting and policy.held(now) is None:
+                opened += policy.waiting
+                policy.waiting.clear()
+            if not policy.waiting:
+                del self._policies[windows]  # whoever still has them asks again
+        if opened:
+            logger.info("maintenance windows opened; held profiles may be told: %d", len(opened))
+            for listener in self.on_open:
+                listener(opened)
+
+    def _pause(self) -> float:
+        """Seconds until something that waits may open, a look at the clock at the latest."""
+        now = self._wall()
+        times = [held.until - now for one in self._policies.values() if one.waiting and (held := one.held(now))]
+        return max(0.05, min([*times, LOOK_EVERY]))
+
+    def _policy_of(self, key: ProfileKey) -> "_Policy | None":
+        """The windows that a change of `key` has to wait for; None when it need not."""
+        table = self._table
+        own = table.resolve(key)
+        if own is None and key.profile_type is ProfileType.DEVICE:
+            own = ProfileKey.device(key.domain, DEFAULT_DEVICE)  # what an unknown device has
+        document = table.get(own) if own is not None else None
+        if own is None or document is None or not document.notify.windows:
+            return None
+        stamp = table.revision_of(own)
+        if stamp is not None and stamp.urgent:
+            return None
+        windows = document.notify.windows
+        policy = self._policies.get(windows)
+        if policy is None:
+            policy = self._policies[windows] = _Policy(windows)
+        return policy
+
+
+class _Policy:
+    """The windows that some documents have in common: they are looked at once for all of them."""
+
+    def __init__(self, windows: Windows) -> None:
+        self.waiting: set[ProfileKey] = set()
+        self._from = self._to = 0.0
+        self._held: Held | None = None
+        self._unusable = ""
+        try:
+            self._schedule = Schedule(windows)
+        except UnusableCron as error:
+            self._schedule, self._unusable = Schedule(()), str(error)
+            logger.warning("a maintenance window cannot be used, its changes are held: %s", error)
+
+    def held(self, now: float) -> Held | None:
+        """What holds at `now`, Unix seconds."""
+        if self._unusable:
+            return Held(float("inf"), self._unusable)
+        if not self._from <= now < self._to:
+            closed = self._schedule.closed(now)
+            self._held = Held(closed.until, _why(closed)) if closed is not None else None
+            self._from = now
+            self._to = closed.until if closed is not None else now - now % _MINUTE + _MINUTE
+            if self._to == float("inf"):
+                self._to = now + 60 * _MINUTE
+        return self._held
+
+
+@lru_cache(maxsize=1 << 16)
+def _key(resource: str) -> ProfileKey:
+    return ProfileKey.parse(resource)
+
+
+def _why(closed: Closed) -> str:
+    return "outside its maintenance windows" if closed.by is None else describe(closed.by)

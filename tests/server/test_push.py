@@ -1,0 +1,512 @@
+"""Who is told to fetch again, when, and when no more: decided from what each phone has."""
+
+import pytest
+
+from gitops_profile.config import PushSettings
+from gitops_profile.devices import VENDORS, How
+from gitops_profile.inventory import Inventory
+from gitops_profile.presentity import NO_POLICY, NotifyPolicy, ProfileKey, ProfileRemoved
+from gitops_profile.server.push import MAX_REFUSALS, RETRY_FIRST, event_for
+from gitops_profile.sip.syntax import Request
+from tests.sip.harness import Phone
+
+from .office import AOR, KEY, MAC, OTHER, STAMP, Office
+
+TO_AOR = NotifyPolicy(aor=AOR)
+DAY = 86400.0
+
+
+async def office_with_a_phone(**settings: object) -> Office:
+    """It has version 1, and was told nothing."""
+    office = Office(PushSettings(**({"settle": 0, "longest": 300, "spread": 0} | settings)))  # type: ignore[arg-type]
+    office.write(1)
+    office.see()
+    office.fetch()
+    await office.run(1)
+    assert office.sent == []
+    return office
+
+
+# -- a change ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_change_tells_the_phone_that_has_another_version_once() -> None:
+    office = await office_with_a_phone()
+    changed = office.write(2)
+    await office.run(DAY)
+    [(_, request, flow)] = office.sent
+    assert request.uri == "sip:192.0.2.7:5060" and flow.remote == ("192.0.2.7", 5060)
+    assert request.headers.get("event") == "check-sync;reboot=false"  # a Snom, by its MAC
+    held = office.holding()
+    assert (held.told_etag, held.heard_status, held.fault) == (changed.etag, 200, None)
+
+
+async def test_five_merges_in_a_minute_are_one_check_sync_about_the_last() -> None:
+    office = await office_with_a_phone(settle=60, longest=300, spread=30)
+    begun = office.now
+    for version in range(2, 6):
+        office.write(version)
+        await office.run(12)
+    newest = office.write(6)
+    await office.run(DAY)
+    assert len(office.told) == 1 and begun + 108 <= office.told[0] <= begun + 138
+    assert office.holding().told_etag == newest.etag
+
+
+async def test_what_was_taken_back_in_time_is_told_to_nobody() -> None:
+    office = await office_with_a_phone(settle=60)
+    office.write(2)
+    await office.run(30)
+    office.write(1)
+    await office.run(DAY)
+    assert office.sent == []
+
+
+async def test_a_revert_is_told_like_any_change() -> None:
+    office = await office_with_a_phone()
+    office.write(2)
+    await office.run(1)
+    office.fetch()
+    first = office.write(1)
+    await office.run(1)
+    assert len(office.told) == 2 and office.holding().told_etag == first.etag
+
+
+async def test_a_phone_that_fetched_by_itself_is_not_told() -> None:
+    office = await office_with_a_phone(settle=60)
+    office.write(2)
+    await office.run(30)
+    office.fetch()
+    await office.run(DAY)
+    assert office.sent == []
+
+
+async def test_a_phone_that_holds_a_subscription_is_not_told() -> None:
+    office = await office_with_a_phone()
+    phone = Phone(office.notifiers, str(KEY))
+    office.notifiers.receive(phone.build())
+    assert list(office.notifiers.notifier.subscriptions_to(str(KEY)))
+    office.write(2)
+    await office.run(DAY)
+    assert office.sent == []
+
+
+async def test_a_users_other_phone_that_subscribes_does_not_keep_the_desk_phone_from_being_told() -> None:
+    user = ProfileKey.user("example.com", "alice")
+    office = Office()
+    office.write(1, key=user)
+    office.notifiers.package.documents[str(user)] = b"<a/>"
+    office.see()
+    office.fetch(user)
+    subscriber = Phone(office.notifiers, str(user))  # at 192.0.2.9
+    office.notifiers.receive(subscriber.build())
+    office.write(2, key=user)
+    await office.run(1)
+    assert len(office.told) == 1
+    office.fetch(user)
+    office.see(address="192.0.2.9")  # it is the same phone after all
+    office.write(3, key=user)
+    await office.run(DAY)
+    assert len(office.told) == 1
+
+
+async def test_every_phone_that_was_given_a_common_document_is_told_of_it() -> None:
+    common = ProfileKey.device("example.com", "y000000000096")
+    office = Office()
+    office.write(1, key=common)
+    for number, mac in enumerate((MAC, OTHER)):
+        office.see(address=f"192.0.2.{20 + number}", mac=mac)
+        office.fetch(common, address=f"192.0.2.{20 + number}", mac=mac)
+    office.write(2, key=common)
+    await office.run(1)
+    assert {flow.remote[0] for _, _, flow in office.sent} == {"192.0.2.20", "192.0.2.21"}
+
+
+async def test_a_removed_profile_is_told_to_nobody() -> None:
+    office = await office_with_a_phone(settle=60)
+    office.write(2)
+    office.table.apply(ProfileRemoved(KEY, "p", STAMP))
+    office.pusher.changed([KEY])
+    await office.run(DAY)
+    assert office.sent == []
+
+
+async def test_a_change_while_a_check_sync_is_under_way_is_told_after_it() -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: None
+    office.write(2)
+    await office.run(1)
+    third = office.write(3)
+    await office.run(1)
+    office.answer = lambda request: 200
+    await office.run(20)
+    assert len(office.told) == 2 and office.holding().told_etag == third.etag
+    assert office.holding().heard_status == 200
+
+
+async def test_urgent_changes_wait_for_nothing() -> None:
+    office = await office_with_a_phone(settle=60, longest=300, spread=30)
+    office.write(2, urgent=True)
+    await office.run(0.1)
+    assert len(office.told) == 1
+
+
+# -- who is never told to reboot -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=str)
+def test_nobody_is_told_to_reboot_whose_manifest_does_not_allow_it(vendor: object) -> None:
+    event = event_for(vendor, NO_POLICY)  # type: ignore[arg-type]
+    assert event is None or ("reboot=true" not in str(event) and not event.event.startswith("reboot"))
+
+
+def test_a_phone_that_knows_reboots_only_is_told_when_its_manifest_allows_it() -> None:
+    allowed = NotifyPolicy(may_reboot=True)
+    assert event_for(VENDORS["flyingvoice"], NO_POLICY) is None
+    assert str(event_for(VENDORS["flyingvoice"], allowed)) == "check-sync;reboot=true"
+    assert str(event_for(VENDORS["snom"], allowed)) == "check-sync;reboot=false"  # there is a better way
+    assert event_for(VENDORS["linphone"], allowed) is None
+
+
+# -- what phones answer --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [481, 489, 405, 501])
+async def test_a_phone_that_does_not_know_the_event_is_not_at_fault_and_asked_once_per_change(status: int) -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: status
+    office.write(2)
+    await office.run(DAY)
+    office.see()
+    await office.run(DAY)
+    await office.restart()
+    await office.run(DAY)
+    assert len(office.told) == 1
+    assert (office.holding().heard_status, office.holding().fault) == (status, None)
+    office.write(3)
+    await office.run(1)
+    assert len(office.told) == 2
+
+
+async def test_a_challenge_is_answered_with_the_credentials_of_the_line() -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: 200 if request.headers.get("authorization") else 401
+    office.write(2, notify=TO_AOR)
+    await office.run(1)
+    assert [request.cseq for _, request, _ in office.sent] == [1, 2]
+    assert 'username="2001"' in (office.sent[1][1].headers.get("authorization") or "")
+    assert office.holding().heard_status == 200
+
+
+async def test_a_proxy_and_the_phone_behind_it_may_both_challenge() -> None:
+    office = Office()
+
+    def answer(request: Request) -> int:
+        if request.headers.get("proxy-authorization") is None:
+            return 407
+        return 200 if request.headers.get("authorization") else 401
+
+    office.answer = answer
+    office.write(1, notify=TO_AOR)
+    await office.run(1)
+    assert len(office.sent) == 3 and office.holding().heard_status == 200
+
+
+async def test_a_phone_that_challenges_for_ever_is_at_fault_and_left_alone_more_and_more() -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: 401
+    office.write(2, notify=TO_AOR)
+    await office.run(60 * DAY)
+    assert len(office.told) == MAX_REFUSALS + 1
+    pauses = [b - a for a, b in zip(office.told, office.told[1:], strict=False)]
+    assert pauses == sorted(pauses) and pauses[0] >= RETRY_FIRST and pauses[-1] > 5 * 3600
+    assert len(office.sent) == 2 * len(office.told)  # each time the credentials were tried once
+    assert "credentials of 2001" in (office.holding().fault or "")
+    for _ in range(100):
+        office.see()
+        await office.run(60)
+    assert len(office.told) == MAX_REFUSALS + 1  # what it shows changes nothing
+    office.answer = lambda request: 200
+    office.write(3, notify=TO_AOR)
+    await office.run(1)
+    assert office.holding().fault is None and office.holding().heard_status == 200
+
+
+async def test_a_refusal_is_remembered_over_a_restart() -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: 403
+    office.write(2)
+    await office.run(1)
+    await office.restart()
+    await office.run(RETRY_FIRST - 10)
+    assert len(office.told) == 1
+    await office.run(20)
+    assert len(office.told) == 2
+
+
+async def test_without_credentials_a_challenge_says_what_to_do() -> None:
+    office = await office_with_a_phone()
+    office.answer = lambda request: 401
+    office.write(2)
+    await office.run(1)
+    assert office.holding().fault == (
+        "the phone wants a line's credentials: name its line in notify.aor of its manifest"
+    )
+
+
+@pytest.mark.parametrize("status", [404, 480, 408, 503, None])
+async def test_a_phone_that_was_offline_is_told_at_its_next_contact(status: int | None) -> None:
+    office = await office_with_a_phone(settle=60)
+    office.answer = lambda request: status
+    office.write(2)
+    await office.run(300)
+    assert len(office.told) == 1 and office.holding().fault is not None and office.holding().heard_status is None
+    office.answer = lambda request: 200
+    office.see()
+    await office.run(30)
+    assert len(office.told) == 1  # perhaps it fetches by itself
+    await office.run(40)
+    assert len(office.told) == 2 and office.holding().fault is None
+
+
+async def test_a_phone_that_comes_back_and_fetches_is_not_told_as_well() -> None:
+    office = await office_with_a_phone(settle=60)
+    office.answer = lambda request: None
+    office.write(2)
+    await office.run(300)
+    office.see()
+    await office.run(5)
+    office.fetch()
+    await office.run(30 * DAY)
+    assert len(office.told) == 1 and office.holding().fault is None
+
+
+async def test_nobody_gives_up_a_phone_that_is_offline_for_weeks() -> None:
+    office = Office()
+    office.answer = lambda request: 480
+    office.write(1, notify=TO_AOR)
+    await office.run(21 * DAY)
+    assert 80 < len(office.told) < 100  # every six hours
+    office.answer = lambda request: 200
+    await office.run(DAY / 4)
+    assert office.holding().heard_status == 200
+    tries = len(office.told)
+    await office.run(10 * DAY)
+    assert len(office.told) == tries
+
+
+# -- where ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_phone_that_was_never_seen_is_told_through_its_aor() -> None:
+    office = Office(PushSettings(settle=0, longest=0, spread=0, proxy="sip:192.0.2.99:5070"))
+    office.write(1, notify=TO_AOR)
+    await office.run(1)
+    [(_, request, flow)] = office.sent
+    assert request.uri == AOR and flow.remote == ("192.0.2.99", 5070)
+    assert request.headers.get("route") == "<sip:192.0.2.99:5070;lr>"
+    assert request.from_.uri == AOR
+
+
+async def test_a_phone_that_was_expected_under_the_name_of_its_profile_is_told_once_when_it_is_known() -> None:
+    lobby, alias = ProfileKey.device("example.com", "lobby"), KEY
+    office = Office()
+    office.write(1, key=lobby, notify=TO_AOR)
+    await office.run(1)
+    assert len(office.told) == 1  # nobody knows more than the AoR
+    office.see(key=str(lobby))
+    office.fetch(lobby)
+    office.write(2, key=lobby, notify=TO_AOR)
+    await office.run(1)
+    await office.restart()
+    await office.run(1)
+    assert len(office.told) == 2 and alias not in office.table
+
+
+async def test_name_servers_that_fail_are_tried_again() -> None:
+    office = Office()
+    known = office.hosts.pop("example.com")
+    office.write(1, notify=TO_AOR)
+    await office.run(60)
+    assert office.sent == [] and "no way to example.com" in (office.holding().fault or "")
+    office.hosts["example.com"] = known
+    await office.run(RETRY_FIRST)
+    assert len(office.told) == 1 and office.holding().heard_status == 200
+
+
+async def test_a_phone_that_nobody_can_reach_is_said_so_and_told_when_it_shows_where_it_is() -> None:
+    office = Office()
+    office.write(1)
+    office.fetch(contact=None)
+    office.write(2)
+    await office.run(DAY)
+    assert office.sent == [] and "notify.aor" in (office.holding().fault or "")
+    office.see()
+    await office.run(1)
+    assert len(office.told) == 1 and office.holding().fault is None
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:192.0.2.66:5060", "sip:victim.example:5060", "sip:192.0.2.7@192.0.2.66", "sip:[2001:db8::66]",
+        "nonsense", "tel:123",
+    ],
+)  # fmt: skip
+async def test_no_check_sync_goes_to_an_address_where_the_phone_was_not_seen(contact: str) -> None:
+    office = await office_with_a_phone()
+    office.see(contact=contact)
+    office.write(2)
+    await office.run(DAY)
+    assert office.sent == [] and office.holding().fault is not None
+
+
+async def test_a_contact_leads_nowhere_else_by_its_parameters() -> None:
+    office = await office_with_a_phone()
+    office.see(contact="sip:x@192.0.2.7:5062;maddr=192.0.2.66;transport=udp?Route=sip:192.0.2.66")
+    office.write(2)
+    await office.run(1)
+    [(_, request, flow)] = office.sent
+    assert flow.remote == ("192.0.2.7", 5062) and request.uri == "sip:x@192.0.2.7:5062;transport=udp"
+
+
+async def test_one_who_has_not_shown_to_be_the_phone_gets_no_digest_of_its_password() -> None:
+    office = Office(answers_anyone=False)
+    office.write(1, notify=TO_AOR)
+    office.settings = office.settings.model_copy(update={"to": ["contact"]})
+    office.start()
+    office.see()
+    office.fetch(proven=False)
+    office.answer = lambda request: 401 if request.headers.get("authorization") is None else 200
+    office.write(2, notify=TO_AOR)
+    await office.run(1)
+    assert len(office.sent) == 1 and "has not shown" in (office.holding().fault or "")
+    office.fetch()  # now it has
+    office.write(3, notify=TO_AOR)
+    await office.run(1)
+    assert office.holding().heard_status == 200
+    office.see(address="192.0.2.66")  # and whoever takes its MAC elsewhere has not
+    office.write(4, notify=TO_AOR)
+    await office.run(1)
+    assert all(r.headers.get("authorization") is None for _, r, flow in office.sent if flow.remote[0] == "192.0.2.66")
+    assert "has not shown" in (office.holding().fault or "")
+
+
+# -- restarts ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_not_delivered_goes_out_after_a_restart_and_what_was_does_not() -> None:
+    office = await office_with_a_phone()
+    office.see(address="192.0.2.8", mac=OTHER)
+    other = ProfileKey.device("example.com", OTHER)
+    office.write(1, key=other)
+    office.fetch(other, address="192.0.2.8", mac=OTHER)
+    office.answer = lambda request: 200 if "192.0.2.7" in request.uri else None
+    office.write(2)
+    office.write(2, key=other)
+    await office.run(5)
+    assert len(office.told) == 2
+    await office.restart()
+    office.answer = lambda request: 200
+    await office.run(DAY)
+    assert [r.uri for _, r, _ in office.sent if r.uri == "sip:192.0.2.7:5060"] == ["sip:192.0.2.7:5060"]
+    assert office.holding(OTHER, other).heard_status == 200
+    told = len(office.sent)
+    await office.restart()
+    await office.run(DAY)
+    assert len(office.sent) == told
+
+
+async def test_a_change_just_before_the_end_is_told_after_the_start_though_nothing_was_written() -> None:
+    office = Office()
+    office.write(1, notify=TO_AOR)
+    office.inventory = Inventory()  # the last second was lost
+    await office.restart()
+    await office.run(1)
+    assert len(office.told) == 1 and office.holding().heard_status == 200
+
+
+# -- windows and waves ---------------------------------------------------------------------------------------------
+
+
+async def test_a_held_change_is_told_when_its_window_opens_and_not_before() -> None:
+    office = await office_with_a_phone()
+    office.closed_until = office.now + 7200
+    office.write(2)
+    await office.run(7000)
+    assert office.sent == []
+    opens, office.closed_until = office.closed_until, None
+    office.pusher.opened([KEY])
+    await office.run(1)
+    assert len(office.told) == 1 and office.told[0] < opens
+
+
+async def test_a_window_that_is_never_in_sight_keeps_the_change_until_it_is() -> None:
+    office = await office_with_a_phone()
+    office.closed_until = float("inf")
+    office.write(2)
+    await office.run(DAY)
+    assert office.sent == []
+    office.closed_until = None
+    await office.run(601)
+    assert len(office.told) == 1
+
+
+async def test_when_a_window_opens_its_phones_are_spread_like_any_wave() -> None:
+    office = Office(PushSettings(settle=0, longest=0, spread=30))
+    keys = []
+    for number in range(300):
+        mac = f"00041300{number:04x}"
+        keys.append(ProfileKey.device("example.com", mac))
+        office.write(1, key=keys[-1])
+        office.see(mac=mac, address=f"192.0.2.{number % 250}")
+        office.fetch(keys[-1], mac=mac, address=f"192.0.2.{number % 250}")
+    office.closed_until = office.now + 3600
+    for key in keys:
+        office.write(2, key=key)
+    await office.run(3590)
+    opens, office.closed_until = office.closed_until, None
+    await office.run(10)
+    office.pusher.opened(keys)
+    await office.run(60)
+    assert len(office.told) == 300
+    seconds = [sum(opens + n <= at < opens + n + 1 for at in office.told) for n in range(31)]
+    assert max(seconds) < 30 and sum(seconds) == 300
+
+
+async def test_a_document_that_must_be_in_effect_soon_is_spread_over_no_more() -> None:
+    office = Office(PushSettings(settle=0, longest=0, spread=30))
+    for number in range(100):
+        key = ProfileKey.device("example.com", f"00041300{number:04x}")
+        office.write(1, key=key, notify=TO_AOR, effective_by=2)
+    begun = office.now
+    await office.run(40)
+    assert len(office.told) == 100 and max(office.told) <= begun + 2
+
+
+async def test_a_mass_change_is_decided_in_small_turns() -> None:
+    office = Office()
+    for number in range(1000):
+        office.write(1, key=ProfileKey.device("example.com", f"00041300{number:04x}"), notify=TO_AOR)
+    await office.pusher.step()
+    assert 0 < len(office.told) <= 200
+    await office.run(1)
+    assert len(office.told) == 1000
+
+
+async def test_status_says_how_many_wait_and_how_many_were_told_in_vain() -> None:
+    office = await office_with_a_phone(settle=60)
+    office.answer = lambda request: None
+    office.write(2)
+    assert office.pusher.facts() == {"waiting": 1, "under_way": 0, "in_vain": 0}
+    await office.run(61)
+    assert office.pusher.facts() == {"waiting": 0, "under_way": 1, "in_vain": 0}
+    await office.run(40)
+    assert office.pusher.facts() == {"waiting": 1, "under_way": 0, "in_vain": 1}
+    assert b'gitops_profile_pushes_total{verdict="offline"} 1.0' in office.metrics.exposition()
+
+
+async def test_a_subscribe_of_a_phone_that_is_up_to_date_queues_nothing() -> None:
+    office = await office_with_a_phone()
+    office.see(How.SUBSCRIBE)
+    assert office.pusher.facts()["waiting"] == 0
