@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "http": "presentity metrics digest forge devices",
     "subscriptions": "sip",
     "reconcile": "source loader presentity eventlog metrics",
-    "phone": "sip transport event_packages presentity digest",
+    "phone": "devices sip transport event_packages presentity digest",
     "console": "presentity eventlog sip loader reconcile",
     "server": EVERYTHING,
     "__main__": "cli",

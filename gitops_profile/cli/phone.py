@@ -25,13 +25,17 @@ from gitops_profile.phone import (
     open_phone,
     server_context,
 )
+from gitops_profile.presentity import mac_of
 
+from .handset import certificate_context, play
 from .options import Output
 from .output import Format, emit_json, fail, say
 
 
 def phone(
-    aor: Annotated[str, typer.Argument(help="whose profile: sip:user@domain or user@domain")],
+    aor: Annotated[
+        str | None, typer.Argument(help="whose profile: sip:user@domain or user@domain", metavar="[AOR]")
+    ] = None,
     server: Annotated[
         str, typer.Option("--server", help="where the server is: [udp:|tcp:|tls:|ws:|wss:]ADDRESS:PORT")
     ] = "127.0.0.1:5060",
@@ -40,7 +44,9 @@ def phone(
         str | None, typer.Option("--profile-type", help="user, device or local-network; by default the AoR decides")
     ] = None,
     accept: Annotated[str | None, typer.Option("--accept", help="media types, such as text/xml")] = None,
-    vendor: Annotated[str | None, typer.Option("--vendor")] = None,
+    vendor: Annotated[
+        str | None, typer.Option("--vendor", help="in the Event header; with --mac the make of desk phone to play")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model")] = None,
     version: Annotated[str | None, typer.Option("--version")] = None,
     ca: Annotated[
@@ -56,10 +62,35 @@ def phone(
     suppress: Annotated[
         str | None, typer.Option("--suppress", help="the etag one has, or *: no body while it is the same (RFC 5839)")
     ] = None,
-    count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs")] = None,
+    mac: Annotated[
+        str | None, typer.Option("--mac", help="play a desk phone: plug and play, fetch, check-sync, fetch again")
+    ] = None,
+    pnp: Annotated[str | None, typer.Option("--pnp", help="interface on which it asks by plug and play")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="where its files are; a folder ends in /")] = None,
+    address: Annotated[str | None, typer.Option("--address", help="its own IP address")] = None,
+    line: Annotated[
+        str | None, typer.Option("--line", help="file with USER:PASSWORD of its line: it challenges a check-sync")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="PEM file with its certificate and key, for https")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", help="end after so many NOTIFYs, or fetches")] = None,
     output: Output = Format.TEXT,
 ) -> None:
-    """Subscribe to a profile and print each NOTIFY as it comes. Ctrl-C unsubscribes."""
+    """Subscribe to a profile and print each NOTIFY as it comes. Ctrl-C unsubscribes.
+
+    With --mac a desk phone is played instead, of the make that --vendor names: it asks by plug and play (--pnp) or is
+    given a --url, fetches its files, and fetches them again at each check-sync.
+    """
+    if mac is not None:
+        play(
+            vendor, mac, pnp, url, address=address, line=_line(line),
+            password=_password(password_file, user or mac_of(mac), "") if password_file is not None else None,
+            context=certificate_context(ca, insecure, certificate), count=count, output=output,
+        )  # fmt: skip
+        return
+    if aor is None:
+        fail("whose profile? Give an AoR such as alice@example.com, or --mac for a desk phone")
     uri = aor if aor.startswith(("sip:", "sips:")) else f"sip:{aor}"
     settings = SubscriberSettings(
         uri,
@@ -83,6 +114,19 @@ def phone(
         return
     if refused:
         raise typer.Exit(1)
+
+
+def _line(file: str | None) -> Password | None:
+    """USER:PASSWORD, the first line of a file."""
+    if file is None:
+        return None
+    try:
+        user, separator, password = Path(file).read_text(encoding="utf-8").partition("\n")[0].partition(":")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--line {file}: {getattr(error, 'strerror', None) or 'it is not in UTF-8'}")
+    if not separator:
+        fail(f"--line {file}: write it as USER:PASSWORD")
+    return Password(user, password)
 
 
 def _password(file: Path, user: str | None, aor: str) -> Password:

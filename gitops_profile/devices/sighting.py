@@ -33,7 +33,7 @@ class Sighting:
     key: str | None = None
     """The profile that it asked for, as `str(ProfileKey)`."""
     contact: str | None = None
-    """The SIP URI by which it can be reached."""
+    """The SIP URI by which it can be reached; only one that names the address that its message came from."""
     etag: str | None = None
     """Of an HTTP answer: the version it was given, or has."""
     status: int | None = None

@@ -47,7 +47,7 @@ class Device:
     key: str | None = None
     """Its own profile."""
     contact: str | None = None
-    """A SIP URI by which it can be reached, at the address where it was seen."""
+    """A SIP URI by which it can be reached: the address that its newest SIP message came from."""
     proven: bool = False
     """Whether it has shown, at its last fetch, that it is this device."""
     holdings: dict[str, Holding] = field(default_factory=dict)

@@ -4,6 +4,8 @@ Bounded: a phone that was given something stays; of strangers, whom anybody can 
 those from one address a few again, so that a flood of random MACs pushes out nothing but itself (invariant I9).
 """
 
+import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -22,6 +24,7 @@ RETURNS_AFTER = 10.0
 SEEN_AGAIN_AFTER = 60.0
 """Seconds that a contact that says nothing new is not worth a row being written."""
 
+_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>]+)", re.IGNORECASE)
 _SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
 
 
@@ -146,14 +149,15 @@ class Inventory:
         before = device.key
         news = device.address != sighting.address
         if news:
-            device.contact = None  # it led to where the phone is no more
-            device.proven = False  # so did what it showed: whoever is there now is yet to
+            device.proven = False  # whoever is there now is yet to show who he is
         device.address = sighting.address
         for name in _SAID:
             said = getattr(sighting, name)
             if said is None:
                 continue
             said = said[:MAX_TEXT]
+            if name == "contact" and not _is_at(said, sighting.address):
+                continue  # what a phone says of its address must not make us a reflector
             if name == "key" and sighting.how is How.GET and said.rpartition("/")[2] != device.device:
                 continue  # a file of many phones, or one of several of this one
             if getattr(device, name) != said:
@@ -227,6 +231,16 @@ class Inventory:
             holders.discard(device.device)
             if not holders:
                 del self._holders[key]
+
+
+def _is_at(uri: str, address: str) -> bool:
+    """Whether a SIP URI names this address, and by no name that could lead elsewhere."""
+    found = _HOST.match(uri)
+    try:
+        host = ipaddress.ip_address(found[1].strip("[]")) if found is not None else None
+        return host == ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
 
 
 def _note_return(holding: Holding, at: float) -> bool:

@@ -7,6 +7,7 @@ from gitops_profile.sip import host_port
 from gitops_profile.sip.syntax import Address, Request, Response, SIPSyntaxError, parse_message
 
 from .credentials import Password
+from .reply import build_reply
 
 _CONTACT_TRANSPORT = {
     "udp": "", "tcp": ";transport=tcp", "tls": ";transport=tls", "ws": ";transport=ws", "wss": ";transport=ws",
@@ -144,9 +145,9 @@ class Subscriber:
 
     def _request(self, request: Request) -> tuple[bytes, Received | None]:
         if request.method != "NOTIFY":
-            return self._answer(request, 405, "Method Not Allowed"), None
+            return build_reply(request, 405, "Method Not Allowed"), None
         if request.call_id != self._call_id or request.to.tag != self._from_tag:
-            return self._answer(request, 481, "Subscription Does Not Exist"), None
+            return build_reply(request, 481, "Subscription Does Not Exist"), None
         if self._to_tag is None:
             self._to_tag = request.from_.tag  # the NOTIFY makes the dialog (RFC 6665 §4.4.1)
         state = request.headers.get("subscription-state") or ""
@@ -157,11 +158,4 @@ class Subscriber:
             self.ended = True
             kind = "document" if request.body and kind == "document" else "ended"
         received = Received(kind, state, request.headers.get("content-type"), request.body, etag, request.cseq)
-        return self._answer(request, 200, "OK"), received
-
-    @staticmethod
-    def _answer(request: Request, status: int, reason: str) -> bytes:
-        lines = [f"SIP/2.0 {status} {reason}", *(f"Via: {via}" for via in request.headers.all("via"))]
-        for name, field in (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")):
-            lines.append(f"{name}: {request.headers.get(field)}")
-        return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
+        return build_reply(request, 200, "OK"), received

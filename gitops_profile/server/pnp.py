@@ -113,12 +113,11 @@ class PlugAndPlay:
         mac = request.mac or neighbour(flow.remote[0])
         key = self._own_key(mac) if mac is not None else None
         address = flow.remote[0]
-        named = request.contact_uri if request.contact is not None and request.contact[0] == address else None
         vendor = request.vendor.name if request.vendor.name != "generic" else None
         self._see(
             Sighting(
                 How.PNP, self._clock(), address, mac=mac, vendor=vendor, model=request.model, firmware=request.version,
-                user_agent=request.user_agent, key=str(key) if key is not None else None, contact=named,
+                user_agent=request.user_agent, key=str(key) if key is not None else None, contact=request.contact_uri,
             )
         )  # fmt: skip
         if key is None and self._settings.devices == "known":

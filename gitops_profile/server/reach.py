@@ -69,17 +69,18 @@ class Reach:
         return replace(found, route=str(replace(proxy, parameters=proxy.parameters | {"lr": None}))), proxy
 
     def _by_contact(self, device: Device, policy: NotifyPolicy, push: Push) -> tuple[Push, URI] | None:
-        """Where it was seen, and nowhere else: what a phone says of its address must not make us a reflector.
+        """Where it was seen, and nowhere else: a contact is kept only when its message came from there.
 
         Whoever stands there and challenges is given a digest that passwords can be tried against: only to a phone that
-        has shown which it is.
+        has shown, from the same address, which it is.
         """
         contact = _uri(device.contact)
-        if contact is None or not _is_same(contact.host, device.address):
+        if contact is None:
             return None
+        has_shown = device.proven and _is_same(contact.host, device.address)
         contact = replace(contact, parameters={n: v for n, v in contact.parameters.items() if n != "maddr"}, headers="")
         found = replace(push, target=str(contact))
-        if not (device.proven or self._answers_anyone):
+        if not (has_shown or self._answers_anyone):
             return replace(found, without_user=_NO_PROOF), contact
         line = _uri(policy.aor)
         return replace(found, user=line.decoded_user if line is not None else None), contact

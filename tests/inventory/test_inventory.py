@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_profile.devices import How, Sighting
@@ -91,12 +91,24 @@ def test_whoever_fetched_a_common_file_holds_it() -> None:
     assert [phone.device for phone in inventory.holders([KEY, common, KEY])][0] == MAC
 
 
-def test_a_phone_that_moved_is_not_reached_where_it_was() -> None:
+def test_a_fetch_from_elsewhere_does_not_take_the_way_to_a_phone_away() -> None:
     inventory = Inventory()
     inventory.see(PNP)
     inventory.see(replace(GET, at=200.0, address="192.0.2.99"))
     phone = inventory.get(MAC)
-    assert phone is not None and [phone.address, phone.contact] == ["192.0.2.99", None]
+    assert phone is not None and (phone.address, phone.contact) == ("192.0.2.99", "sip:192.0.2.7:5060")
+    inventory.see(replace(PNP, at=300.0, address="192.0.2.8", contact="sip:192.0.2.8:5060"))
+    assert phone.contact == "sip:192.0.2.8:5060"
+
+
+@pytest.mark.parametrize(
+    "contact", ["sip:198.51.100.9", "sip:192.0.2.7@198.51.100.9", "sip:x.example", "tel:1", "sip:[192.0.2.7", ""]
+)
+def test_a_contact_that_names_another_address_is_not_believed(contact: str) -> None:
+    inventory = Inventory()
+    inventory.see(replace(PNP, contact=contact))
+    phone = inventory.get(MAC)
+    assert phone is not None and phone.contact is None
 
 
 def test_a_flood_of_invented_phones_pushes_out_nothing_but_itself() -> None:
@@ -141,6 +153,7 @@ SIGHTINGS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)  # each writes to a real disk
 @given(st.lists(st.tuples(SIGHTINGS, st.booleans()), max_size=30))
 def test_what_is_written_piece_by_piece_is_what_is_known(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Sighting, bool]]

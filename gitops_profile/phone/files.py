@@ -1,0 +1,110 @@
+"""A desk phone's HTTP side: its files one after the other, with whatever shows who it is, and its log."""
+
+import secrets
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import aiohttp
+
+from .credentials import Password
+from .fetch import MAX_BYTES, SECONDS
+from .line import PhoneError
+from .makes import Make
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One answer."""
+
+    url: str
+    status: int
+    etag: str | None
+    body: bytes
+
+
+class Files:
+    """Fetches what phones of a make fetch."""
+
+    def __init__(
+        self,
+        make: Make,
+        mac: str,
+        *,
+        address: str | None = None,
+        context: ssl.SSLContext | None = None,
+        password: Password | None = None,
+    ) -> None:
+        """`address` is its own; `context` is for https, and has its certificate when it has one; `password` is for a
+        challenge.
+        """
+        self._make = make
+        self._mac = mac
+        self._address = address
+        self._context = context
+        self._password = password
+        self.held: dict[str, str] = {}
+        """Entity-tag by URL."""
+
+    def names(self, url: str) -> list[str]:
+        """The URLs it asks for: those of its files in a folder, or the one file that is named."""
+        filled = self._make.fill(url.replace("$mac", "{mac}").replace("$MA", "{mac}"), self._mac)
+        if not filled.endswith("/"):
+            return [filled]
+        return [urljoin(filled, self._make.fill(name, self._mac)) for name in self._make.files]
+
+    async def get(self, url: str) -> File:
+        """Fetch one; raises PhoneError when nobody answers."""
+        headers = self._headers()
+        if self._make.is_conditional and url in self.held:
+            headers["If-None-Match"] = self.held[url]
+        answer = await self._send("GET", url, headers)
+        if answer.status == 200 and answer.etag is not None:
+            self.held[url] = answer.etag
+        return answer
+
+    async def put_log(self, url: str, text: str) -> File | None:
+        """Send its log to the folder of `url`, as phones of some makes do after a boot."""
+        if self._make.log is None:
+            return None
+        return await self._send("PUT", urljoin(url, self._make.fill(self._make.log, self._mac)), self._headers(), text)
+
+    def _headers(self) -> dict[str, str]:
+        return {"User-Agent": self._make.fill(self._make.user_agent, self._mac), **dict(self._make.headers)}
+
+    async def _send(self, method: str, url: str, headers: dict[str, str], text: str | None = None) -> File:
+        try:
+            connector = aiohttp.TCPConnector(local_addr=(self._address, 0) if self._address else None)
+            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+                answer, challenges, target = await self._once(session, method, url, headers, text)
+                given = self._answer(challenges, method, target, url) if answer.status == 401 else None
+                if given is not None:
+                    answer, _, _ = await self._once(session, method, url, headers | {"Authorization": given}, text)
+                return answer
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise PhoneError(f"{url} cannot be fetched: {str(error) or 'no answer in time'}") from error
+
+    def _answer(self, challenges: list[str], method: str, target: str, url: str) -> str | None:
+        if self._password is None:
+            return None
+        given = self._password.answer(challenges, method=method, uri=target, nc=1, cnonce=secrets.token_hex(8))
+        if given is not None:
+            return given
+        offers_basic = any(value[:5].lower() == "basic" for value in challenges)
+        if offers_basic and url.startswith("https:"):
+            return aiohttp.BasicAuth(self._password.user, self._password.password, "utf-8").encode()
+        return None
+
+    async def _once(
+        self, session: aiohttp.ClientSession, method: str, url: str, headers: dict[str, str], text: str | None
+    ) -> tuple[File, list[str], str]:
+        tls = True if self._context is None else self._context
+        async with session.request(method, url, headers=headers, ssl=tls, allow_redirects=False, data=text) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise ValueError(f"it has more than {MAX_BYTES} bytes")
+            answer = File(url, response.status, response.headers.get("ETag"), bytes(body))
+            return answer, response.headers.getall("WWW-Authenticate", []), response.url.raw_path_qs
