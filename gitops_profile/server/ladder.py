@@ -110,7 +110,7 @@ class Ladder:
         return datetime.fromisoformat(stamp.committed_at).timestamp() if stamp is not None else None
 
     def devices(self, keys: Collection[ProfileKey] | None) -> list[Device]:
-        """The phones that have one of these profiles; None: all. One that stands in for a phone that was seen is none."""
+        """The phones with one of these profiles; None: all. One that stands in for a phone that was seen is none."""
         devices = list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
         return [device for device in devices if not self._inventory.is_stand_in(device)]
 
