@@ -67,12 +67,11 @@ class DeviceRollout:
                 yield key, document
 
     def _of_document(self, device: Device, document: ProfileDocument, since: float) -> tuple[Stage, bool]:
-        subscription = self._owing.subscription(device, document)
         holding = device.holdings.get(str(document.key)) or Holding(str(document.key))
-        etag = self._owing.desired(device, document)
         told = _since(holding.told_at, since)
-        if holding.etag == etag or _since(holding.fetched_at, since):
+        if _since(holding.fetched_at, since) or holding.etag == self._owing.desired(device, document):
             return Stage.FETCHED, True
+        subscription = self._owing.subscription(device, document)
         if subscription is not None and self._ladder.has(subscription):
             return Stage.ACKNOWLEDGED, True  # it subscribed meanwhile
         if holding.fault is not None and _since(holding.fault_at, since):
