@@ -10,7 +10,7 @@ from gitops_profile.config import Config
 from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
-from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
@@ -77,9 +77,9 @@ class Hardware:
             is_private=True,
         )
         self._line: PushLine | None = None
-        self._owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
+        self.owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
-            config.push, table, self.inventory, self._owing,
+            config.push, table, self.inventory, self.owing,
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
@@ -143,10 +143,6 @@ class Hardware:
     def alarm(self) -> str:
         """What a person should look at; empty when there is nothing."""
         return "" if self.documents is None else self.documents.alarm()
-
-    def own(self, device: Device) -> ProfileKey | None:
-        """The phone's own profile."""
-        return self._owing.own(device)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""
