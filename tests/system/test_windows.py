@@ -66,6 +66,12 @@ def test_plan_tells_a_change_of_windows_alone_and_blame_where_they_are_from(lab:
     assert "+ notify.deny: * * * * * (UTC) for 2m" in text
     (row,) = json.loads(lab.run("plan", "HEAD~1..HEAD", "-o", "json").stdout)["profiles"]
     assert row["reaches_phones"] is False
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "body: y\n"})
+    told = lab.run("plan", "HEAD~1..HEAD").stdout.decode()
+    assert "what changes of 1 of the profiles is told when their maintenance windows are open" in told
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "body: z\n"}, "z\n\nDeliver: now")
+    told = lab.run("plan", "HEAD~2..HEAD").stdout.decode()
+    assert "a commit says `Deliver: now`: 1 of the profiles do not wait" in told
     blamed = lab.run("blame", "user/example.com/alice").stdout.decode()
     assert "notify.deny.0.cron" in blamed and "defaults.yaml" in blamed
 
