@@ -29,7 +29,11 @@ def test_a_change_waits_for_its_window_over_a_restart_while_whoever_asks_has_it(
     alice, bob = lab.phone("watch", "alice", 2), lab.phone("watch", "bob", 2)
     alice.has(1)
     bob.has(1)
-    in_force(lab, lab.write(alice=2, bob=2))
+    commit = lab.write(alice=2, bob=2)
+    in_force(lab, commit)
+    waited = lab.run("wait", "--revision", commit, "--timeout", "0s", "--state", str(lab.server.state))
+    assert waited.returncode == 1
+    assert waited.stdout.count(f"held until its windows change: {WHY}".encode()) == 2
     (asked,) = lab.phone("fetch", "alice").finish()
     assert asked.body == profile("alice", 2)
     lab.server.end()
