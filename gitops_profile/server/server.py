@@ -154,8 +154,9 @@ class Server:
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(
-            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir, self._tracker.nudge
-        )
+            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
+            self._tracker.nudge, self._holding.held,
+        )  # fmt: skip
         self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
