@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,10 +19,12 @@ from gitops_profile.presentity import (
 from gitops_profile.sip import NO_DOCUMENT, EventPackage, Notifier, Subscription
 
 from . import views
-from .device_rows import device_row
+from .device_rows import device_row, until_text
 
 _CHUNK = 200
 """Phones looked at before the loop gets its turn (invariant I8)."""
+MAX_HELD = 10
+"""Reasons for which phones are held that `status` names."""
 _WITHHELD = "its document may not travel to it unprotected, and it was told of no link"
 _NOT_TAKEN = "the NOTIFY was refused, or not answered"
 
@@ -158,26 +160,45 @@ class Ladder:
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
-    async def counts(self) -> dict[str, int]:
-        """How many phones stand on each rung; a phone that is in the inventory and subscribed is one phone."""
-        counts: Counter[Rung] = Counter(dict.fromkeys(Rung, 0))
+    async def summary(self) -> dict[str, Any]:
+        """For `status`: how many phones stand on each rung, and why those wait that are held.
+
+        A phone that is in the inventory and subscribed is one phone.
+        """
+        counts: Counter[Rung] = Counter()
+        held: Counter[tuple[str, float]] = Counter()
+        async for where in self._phones():
+            counts[where.rung] += 1
+            if where.rung is Rung.HELD:
+                held[where.reason, where.until or 0.0] += 1
+        return {
+            "ladder": {str(rung): counts[rung] for rung in Rung},
+            "held_phones": [
+                {"phones": count, "reason": reason, "until": until_text(until)}
+                for (reason, until), count in sorted(held.items(), key=lambda item: item[0][1])[:MAX_HELD]
+            ],
+        }
+
+    async def _phones(self) -> AsyncIterator[Standing]:
+        """Each phone with a document, once."""
         counted: set[str] = set()
         for number, device in enumerate(list(self._inventory), 1):
-            found = worst(where for _, _, where in self.of_device(device))
+            standings = []
+            for document, _, where in self.of_device(device):
+                standings.append(where)
+                subscription = self.subscription_of(device, document.key)
+                if subscription is not None and subscription.source == device.address:
+                    counted.add(subscription.id)
+            found = worst(standings)
             if found is not None:
-                counts[found.rung] += 1
-                for document, _, _ in self.documents_of(device):
-                    subscription = self.subscription_of(device, document.key)
-                    if subscription is not None and subscription.source == device.address:
-                        counted.add(subscription.id)
+                yield found
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
         for number, subscription in enumerate(list(self._notifier.subscriptions()), 1):
             if subscription.id not in counted:
-                counts[self.of_subscription(subscription).rung] += 1
+                yield self.of_subscription(subscription)
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
-        return {str(rung): counts[rung] for rung in Rung}
 
     async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Every phone that was seen, the newest contact first.

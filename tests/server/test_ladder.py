@@ -146,9 +146,9 @@ async def test_a_phone_that_is_seen_and_subscribed_is_one_phone_and_stands_where
     Phone(bench.lab, MAC).subscribe()
     device = bench.see(1000.0)
     assert bench.stands(device)[0] is Rung.ACKNOWLEDGED
-    assert {rung: n for rung, n in (await bench.ladder.counts()).items() if n} == {"acknowledged": 1}
+    assert {rung: n for rung, n in (await bench.ladder.summary())["ladder"].items() if n} == {"acknowledged": 1}
     bench.inventory.see(Sighting(How.PNP, 1000.0, "192.0.2.77", "000413aabbcc"))  # a stranger has no document
-    assert {rung: n for rung, n in (await bench.ladder.counts()).items() if n} == {"acknowledged": 1}
+    assert {rung: n for rung, n in (await bench.ladder.summary())["ladder"].items() if n} == {"acknowledged": 1}
 
 
 async def test_devices_are_told_all_with_a_profile_or_without_one() -> None:
@@ -165,3 +165,8 @@ async def test_devices_are_told_all_with_a_profile_or_without_one() -> None:
     bench.closed = Closed(math.inf)
     (held,) = (row for row in await ask({}) if row["device"] == MAC)
     assert (held["rung"], held["until"], held["reason"]) == ("held", None, "outside its maintenance windows")
+    bench.closed = Closed(5000.0)
+    summary = await bench.ladder.summary()
+    assert summary["ladder"]["held"] == 1
+    (why,) = summary["held_phones"]
+    assert why == {"phones": 1, "reason": "outside its maintenance windows", "until": "1970-01-01T01:23:20Z"}
