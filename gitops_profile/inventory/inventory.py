@@ -24,7 +24,8 @@ RETURNS_AFTER = 10.0
 SEEN_AGAIN_AFTER = 60.0
 """Seconds that a contact that says nothing new is not worth a row being written."""
 
-_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>]+)", re.IGNORECASE)
+_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^@\]]+\]|[^@\[\]:;?>]+)([:;?][^@]*)?", re.IGNORECASE)
+"""One @ at most: of two, readers differ in which one the host stands behind."""
 _SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
 
 
@@ -239,7 +240,7 @@ class Inventory:
 
 def _is_at(uri: str, address: str) -> bool:
     """Whether a SIP URI names this address, and by no name that could lead elsewhere."""
-    found = _HOST.match(uri)
+    found = _HOST.fullmatch(uri)
     try:
         host = ipaddress.ip_address(found[1].strip("[]")) if found is not None else None
         return host == ipaddress.ip_address(address.partition("%")[0])
