@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gitops_profile.config import Config
+from gitops_profile.inventory import Fetched, read_fetched
 from gitops_profile.presentity import Presentation, ProfileHistory, Version
 from gitops_profile.server import iso, phone_tags
 from gitops_profile.sip import NO_DOCUMENT
@@ -26,10 +27,12 @@ class Deliveries:
         state = StateFolder(settings.state)
         self._tag_of = _tags(state)
         self._facts: dict[str, list[VersionDelivery]] = {}
+        self._fetched: dict[str, list[Fetched]] = {}
         try:
             found = read_deliveries(state.subscriptions, [str(history.owner), *sorted(aliases)])
             if not state.subscriptions.exists():
                 self.missing = f"there is no {state.subscriptions}"
+            self._fetched = _by_tag(read_fetched(state.devices, [str(history.owner)]))
         except sqlite3.Error as error:
             found, self.missing = [], f"{state.subscriptions} cannot be read: {error}"
         for one in found:
@@ -44,12 +47,12 @@ class Deliveries:
         tags = self._tags_of(version)
         if self.missing is not None or not tags:
             return None
-        return _summed(self._about(tags)) | {"shared": any(self._uses[tag] > 1 for tag in tags)}
+        return self._summed(tags) | {"shared": any(self._uses[tag] > 1 for tag in tags)}
 
     def of_presentation(self, shown: Presentation) -> dict[str, Any] | None:
         """The same, of what one kind of phone gets."""
         tag = self.tag(shown)
-        return None if self.missing is not None or tag is None else _summed(self._about([tag]))
+        return None if self.missing is not None or tag is None else self._summed([tag])
 
     def tag(self, shown: Presentation) -> str | None:
         """As phones see it; None for something sensitive when the server's secret cannot be read."""
@@ -68,8 +71,25 @@ class Deliveries:
         shown: tuple[Presentation, ...] = (version.document, *version.document.variants)
         return list(dict.fromkeys(tag for one in shown if (tag := self.tag(one)) is not None))
 
+    def _summed(self, tags: Sequence[str]) -> dict[str, Any]:
+        """What became of these; `fetched` are the phones that have it now and hold no subscription."""
+        fetched = [one for tag in tags for one in self._fetched.get(tag, ())]
+        times = [one.fetched_at for one in fetched]
+        return _summed(self._about(tags)) | {
+            "fetched": len({one.device for one in fetched}),
+            "first_fetched": iso(min(times, default=None)),
+            "last_fetched": iso(max(times, default=None)),
+        }
+
     def _about(self, tags: Iterable[str]) -> list[VersionDelivery]:
         return [one for tag in tags for one in self._facts.get(tag, ())]
+
+
+def _by_tag(fetched: Iterable[Fetched]) -> dict[str, list[Fetched]]:
+    found: dict[str, list[Fetched]] = {}
+    for one in fetched:
+        found.setdefault(one.etag, []).append(one)
+    return found
 
 
 def _tags(state: StateFolder) -> Callable[[Presentation], str] | None:

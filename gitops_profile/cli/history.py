@@ -20,7 +20,7 @@ from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 Key = Annotated[str, typer.Argument(help="user/DOMAIN/USER, device/DOMAIN/ID, local-network/DOMAIN or sip:USER@DOMAIN")]
 _COLUMNS = (
     *("POSITION", "TIME", "WHAT", "BYTES", "ETAG", "COMMIT", "AUTHOR", "SIGNER", "REQUEST"),
-    *("NOTIFIED", "FIRST", "ACKNOWLEDGED", "LAST", "FAILED", "SUBJECT"),
+    *("NOTIFIED", "FIRST", "ACKNOWLEDGED", "LAST", "FAILED", "FETCHED", "SUBJECT"),
 )
 
 
@@ -145,9 +145,10 @@ def _cells(row: dict[str, Any]) -> list[Any]:
 
 def _delivered(delivery: dict[str, Any] | None) -> list[Any]:
     if delivery is None:
-        return [None] * 5
+        return [None] * 6
     shared = "*" if delivery["shared"] else ""
     notified, acknowledged = (f"{delivery[name]}{shared}" for name in ("notified", "acknowledged"))
     return [
         notified, delivery["first_notified"], acknowledged, delivery["last_acknowledged"], delivery["failed"] or None,
+        f"{delivery['fetched']}{shared}" if delivery["fetched"] else None,
     ]  # fmt: skip

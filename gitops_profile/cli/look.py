@@ -14,6 +14,7 @@ from gitops_profile.state import StateFolder
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
+_LADDER = {"RUNG": "rung", "SINCE": "since", "UNTIL": "until", "REASON": "reason"}
 get = typer.Typer(help="The tables of a running server.", no_args_is_help=True, add_completion=False)
 
 
@@ -40,7 +41,7 @@ def get_presentities(config: ConfigFile = None, state: State = None, output: Out
 def get_subscriptions(config: ConfigFile = None, state: State = None, output: Output = Format.TEXT) -> None:
     """Every subscription, and whether its phone has the document in force."""
     columns = {"KEY": "key", "CONTACT": "contact", "DELIVERY": "delivery", "CURRENT": "current"}
-    columns |= {"EXPIRES": "expires_at", "USER AGENT": "user_agent"}
+    columns |= {"EXPIRES": "expires_at", "USER AGENT": "user_agent", **_LADDER}
     _show_rows(ask(config, state, "subscriptions"), columns, output)
 
 
@@ -53,9 +54,9 @@ def get_devices(
     ] = False,
     output: Output = Format.TEXT,
 ) -> None:
-    """Every phone that was seen by plug and play, a subscription or a fetch, and what it has."""
+    """Every phone that was seen by plug and play, a subscription or a fetch, and how far its document has come."""
     columns = {"DEVICE": "device", "VENDOR": "vendor", "MODEL": "model", "FIRMWARE": "firmware", "ADDRESS": "address"}
-    columns |= {"SEEN": "last_seen", "BY": "how"} | ({} if unknown else {"PROFILE": "key"})
+    columns |= {"SEEN": "last_seen", "BY": "how"} | ({} if unknown else {"PROFILE": "key", **_LADDER})
     _show_rows(ask(config, state, "devices", unknown=unknown), columns, output)
 
 

@@ -10,13 +10,25 @@ from typing import Annotated
 
 import typer
 
-from gitops_profile.digest import ALGORITHMS, CredentialStore, a1, remove_user, replace_user
+from gitops_profile.config import ProvisioningSettings
+from gitops_profile.digest import (
+    ALGORITHMS,
+    CredentialStore,
+    a1,
+    add_generation,
+    generations_of,
+    read_generations,
+    remove_user,
+    replace_user,
+)
+from gitops_profile.presentity import mac_of
 
 from .options import Output
 from .output import PROBLEM, Format, emit_json, fail, say
 from .rewrite import RewriteError, rewriting
 
 MAX_PASSWORD_BYTES = 1024
+DEVICE_REALM: str = ProvisioningSettings.model_fields["realm"].default
 GENERATED_LENGTH = 22
 # 56 letters and digits that nobody mixes up on a label or a phone's screen, 127 bits in 22 of them; nothing that a
 # template or a shell would have to escape.
@@ -25,8 +37,17 @@ GENERATED_FROM = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 
 def passwd(
     file: Annotated[Path, typer.Argument(help="the file of credentials; made when it is not there", metavar="FILE")],
-    user: Annotated[str, typer.Argument(help="alice@example.com, or alice with --realm", metavar="USER@DOMAIN")],
-    realm: Annotated[str | None, typer.Option("--realm", help="by default the domain of the user")] = None,
+    user: Annotated[
+        str | None, typer.Argument(help="alice@example.com, or alice with --realm", metavar="USER@DOMAIN")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="MAC", help="instead of a user: for provisioning.credentials"),
+    ] = None,
+    realm: Annotated[
+        str | None,
+        typer.Option("--realm", help=f"by default the domain of the user; of a device {DEVICE_REALM}"),
+    ] = None,
     algorithm: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,60 +57,81 @@ def passwd(
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="take the user out")] = False,
     generate: Annotated[bool, typer.Option("--generate", help="make a password and print it, once")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="a device's older passwords stay good, until --retire")] = False,
+    retire: Annotated[bool, typer.Option("--retire", help="only the newest password of a device stays good")] = False,
     output: Output = Format.TEXT,
 ) -> None:
     """Set a password in a file of digest credentials: asked for twice, or one line of standard input in a pipe."""
-    name, in_realm = _who(user, realm)
-    asked_for = _algorithms(algorithm or [])
-    if delete and generate:
-        fail("--delete and --generate exclude each other")
+    if delete + retire + (generate or keep) > 1:
+        fail("of --delete, --retire, and --generate or --keep, give one")
+    if (keep or retire) and device is None:
+        fail("--keep and --retire are for --device: a user has one password")
+    name, in_realm = _who_of_the_two(user, device, realm)
+    wanted = _algorithms(algorithm or [])
     # Before the file is locked: people take their time.
-    password = None if delete else _generated() if generate else _asked(f"{name}, realm {in_realm}")
+    password = None if delete or retire else _generated() if generate else _asked(f"{name}, realm {in_realm}")
     try:
-        with rewriting(file, must_exist=delete) as rewrite:
-            before = CredentialStore.parse(rewrite.text)
-            had = before.lookup(name, in_realm)
-            if password is None:
-                algorithms = tuple(a for a in had if not asked_for or a in asked_for)
-                text = remove_user(rewrite.text, name, in_realm, asked_for or None)
+        with rewriting(file, must_exist=delete or retire) as rewrite:
+            had = generations_of(rewrite.text, name, in_realm)
+            if password is not None:
+                text = _with_password(rewrite.text, (name, in_realm), password, wanted, keep=keep)
+            elif retire:
+                text = replace_user(rewrite.text, name, in_realm, *had[:1])
             else:
-                algorithms = asked_for or tuple(a for a in ALGORITHMS if a in had) or ("MD5",)
-                hashes = {a: a1(a, name, in_realm, password) for a in algorithms}
-                text = replace_user(rewrite.text, name, in_realm, hashes)
+                text = remove_user(rewrite.text, name, in_realm, wanted or None)
             if text != rewrite.text:
                 rewrite.save(text)
     except (RewriteError, ValueError) as error:
         fail(f"{file}: {error}")
-    for problem in before.problems:
+    problems = read_generations(rewrite.text)[1] if device is not None else CredentialStore.parse(rewrite.text).problems
+    for problem in problems:
         sys.stderr.write(f"{file}:{problem.line}: {problem.message} (left as it is)\n")
-    if delete and not algorithms:
+    has = generations_of(text, name, in_realm)
+    shown = dict.fromkeys(a for one in (had if delete else has) for a in one if not delete or not wanted or a in wanted)
+    if not shown:
         fail(f"{file}: no {name} in realm {in_realm}", PROBLEM)
-    _report(
-        file,
-        name,
-        in_realm,
-        algorithms,
-        "deleted" if delete else "changed" if had else "added",
-        output,
-        password if generate else None,
-    )
+    action = "deleted" if delete else "retired the older passwords of" if retire else "changed" if had else "added"
+    said: dict[str, object] = {"file": str(file), "user": name, "realm": in_realm, "algorithms": list(shown)}
+    if device is not None:
+        said["passwords"] = len(has)
+    _report(said | {"action": action}, output, password if generate else None)
 
 
-def _report(
-    file: Path, user: str, realm: str, algorithms: tuple[str, ...], action: str, output: Format, password: str | None
-) -> None:
+def _with_password(text: str, who: tuple[str, str], password: str, wanted: tuple[str, ...], *, keep: bool) -> str:
+    """`text` with that password, in the algorithms that are wanted, else in those that the user has."""
+    had = {algorithm for one in generations_of(text, *who) for algorithm in one}
+    algorithms = wanted or tuple(a for a in ALGORITHMS if a in had) or ("MD5",)
+    hashes = {a: a1(a, *who, password) for a in algorithms}
+    return (add_generation if keep else replace_user)(text, *who, hashes)
+
+
+def _report(said: dict[str, object], output: Format, password: str | None) -> None:
     """What was done. A password is given only when it was made here, on standard output and nowhere else."""
     if output is Format.JSON:
-        said: dict[str, object] = {"file": str(file), "user": user, "realm": realm}
-        said |= {"algorithms": list(algorithms), "action": action}
         emit_json(said if password is None else said | {"password": password})
         return
-    line = f"{file}: {action} {user}, realm {realm} ({', '.join(algorithms)})"
+    algorithms = said["algorithms"]
+    assert isinstance(algorithms, list)
+    line = f"{said['file']}: {said['action']} {said['user']}, realm {said['realm']} ({', '.join(algorithms)})"
+    if said.get("passwords", 1) not in (0, 1):
+        line += f"; {said['passwords']} passwords are good"
     if password is None:
         say(line)
     else:
         say(password)
         sys.stderr.write(line + "\n")
+
+
+def _who_of_the_two(user: str | None, device: str | None, realm: str | None) -> tuple[str, str]:
+    """User name and realm; a device's name is its MAC as everywhere else."""
+    if (user is None) == (device is None):
+        fail("name a user, as USER@DOMAIN, or a --device")
+    if user is not None:
+        return _who(user, realm)
+    mac = mac_of((device or "").strip())
+    if mac is None:
+        fail(f"--device {device!r}: a MAC has twelve hexadecimal digits, such as 00:04:13:2a:11:22")
+    return _who(mac, realm if realm is not None else DEVICE_REALM)
 
 
 def _who(user: str, realm: str | None) -> tuple[str, str]:

@@ -59,10 +59,18 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
     yield "profiles", str(facts["presentities"]), ""
     counts = f"{phones['held']} subscriptions, {phones['current']} up to date, {phones['behind']} behind"
     yield "phones", counts, NOTE if phones["behind"] else ""
+    rungs = {rung: count for rung, count in facts.get("ladder", {}).items() if count}
+    if rungs:
+        text = ", ".join(f"{count} {rung}" for rung, count in rungs.items())
+        yield "ladder", text, BAD if "faulted" in rungs else ""
+    for one in facts.get("held_phones", ()):
+        until = f"until {one['until']}" if one["until"] else "with no end in sight"
+        yield "", f"{one['phones']} held {until}: {one['reason']}", NOTE
     for one in facts["conditions"]:
         good = one["status"] == ("True" if one["type"] == "Ready" else "False")
         text = f"{one['type']}={one['status']} {one['reason']} since {one['lastTransitionTime']}"
-        yield "condition", f"{text}: {one['message']}" if one["type"] == "Ready" else text, "" if good else NOTE
+        style = BAD if one["type"] == "Alarm" else "" if good else NOTE
+        yield "condition", f"{text}: {one['message']}" if one["type"] in ("Ready", "Alarm") else text, style
 
 
 def _revision(facts: dict[str, Any]) -> Iterator[Line]:

@@ -17,6 +17,8 @@ from .moments import logged_table
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
+_OF_DEVICE = ("device", "vendor", "model", "firmware", "address", "contact", "last_seen")
+
 
 def trace(
     key: Key,
@@ -42,6 +44,7 @@ def trace(
         "device": {"vendor": vendor, "model": model, "version": version},
         "gets": _presentation(document.for_device(vendor, model, version)),
         "subscribers": _subscribers(settings, document),
+        "devices": _devices(settings, document),
     }
     if output is Format.JSON:
         emit_json(facts)
@@ -104,6 +107,27 @@ def _subscribers(settings: Config, document: ProfileDocument) -> list[dict[str, 
     return held
 
 
+def _devices(settings: Config, document: ProfileDocument) -> list[dict[str, Any]] | None:
+    """The phones that fetch the document, or are to: where they stand with it; None when no server runs."""
+    key = str(document.key)
+    try:
+        rows = asyncio.run(call_admin(StateFolder(settings.state).socket, "devices", {"key": key}))
+    except AdminUnavailable:
+        return None
+    except AdminError as error:
+        fail(str(error), PROBLEM)
+    found = read_versions(log_folder(settings), [document.key]) if rows else None
+    versions, facts = (found.versions(), Deliveries(settings, found)) if found is not None else ([], None)
+    return [
+        {name: row[name] for name in _OF_DEVICE}
+        | {name: one[name] for name in ("rung", "since", "reason", "until", "fetched_at")}
+        | {"has": _version(facts.version_with(one["fetched_etag"], versions)) if facts is not None else None}
+        for row in rows
+        for one in row["documents"]
+        if one["key"] == key
+    ]
+
+
 def _version(version: Version | None) -> dict[str, Any] | None:
     """Which version a phone has; None when it has acknowledged none, or one that is none of this profile."""
     if version is None:
@@ -144,6 +168,17 @@ def _show(facts: dict[str, Any]) -> None:
         rows = [{**row, "has": row["has"] and row["has"]["commit"][:12]} for row in subscribers]
         cells = [[{True: "yes", False: "no"}.get(row[f], row[f]) for f in fields] for row in rows]
         emit_table(("KEY", "CONTACT", "DELIVERY", "SINCE", "HAS", "CURRENT", "USER AGENT"), cells)
+    _show_devices(facts["devices"])
+
+
+def _show_devices(devices: list[dict[str, Any]] | None) -> None:
+    if not devices:
+        return
+    say(f"           {len(devices)} fetch it by URL")
+    fields = ("device", "vendor", "model", "address", "rung", "since", "has", "reason")
+    rows = [{**row, "has": row["has"] and row["has"]["commit"][:12]} for row in devices]
+    columns = ("DEVICE", "VENDOR", "MODEL", "ADDRESS", "RUNG", "SINCE", "HAS", "REASON")
+    emit_table(columns, [[row[name] for name in fields] for row in rows])
 
 
 def _made(facts: dict[str, Any] | None) -> list[str]:

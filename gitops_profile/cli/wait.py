@@ -32,7 +32,8 @@ _VERDICTS = {
     "applied": "in force",
     "superseded": "in force with a newer revision",
 }
-_STAGES = {"unreachable": "not reached", "pending": "not told yet", "notified": "told, no answer yet", "gone": "gone"}
+_STAGES = {"unreachable": "not reached", "pending": "not told yet", "notified": "told, no answer yet"}
+_STAGES |= {"heard": "has not fetched yet", "gone": "gone"}
 
 
 class WaitFormat(StrEnum):
@@ -49,7 +50,7 @@ def wait(
         typer.Option("--revision", help="the commit: its id or the start of it, or a name in this folder's repository"),
     ],
     goal: Annotated[
-        Goal, typer.Option("--for", help="in force; every phone told; every phone has acknowledged it")
+        Goal, typer.Option("--for", help="in force; every phone told; acknowledged by every phone; fetched")
     ] = Goal.ACKNOWLEDGED,
     timeout: Annotated[str, typer.Option("--timeout", help="such as 60s or 5m")] = "60s",
     allow_unreachable: Annotated[
@@ -115,8 +116,8 @@ def is_reached(answer: dict[str, Any], allow_unreachable: int) -> bool:
     if not 0 < answer["unreachable"] <= allow_unreachable:
         return False
     waited_for = answer["planned"] - answer["unreachable"] - answer["gone"]
-    if answer["for"] == Goal.ACKNOWLEDGED:
-        return bool(answer["acknowledged"] >= waited_for)
+    if answer["for"] in (Goal.ACKNOWLEDGED, Goal.FETCHED):
+        return bool(answer[answer["for"]] >= waited_for)
     return not answer["phones"].get("pending")
 
 
@@ -126,6 +127,8 @@ def summary(answer: dict[str, Any]) -> str:
         verdict = str(answer["verdict"])
         return _VERDICTS.get(verdict, verdict)
     parts = [f"{name} {answer[name]}" for name in ("planned", "notified", "acknowledged")]
+    if _fetched(answer) != answer["acknowledged"]:
+        parts.append(f"fetched {_fetched(answer)}")
     parts += [f"{answer[name]} {name}" for name in ("unreachable", "pending", "gone") if answer[name]]
     return ", ".join(parts)
 
@@ -201,7 +204,12 @@ def _unfinished(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
 def _omitted(answer: dict[str, Any], shown: int) -> int:
     if answer["planned"] is None:
         return 0
-    return max(0, int(answer["planned"] - answer["acknowledged"] - shown))
+    return max(0, int(answer["planned"] - _fetched(answer) - shown))
+
+
+def _fetched(answer: dict[str, Any]) -> int:
+    """A server elsewhere may be one that knows no phones that fetch."""
+    return int(answer.get("fetched", answer["acknowledged"]))
 
 
 def _cell(text: str) -> str:

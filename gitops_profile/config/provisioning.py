@@ -55,7 +55,8 @@ class ProvisioningSettings(_Section):
     authenticate: list[WAYS] | None = Field(
         default=None,
         description="how a device may show which one it is: certificate, digest, basic (over TLS), link; [] for none, "
-        "which serves what is not sensitive to everybody; null: [link], or [] when http.listen is loopback",
+        "which serves what is not sensitive to everybody; null: [link], or [] when both http.listen and "
+        "http.public_url are loopback",
     )
     domain: Annotated[str, AfterValidator(canonical_domain)] | None = Field(
         default=None, description="whose files are meant when a URL names no domain; null: whoever has the device"
@@ -77,7 +78,10 @@ class ProvisioningSettings(_Section):
         default=64 << 20, ge=1024, description="of all uploads that are kept; the oldest are deleted"
     )
     misses: Count = Field(
-        default=30, ge=1, description="different devices that one address may ask for in vain within ten minutes"
+        default=30,
+        ge=1,
+        le=1000,
+        description="different devices that one address may ask for in vain within ten minutes",
     )
     ban: Seconds = Field(
         default=3600.0, ge=1, le=30 * DAY, description="seconds that an address is refused that asked for more"

@@ -6,6 +6,7 @@ Every fact is from `reference/phones.md` or from vendors' public documents; noth
 from gitops_profile.presentity import FileRule
 
 from .file_names import FileKind, FileRequest, FileRoutes, InvalidFileRule
+from .ladder import HEARD_WITHOUT_EFFECT, Facts, Rung, Standing, standing, worst
 from .mac import mac_in
 from .oui import vendor_of_mac
 from .presentation import shown_to
@@ -15,10 +16,12 @@ from .vendor import GENERIC, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, v
 
 __all__ = [
     "GENERIC",
+    "HEARD_WITHOUT_EFFECT",
     "NOTHING_SAID",
     "VENDORS",
     "CheckSync",
     "Claim",
+    "Facts",
     "FileKind",
     "FileRequest",
     "FileRoutes",
@@ -26,12 +29,16 @@ __all__ = [
     "How",
     "InvalidFileRule",
     "PnPURL",
+    "Rung",
     "Sighting",
+    "Standing",
     "Vendor",
     "mac_in",
     "read_user_agent",
     "shown_to",
+    "standing",
     "vendor_named",
     "vendor_of",
     "vendor_of_mac",
+    "worst",
 ]

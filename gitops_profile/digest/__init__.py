@@ -9,7 +9,7 @@ from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
 from .challenge import Challenge
 from .client import answer
 from .credentials import Credentials, choose_credentials
-from .generations import MAX_GENERATIONS, read_generations
+from .generations import MAX_GENERATIONS, add_generation, generations_of, read_generations
 from .htdigest import CredentialStore, LineProblem, remove_user, replace_user
 from .nonce import RUN_BYTES
 from .parameters import DigestSyntaxError
@@ -32,8 +32,10 @@ __all__ = [
     "Throttle",
     "Verdict",
     "a1",
+    "add_generation",
     "answer",
     "choose_credentials",
+    "generations_of",
     "offer",
     "read_generations",
     "remove_user",

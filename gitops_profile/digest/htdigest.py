@@ -67,10 +67,11 @@ class CredentialStore:
         return len(self._hashes)
 
 
-def replace_user(text: str, user: str, realm: str, hashes: Mapping[str, str]) -> str:
+def replace_user(text: str, user: str, realm: str, *hashes: Mapping[str, str]) -> str:
     """`text` with these lines, and no others, for this user; new ones come last, all other lines stay as they are.
 
-    `hashes` is algorithm: A1 in hex. All lines of the user go, since a line that stayed would keep an old password.
+    `hashes` is algorithm: A1 in hex, one for each password (see `read_generations`), in this order. All lines of
+    the user go, since a line that stayed would keep an old password.
     Raises ValueError when a name cannot stand in such a file.
     """
     for what, name in (("user", user), ("realm", realm)):
@@ -78,7 +79,7 @@ def replace_user(text: str, user: str, realm: str, hashes: Mapping[str, str]) ->
             raise ValueError(f"a {what} is not empty and has no colon, control character or space at its ends")
     if user.startswith(("#", "\ufeff")):
         raise ValueError("a line that begins with # is a comment")
-    new = "".join(_write_line(user, realm, algorithm, a1_hash) for algorithm, a1_hash in hashes.items())
+    new = "".join(_write_line(user, realm, algorithm, a1) for one in hashes for algorithm, a1 in one.items())
     kept, at = _without(text, user, realm, None)
     if at is None:
         at = len(kept)

@@ -4,7 +4,9 @@ from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admi
 from .content import ContentFetched, ProfileContent
 from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
-from .device_gate import DeviceGate, Missed, Proof, Way
+from .device_gate import DeviceGate, Missed
+from .device_passwords import DevicePasswords
+from .device_proof import Proof, Way, certificate_device
 from .document_links import Capability, DocumentLinks
 from .documents import DOCUMENTS_PATH, DeviceDocuments
 from .listener import HTTPLimits, HTTPListener
@@ -28,6 +30,7 @@ __all__ = [
     "ContentLinks",
     "DeviceDocuments",
     "DeviceGate",
+    "DevicePasswords",
     "DocumentLinks",
     "ForgeAnswer",
     "ForgeUnreachable",
@@ -50,6 +53,7 @@ __all__ = [
     "WebhookReceiver",
     "RevisionAnswers",
     "call_admin",
+    "certificate_device",
     "read_token",
     "ask_revision",
 ]

@@ -1,7 +1,7 @@
 """Who sent a request, when a reverse proxy of ours may stand between."""
 
 from collections.abc import Collection
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
@@ -32,3 +32,18 @@ def client_address(request: web.Request, proxies: Proxies) -> str:
         except ValueError:
             break
     return source
+
+
+def counted_address(address: str) -> str:
+    """What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, which every customer has whole."""
+    if ":" not in address:
+        return address
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), 64), strict=False))

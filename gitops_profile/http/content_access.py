@@ -19,9 +19,9 @@ from gitops_profile.digest import (
 )
 from gitops_profile.presentity import ProfileKey
 
-from .client_address import Proxies, client_address, is_proxy
+from .client_address import Proxies, client_address, counted_address, is_proxy
 
-_GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
+GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
 """What counts as guessing: it needs a nonce of ours."""
 
 
@@ -156,7 +156,7 @@ class ContentAccess:
 
     def _count(self, outcome: Outcome, address: str, source: str, realm: Realm, now: float) -> None:
         """Count a guess; raises FetchRefused when it was one too many."""
-        if outcome.reason not in _GUESSES:
+        if outcome.reason not in GUESSES:
             return
         self._on_guess(Guess(address, outcome.user, realm.name, str(outcome.reason)))
         waiting = self._throttle.failed(source, now)
@@ -174,7 +174,7 @@ class ContentAccess:
         source = self.source(request)
         if self._trusts(source) and credentials is not None:
             return f"{source} {credentials.username or ''}"
-        return source
+        return counted_address(source)
 
 
 def _too_many(seconds: float) -> FetchRefused:

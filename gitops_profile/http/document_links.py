@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 SIGNATURE_HEX = 32
 """Hex digits of the signature: 128 bits."""
 _TOKEN = re.compile(
-    r"~(?P<subject>[^~]{1,600})\.(?P<expires>[0-9a-f]{1,12})\.(?P<etag>[0-9A-Za-z]{0,64})\.(?P<sign>[0-9a-f]{32})"
+    r"~(?P<subject>[\x21-\x7e]+)\.(?P<expires>[0-9a-f]{1,12})\.(?P<etag>[0-9A-Za-z]{0,64})\.(?P<sign>[0-9a-f]{32})"
 )
 
 

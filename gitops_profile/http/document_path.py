@@ -28,6 +28,11 @@ class Asked:
     user: ProfileKey | None = None
     """The user profile, when it asks for one."""
 
+    @property
+    def device(self) -> str | None:
+        """Whom it is about: a MAC, or the key of the user profile; None for what all phones may ask for."""
+        return str(self.user) if self.user is not None else self.file.mac
+
 
 NOTHING = Asked(None, None, FileRequest(FileKind.NONE), "")
 

@@ -26,7 +26,8 @@ from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocu
 
 from .content import holds
 from .content_access import FetchRefused
-from .device_gate import DeviceGate, Proof
+from .device_gate import DeviceGate
+from .device_proof import Proof
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .uploads import TooLarge, UploadMode, Uploads
@@ -45,6 +46,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _NOT_FOUND = FetchRefused(404, "There is no document here.")
+_NOBODYS = ProfileDocument(ProfileKey.device("nobody.invalid", "nobody"), "text/plain", b"", "", sensitive=True)
+"""Stands in for a document that is not there."""
 
 
 class DeviceDocuments:
@@ -98,14 +101,16 @@ class DeviceDocuments:
         proof: Proof | None = None
         tag: str | None = None
         try:
-            proof = self._gate.prove(request, asked.capability)
+            proof = self._gate.prove(request, asked.capability, asked.device)
             key, document = self._find(asked)
-            shown = self._shown(request, asked, document) if document is not None else None
-            tag = self._tag_of(shown) if shown is not None else None
-            if document is None or shown is None or not self._may(request, asked, key, shown, proof, tag):
-                self._gate.missed(request, asked.file.mac, exists=self._is_known(asked), proof=proof)
+            # Nobody's document costs as much as somebody else's (invariant I10).
+            shown = self._shown(request, asked, document or _NOBODYS)
+            tag = self._tag_of(shown)
+            may = self._may(request, asked, key, shown, proof, tag)
+            if document is None or not may:
+                self._miss(request, asked, proof, document)
                 raise _NOT_FOUND
-            response = _answer(request, shown, tag or "", self._table.revision_of(document.key))
+            response = _answer(request, shown, tag, self._table.revision_of(document.key))
         except FetchRefused as refused:
             tag = None
             response = _refusal(refused)
@@ -129,7 +134,7 @@ class DeviceDocuments:
         return None, None
 
     def _is_known(self, asked: Asked) -> bool:
-        """Whether the device has a profile: that one more file of its is not there is no miss."""
+        """Whether the device has a profile."""
         mac = asked.file.mac
         return mac is not None and self._resolve(asked.domain, mac) is not None
 
@@ -145,9 +150,11 @@ class DeviceDocuments:
         key: ProfileKey | None,
         shown: Presentation,
         proof: Proof | None,
-        tag: str | None,
+        tag: str,
     ) -> bool:
         """Whether the client may have it: what is sensitive over https to its own device alone, or while it is new."""
+        if self._gate.is_decoy(asked.device):
+            return False
         if self._gate.is_open(request):
             return True
         if shown.sensitive and not self._gate.is_https(request):
@@ -159,6 +166,16 @@ class DeviceDocuments:
         if asked.file.kind is FileKind.COMMON:
             return not shown.sensitive
         return proof.subject in (asked.file.mac, str(key))
+
+    def _miss(self, request: web.Request, asked: Asked, proof: Proof | None, document: ProfileDocument | None) -> None:
+        """Tell the gate, unless it is one more file that a phone looks for which may have its document."""
+        mac = asked.file.mac
+        key = self._resolve(asked.domain, mac) if mac is not None else None
+        own = self._table.get(key) if key is not None else None
+        shown = self._shown(request, asked, own or _NOBODYS)
+        may = self._may(request, asked, key, shown, proof, self._tag_of(shown))
+        if own is None or not may:
+            self._gate.missed(request, asked.device, exists=(document or own) is not None, proof=proof)
 
     # -- PUT -------------------------------------------------------------------------------------------------------
 
@@ -175,7 +192,7 @@ class DeviceDocuments:
         asked = self._asked(request)
         proof: Proof | None = None
         try:
-            proof = self._gate.prove(request, asked.capability)
+            proof = self._gate.prove(request, asked.capability, asked.device)
             response = await self._take(request, asked, proof)
         except FetchRefused as refused:
             response = _refusal(refused)
@@ -191,7 +208,8 @@ class DeviceDocuments:
         if self._uploads.mode is UploadMode.REFUSE:
             raise FetchRefused(405, "Nothing is taken in here.", ("Allow", "GET, HEAD"))
         allowed = proof.subject == device if proof is not None else not self._gate.wants_proof
-        if device is None or not known or not (allowed or self._gate.is_open(request)):
+        allowed = (allowed or self._gate.is_open(request)) and not self._gate.is_decoy(device)
+        if device is None or not known or not allowed:
             self._gate.missed(request, device, exists=known, proof=proof)
             raise _NOT_FOUND
         too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
@@ -243,7 +261,7 @@ class DeviceDocuments:
                 how, self._clock(), source, mac=mac, vendor=vendor.name if vendor.name != "generic" else None,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
                 user_agent=agent[:MAX_USER_AGENT] if agent else None, key=str(key) if key is not None else None,
-                etag=tag, status=status, proven=proof is not None,
+                etag=tag, status=status, proven=proof is not None and proof.subject in (asked.device, str(key)),
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).

@@ -20,7 +20,7 @@ from .admin import AdminError
 
 logger = logging.getLogger(__name__)
 
-STAGES = ("applied", "notified", "acknowledged")
+STAGES = ("applied", "notified", "acknowledged", "fetched")
 LONGEST_WAIT = 30.0
 """Seconds that one request waits at most; whoever wants to wait longer asks again."""
 MAX_WAITING = 50

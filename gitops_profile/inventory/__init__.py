@@ -2,14 +2,17 @@
 
 from .device import Device, Holding
 from .inventory import MAX_STRANGERS, MAX_STRANGERS_PER_SOURCE, Inventory
+from .reading import Fetched, read_fetched
 from .store import InventoryStore, InventoryUnavailable
 
 __all__ = [
     "MAX_STRANGERS",
     "MAX_STRANGERS_PER_SOURCE",
     "Device",
+    "Fetched",
     "Holding",
     "Inventory",
     "InventoryStore",
     "InventoryUnavailable",
+    "read_fetched",
 ]

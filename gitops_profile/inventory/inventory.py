@@ -24,7 +24,7 @@ RETURNS_AFTER = 10.0
 SEEN_AGAIN_AFTER = 60.0
 """Seconds that a contact that says nothing new is not worth a row being written."""
 
-_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)", re.IGNORECASE)
+_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>]+)", re.IGNORECASE)
 _SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
 
 

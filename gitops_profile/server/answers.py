@@ -8,11 +8,13 @@ from typing import Any
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.reconcile import ALL, EVERYTHING, Journal, Verdict
-from gitops_profile.sip import EventPackage, Notifier
+from gitops_profile.sip import EventPackage, Notifier, Subscription
 from gitops_profile.source import RefTracker, SourceUnavailable
 
 from . import views
+from .device_rows import standing_row
 from .follower import Follower
+from .ladder import Ladder
 
 
 class Answers:
@@ -27,6 +29,7 @@ class Answers:
         tracker: RefTracker,
         notifier: Notifier,
         package: EventPackage,
+        ladder: Ladder,
         *,
         facts: Callable[[], dict[str, Any]],
         life: Callable[[int], dict[str, Any]],
@@ -38,6 +41,7 @@ class Answers:
         self._tracker = tracker
         self._notifier = notifier
         self._package = package
+        self._ladder = ladder
         self._facts = facts
         self._life = life
 
@@ -53,6 +57,7 @@ class Answers:
     async def _status(self, parameters: dict[str, Any]) -> dict[str, Any]:
         table, held = self._journal.table, list(self._notifier.subscriptions())
         current = sum(views.is_current(subscription, self._package) for subscription in held)
+        phones = await self._ladder.summary()
         return {
             **self._facts(),
             "time": views.iso(time.time()),
@@ -64,6 +69,7 @@ class Answers:
             "presentities": len(table),
             "position": self._journal.position,
             "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
+            **phones,
             **self._life(len(held) - current),
         }
 
@@ -71,7 +77,10 @@ class Answers:
         return views.presentities(self._journal.table)
 
     async def _subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return views.subscriptions(self._notifier, self._package)
+        def where(subscription: Subscription) -> dict[str, Any]:
+            return standing_row(self._ladder.of_subscription(subscription))
+
+        return views.subscriptions(self._notifier, self._package, where)
 
     async def _reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Look at git now, and say what became of its head."""

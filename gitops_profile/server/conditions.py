@@ -2,7 +2,8 @@
 
 Ready says whether the head of the ref is in force; whether phones are served is another matter, and `/healthz` says it.
 The names are those of Flux where it has one: Succeeded, Progressing, ProgressingWithRetry, BuildFailed, Suspended,
-VerificationError, StorageOperationFailed. SourceUnavailable and HeldForApproval are ours.
+VerificationError, StorageOperationFailed. SourceUnavailable and HeldForApproval are ours, and so is the
+condition Alarm, which is there only after somebody asked for a decoy.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,8 @@ class Facts:
     """Scopes; `all` is one."""
     held_back: int = 0
     """Profiles that are not as the commit in force has them."""
+    alarm: str = ""
+    """Who asked for a decoy; empty when nobody did of late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def revision_text(ref: str, commit: str | None) -> str | None:
 
 
 def conditions(facts: Facts) -> tuple[Condition, ...]:
-    """Ready, Reconciling and Stalled; without a time."""
+    """Ready, Reconciling and Stalled, and Alarm when there is one; without a time."""
     found = _verdict(facts)
     observed = revision_text(facts.ref, facts.head)
     status: dict[str, Status] = {
@@ -99,7 +102,8 @@ def conditions(facts: Facts) -> tuple[Condition, ...]:
     reasons = dict.fromkeys(status, found.reason)
     if found.reconciling and found.reason != "Progressing":
         reasons["Reconciling"] = "ProgressingWithRetry"
-    return tuple(Condition(name, status[name], reasons[name], found.message, observed) for name in status)
+    usual = tuple(Condition(name, status[name], reasons[name], found.message, observed) for name in status)
+    return (*usual, Condition("Alarm", "True", "DecoyRequested", facts.alarm, observed)) if facts.alarm else usual
 
 
 def _verdict(facts: Facts) -> _Verdict:

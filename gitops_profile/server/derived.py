@@ -47,6 +47,21 @@ def certificates(config: Config) -> Certificates:
     return Certificates(tls.certificate, tls.key, tls.client_ca)
 
 
+def https_certificates(config: Config) -> Certificates | None:
+    """Of the HTTPS listener, where devices may show certificates of other CAs than SIP's peers; None for plain HTTP."""
+    tls, provisioning = config.tls, config.provisioning
+    if not config.http.tls:
+        return None
+    shown = "certificate" in (provisioning.authenticate or ())
+    return Certificates(
+        tls.certificate,
+        tls.key,
+        provisioning.device_ca if shown else None,
+        ca_setting="provisioning.device_ca",
+        trusts_intermediates=True,  # what vendors publish is often not the root
+    )
+
+
 def notifier_settings(config: Config, instance: str) -> NotifierSettings:
     """Of the notifier; `instance` names it in its Contact."""
     subscriptions = config.subscriptions

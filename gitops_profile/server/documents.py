@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from gitops_profile.http import (
     AdminError,
     DeviceDocuments,
     DeviceGate,
+    DevicePasswords,
     DocumentLinks,
     Guess,
     Handler,
@@ -34,6 +36,8 @@ from .watched_file import WatchedFile
 logger = logging.getLogger(__name__)
 
 MISS_SECONDS = 600.0
+ALARM_SECONDS = 86400.0
+"""How long `status` shows that somebody asked for a decoy."""
 LINK_SECONDS = 7 * 86400.0
 MAX_LINK_SECONDS = 366 * 86400.0
 
@@ -73,18 +77,23 @@ class Documents:
         self._clock = clock
         self.alarms = 0
         """How often a decoy was asked for since the start."""
-        self.alarmed_at: float | None = None
+        self._alarmed_at: float | None = None
+        self._alarmed_by = ""
         settings = config.provisioning
         self.credentials = WatchedFile(
             settings.credentials, "provisioning.credentials", _read_stores, lambda stores: f"devices={len(stores[0])}"
         )
         self.links = DocumentLinks(secret)
         self._provisioned = provisioned
+        ways = ways_of(config)
+        passwords = DevicePasswords(
+            ways, settings.realm, authenticator, throttle, lambda: self.credentials.value,
+            algorithms=tuple(settings.algorithms), on_guess=on_guess,
+        )  # fmt: skip
         self._gate = DeviceGate(
-            ways_of(config), settings.realm, authenticator, throttle, lambda: self.credentials.value,
-            MissBudget(settings.misses, MISS_SECONDS, settings.ban),
-            algorithms=tuple(settings.algorithms), decoys=decoys, is_open_to=settings.bootstrap.is_open_to,
-            proxies=tuple(config.trusted_proxies), on_guess=on_guess, on_missed=self._missed, clock=clock,
+            ways, passwords, MissBudget(settings.misses, MISS_SECONDS, settings.ban), decoys=decoys,
+            is_open_to=settings.bootstrap.is_open_to, proxies=tuple(config.trusted_proxies), on_missed=self._missed,
+            clock=clock,
         )  # fmt: skip
         limits = UploadLimits(settings.upload_bytes, settings.uploads_bytes)
         self._documents = DeviceDocuments(
@@ -144,24 +153,41 @@ class Documents:
         """One line, always of this form: docs/access.md has the filter for fail2ban."""
         self._metrics.document_misses.labels(missed.reason).inc()
         logger.warning(
-            "document refused source=%s reason=%s device=%s banned=%s",
-            missed.source, missed.reason, missed.device, "yes" if missed.banned else "no",
+            "document refused source=%s reason=%s banned=%s device=%s",
+            missed.source, missed.reason, "yes" if missed.banned else "no", quote(missed.device, safe="/@"),
         )  # fmt: skip
         if missed.reason == "decoy":
             self.alarms += 1
-            self.alarmed_at = self._clock()
-            logger.error("ALARM decoy asked for source=%s device=%s", missed.source, missed.device)
+            self._alarmed_at = self._clock()
+            self._alarmed_by = f"{missed.source} asked for the decoy {missed.device}"
+
+    def alarm(self) -> str:
+        """Who asked for a decoy of late; empty when nobody did."""
+        if self._alarmed_at is None or self._clock() - self._alarmed_at > ALARM_SECONDS:
+            return ""
+        times = "" if self.alarms == 1 else f", and {self.alarms - 1} such before since the start"
+        return f"{self._alarmed_by} at {iso(self._alarmed_at)}{times}"
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         ways = sorted(ways_of(self._config))
-        return {"url": self.base, "authenticate": ways, "alarms": self.alarms, "alarmed_at": iso(self.alarmed_at)}
+        return {"url": self.base, "authenticate": ways, "alarms": self.alarms, "alarmed_at": iso(self._alarmed_at)}
 
 
 def ways_of(config: Config) -> frozenset[Way]:
     """How devices show who they are; without a word in the settings nobody beyond this machine is served unasked."""
-    said = config.provisioning.authenticate
+    said, http = config.provisioning.authenticate, config.http
     if said is not None:
         return frozenset(map(Way, said))
-    listen = config.http.listen
-    return frozenset() if listen is None or listen.is_loopback else frozenset({Way.LINK})
+    # A reverse proxy may bring the world to a listener on loopback: then the URL says so.
+    host = urlsplit(http.public_url or "").hostname or ""
+    is_local = http.listen is not None and http.listen.is_loopback and is_loopback(host)
+    return frozenset() if is_local else frozenset({Way.LINK})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine for whoever follows it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

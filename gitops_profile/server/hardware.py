@@ -10,7 +10,7 @@ from gitops_profile.config import Config
 from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
-from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
@@ -19,7 +19,6 @@ from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
-from .device_rows import device_rows
 from .documents import Documents, ways_of
 from .owing import Owing
 from .pnp import PlugAndPlay
@@ -136,14 +135,18 @@ class Hardware:
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
-        link = self.documents.handlers() if self.documents is not None else {"link": self._no_links}
-        return {"devices": self._devices, **link}
-
-    async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return device_rows(self.inventory, self._owing.own, unknown=bool(parameters.get("unknown")))
+        return self.documents.handlers() if self.documents is not None else {"link": self._no_links}
 
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
+
+    def alarm(self) -> str:
+        """What a person should look at; empty when there is nothing."""
+        return "" if self.documents is None else self.documents.alarm()
+
+    def own(self, device: Device) -> ProfileKey | None:
+        """The phone's own profile."""
+        return self._owing.own(device)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""

@@ -25,14 +25,16 @@ class Lifecycle:
 
     def __init__(
         self, ref: str, journal: Journal, follower: Follower, tracker: RefTracker, suspending: Suspending,
-        metrics: Metrics, *, wall: Callable[[], float] = time.time,
+        metrics: Metrics, *, alarm: Callable[[], str] = str, wall: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
+        """`alarm` says what else a person should look at, or nothing."""
         self._ref = ref
         self._journal = journal
         self._follower = follower
         self._tracker = tracker
         self._suspending = suspending
         self._metrics = metrics
+        self._alarm = alarm
         self._wall = wall
         self._conditions = Conditions()
         follower.on_outcome.append(lambda outcome: self.refresh())
@@ -138,6 +140,7 @@ class Lifecycle:
             trouble=self._tracker.trouble,
             suspended=tuple(sorted(table.suspensions, key=lambda scope: (scope != ALL, scope))),
             held_back=applied.held_back if applied is not None else 0,
+            alarm=self._alarm(),
         )
 
     def _now(self) -> str:

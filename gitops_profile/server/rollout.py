@@ -7,10 +7,10 @@ kept twice; what outlives the process is the list of those who were concerned, a
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from gitops_profile.presentity import ProfileKey
 from gitops_profile.sip import EventPackage, Notifier, Subscription
 from gitops_profile.subscriptions import (
     ROLLOUTS,
@@ -20,36 +20,17 @@ from gitops_profile.subscriptions import (
     SubscriptionStore,
 )
 
+from .device_rollout import DeviceRollout
+from .stage import Phone, Stage
+
 logger = logging.getLogger(__name__)
 
 _CHUNK = 200
 """Subscriptions looked at before the loop gets its turn (invariant I8)."""
+DONE = (Stage.ACKNOWLEDGED, Stage.FETCHED)
+"""It has the version."""
 MAX_LISTED = 100
 """Phones that are named of each kind; all are counted."""
-
-
-class Stage(StrEnum):
-    """Where a phone stands with a revision."""
-
-    PENDING = "pending"
-    """No NOTIFY has left for it yet."""
-    NOTIFIED = "notified"
-    """Told, and has not answered yet."""
-    ACKNOWLEDGED = "acknowledged"
-    """Has the version of this revision, or one that came after it."""
-    UNREACHABLE = "unreachable"
-    """Answered with an error, not at all, or there was nowhere to send it; it may still be reached."""
-    GONE = "gone"
-    """Unsubscribed or expired before it was its turn, and has not come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """One of the phones that are listed."""
-
-    key: str
-    contact: str
-    user_agent: str | None
 
 
 @dataclass(slots=True)
@@ -68,7 +49,7 @@ class Progress:
         self.planned += 1
         self.told += told
         self.counts[stage] += 1
-        if stage is not Stage.ACKNOWLEDGED:
+        if stage not in DONE:
             listed = self.phones.setdefault(stage, [])
             if len(listed) < MAX_LISTED:
                 listed.append(phone)
@@ -81,19 +62,24 @@ class _Change:
     revision: str
     at: float
     ids: list[str]
+    keys: frozenset[ProfileKey] | None
+    """Documents that are other ones, for the phones that fetch them; None: whichever they miss."""
 
 
 class Rollouts:
     """The newest revisions of this server."""
 
-    def __init__(self, store: SubscriptionStore, notifier: Notifier, package: EventPackage) -> None:
+    def __init__(
+        self, store: SubscriptionStore, notifier: Notifier, package: EventPackage, devices: DeviceRollout | None = None
+    ) -> None:
         self._store = store
         self._notifier = notifier
         self._package = package
+        self._devices = devices
         self._known: dict[str, StoredRollout] = {}
         """By revision, the oldest first."""
         self._changes: deque[_Change] = deque()
-        self._before: list[tuple[str, float, list[str]]] = []
+        self._before: list[tuple[str, float, list[str], Collection[ProfileKey] | None]] = []
         """Revisions with their resources, from before the subscriptions were restored."""
         self._wake = asyncio.Event()
         self._restored = False
@@ -102,13 +88,18 @@ class Rollouts:
         """Those that are known, the newest first."""
         return list(reversed(self._known))
 
-    def applied(self, revision: str, resources: list[str], *, now: float) -> None:
-        """These resources may have another document from now on, by this revision: call it right after the change."""
+    def applied(
+        self, revision: str, resources: list[str], keys: Collection[ProfileKey] | None = (), *, now: float
+    ) -> None:
+        """These resources may have another document from now on, by this revision: call it right after the change.
+
+        `keys` are the documents that changed, for those who fetch them; None: all that somebody misses.
+        """
         if not self._restored:
-            self._before.append((revision, now, resources))
+            self._before.append((revision, now, resources, keys))
             return
         ids = [one.id for resource in resources for one in self._notifier.subscriptions_to(resource)]
-        self._changes.append(_Change(revision, now, ids))
+        self._changes.append(_Change(revision, now, ids, frozenset(keys) if keys is not None else None))
         self._wake.set()
 
     async def restore(self, revision: str | None, *, now: float) -> None:
@@ -125,9 +116,9 @@ class Rollouts:
         self._restored = True
         before, self._before = self._before, []
         for one in before:
-            self.applied(one[0], one[2], now=one[1])
+            self.applied(one[0], one[2], one[3], now=one[1])
         if revision is not None and not before and revision not in self._known:
-            self.applied(revision, list(self._notifier.resources()), now=now)
+            self.applied(revision, list(self._notifier.resources()), None, now=now)
 
     async def run(self) -> None:
         """Note whom each revision concerns, beside everything else."""
@@ -144,8 +135,13 @@ class Rollouts:
             return None
         progress, missing = Progress(revision), []
         for number, id_ in enumerate(rollout.planned, 1):
-            held = self._notifier.find(id_)
-            if held is None:
+            is_device = DeviceRollout.is_one(id_)
+            held = self._notifier.find(id_) if not is_device else None
+            if is_device:
+                if self._devices is not None:
+                    stage, phone, told = self._devices.stage(id_, rollout.applied_at)
+                    progress.count(stage, phone, told=told)
+            elif held is None:
                 missing.append(id_)
             else:
                 self._count(progress, held, rollout.applied_at)
@@ -167,6 +163,11 @@ class Rollouts:
                 await asyncio.sleep(0)
         missing = [id_ for id_ in change.ids if self._notifier.find(id_) is None]
         planned += [one.id for one in await self._ended(missing) if _since(one.told_at, change.at)]
+        if self._devices is not None and (change.keys is None or change.keys):
+            for number, name in enumerate(self._devices.concerned(change.keys, change.at), 1):
+                planned += [name] if name is not None else []
+                if number % _CHUNK == 0:
+                    await asyncio.sleep(0)
         at, newest = change.at, next(reversed(self._known.values()), None)
         if newest is not None and newest.revision == change.revision:
             # The same revision once more: what was held back of it has come into force since.

@@ -35,9 +35,11 @@ from . import derived, gatekeeping
 from .answers import Answers
 from .commit_status import CommitStatuses, status_target
 from .content import build_content
+from .device_rollout import DeviceRollout
 from .follower import Follower
 from .hardware import Hardware
 from .holding import Holding
+from .ladder import Ladder
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
@@ -120,7 +122,7 @@ class Server:
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
         self._stack.callback(self._release_sockets)
-        self._tls = derived.certificates(config)
+        self._tls, self._https = derived.certificates(config), derived.https_certificates(config)
         try:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
@@ -157,7 +159,7 @@ class Server:
         self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
-            self._metrics,
+            self._metrics, alarm=self._hardware.alarm,
         )  # fmt: skip
 
     async def _open_forge(self) -> None:
@@ -219,7 +221,11 @@ class Server:
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
             held=self._holding.opens,
         )  # fmt: skip
-        self._rollouts = Rollouts(self._store, self._notifier, self._package)
+        self._ladder = Ladder(
+            self._journal.table, self._notifier, self._package, self._hardware.inventory, tag_of=tag_of,
+            own=self._hardware.own, held=self._holding.held,
+        )  # fmt: skip
+        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder))
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
@@ -249,7 +255,7 @@ class Server:
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
-        parts = (self._answers(), self._lifecycle, self._waiting, self._hardware)
+        parts = (self._answers(), self._lifecycle, self._waiting, self._hardware, self._ladder)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
         admin = AdminServer(self._state.socket, handlers)
         await admin.start()
@@ -309,7 +315,7 @@ class Server:
         parts = (self._content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
-        context = self._tls.server if self._config.http.tls else None
+        context = self._https.server if self._https is not None else None
         try:
             port = await server.start(listen.host, listen.port, context)
         except OSError as error:
@@ -350,7 +356,7 @@ class Server:
         self._hardware.changed(keys)
         applied = self._journal.table.applied
         if applied is not None:
-            self._rollouts.applied(applied.revision.commit, resources, now=now)
+            self._rollouts.applied(applied.revision.commit, resources, keys, now=now)
 
     def _opened(self, keys: Sequence[ProfileKey]) -> None:
         self._endpoint.state_changed([str(key) for key in keys])
@@ -378,7 +384,7 @@ class Server:
     def _answers(self) -> Answers:
         return Answers(
             self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._notifier,
-            self._package,
+            self._package, self._ladder,
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),

@@ -1,5 +1,6 @@
 """What a server tells about itself: plain data for the admin socket, the command line and /healthz."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,8 +34,10 @@ def presentities(table: PresentityTable) -> list[dict[str, Any]]:
     return rows
 
 
-def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, Any]]:
-    """Every subscription, and whether its phone has the document in force."""
+def subscriptions(
+    notifier: Notifier, package: EventPackage, where: Callable[[Subscription], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every subscription, whether its phone has the document in force, and `where` it stands."""
     return [
         {
             "id": subscription.id,
@@ -53,6 +56,7 @@ def subscriptions(notifier: Notifier, package: EventPackage) -> list[dict[str, A
             "delivered_at": iso(subscription.delivered_at),
             "acknowledged_etag": subscription.acknowledged_etag,
             "current": is_current(subscription, package),
+            **where(subscription),
         }
         for subscription in sorted(notifier.subscriptions(), key=lambda s: (s.resource, s.id))
     ]

@@ -20,7 +20,8 @@ from gitops_profile.source import NotARepository, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable
 
 from .follower import Follower
-from .rollout import Progress, Rollouts, Stage
+from .rollout import Progress, Rollouts
+from .stage import Stage
 
 LONGEST = 30.0
 """Seconds that one request waits at most; whoever wants to wait longer asks again."""
@@ -29,6 +30,7 @@ LOOK_LATER = 0.5
 """Seconds between looks: at first, and when it takes longer."""
 MAX_REMEMBERED = 1000
 _SHORT = re.compile(r"[0-9a-f]{4,64}")
+_COUNTED = ("planned", "notified", "acknowledged", "fetched", "unreachable", "pending", "gone", "phones")
 REFUSED = ("rejected", "held")
 
 
@@ -38,6 +40,8 @@ class Goal(StrEnum):
     APPLIED = "applied"
     NOTIFIED = "notified"
     ACKNOWLEDGED = "acknowledged"
+    FETCHED = "fetched"
+    """By those who fetch; the others have it when they acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,8 @@ def _is_reached(progress: Progress | None, goal: Goal) -> bool:
     if progress is None:
         return False
     open_stages = [Stage.PENDING, Stage.UNREACHABLE]
-    if goal is Goal.ACKNOWLEDGED:
-        open_stages.append(Stage.NOTIFIED)
+    if goal in (Goal.ACKNOWLEDGED, Goal.FETCHED):
+        open_stages += [Stage.NOTIFIED] if goal is Goal.ACKNOWLEDGED else [Stage.NOTIFIED, Stage.HEARD]
         return not any(progress.counts[stage] for stage in open_stages)
     return progress.told + progress.counts[Stage.GONE] >= progress.planned
 
@@ -223,12 +227,13 @@ def _is_reached(progress: Progress | None, goal: Goal) -> bool:
 def _counts(progress: Progress | None) -> dict[str, Any]:
     """Null while the phones are not known."""
     if progress is None:
-        return dict.fromkeys(("planned", "notified", "acknowledged", "unreachable", "pending", "gone", "phones"))
+        return dict.fromkeys(_COUNTED)
     counts = progress.counts
     return {
         "planned": progress.planned,
         "notified": progress.told,
-        "acknowledged": counts[Stage.ACKNOWLEDGED],
+        "acknowledged": counts[Stage.ACKNOWLEDGED] + counts[Stage.HEARD] + counts[Stage.FETCHED],
+        "fetched": counts[Stage.ACKNOWLEDGED] + counts[Stage.FETCHED],
         "unreachable": counts[Stage.UNREACHABLE],
         "pending": counts[Stage.PENDING] + counts[Stage.NOTIFIED],
         "gone": counts[Stage.GONE],

@@ -58,9 +58,11 @@ class StreamTransport:
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the flow's connection, on another one to the same peer, or (a NOTIFY only) on a new one."""
         connection = self._connections.get(flow.connection) or self._of_peer(flow)
-        if connection is not None and connection.write(data):
+        is_request = data.startswith(b"NOTIFY ")
+        # A peer that has closed its side could not answer a request there.
+        if connection is not None and not (is_request and connection.is_ending) and connection.write(data):
             return
-        if not data.startswith(b"NOTIFY "):
+        if not is_request:
             return  # the peer closed before its answer came
         destination = ((flow.transport, flow.remote), flow.peer)
         waiting = self._dialling.get(destination)

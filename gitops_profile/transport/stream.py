@@ -139,6 +139,11 @@ class StreamConnection(asyncio.Protocol):
         transport.write(data)
         return True
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more comes from the peer."""
+        return self._ending
+
     def unread(self) -> int:
         """Bytes that wait for the peer."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()

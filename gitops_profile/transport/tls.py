@@ -33,15 +33,20 @@ class Certificates:
         key: Path | None = None,
         client_ca: Path | None = None,
         *,
+        ca_setting: str = "tls.client_ca",
+        trusts_intermediates: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`key` may be in the certificate's file, `client_ca` are the CAs that sign clients' certificates, if any do.
 
+        `ca_setting` names the latter in messages. `trusts_intermediates`: a CA among them counts without its own root.
         Without a `certificate` only `client()` can be used. Raises CertificateError, as do the methods.
         """
         self._certificate = certificate
         self._key = key
         self._client_ca = client_ca
+        self._ca_setting = ca_setting
+        self._trusts_intermediates = trusts_intermediates
         self._clock = clock
         self._looked = clock()
         self._seen = self._files()
@@ -96,6 +101,8 @@ class Certificates:
         if self._client_ca is not None:
             self._trust(context)
             context.verify_mode = ssl.CERT_OPTIONAL
+            if self._trusts_intermediates:
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
 
     def _make_client(self) -> ssl.SSLContext:
@@ -120,7 +127,7 @@ class Certificates:
         try:
             context.load_verify_locations(self._client_ca)
         except OSError as error:
-            raise CertificateError(f"tls.client_ca {self._client_ca} cannot be used: {_reason(error)}") from error
+            raise CertificateError(f"{self._ca_setting} {self._client_ca} cannot be used: {_reason(error)}") from error
 
 
 def certificate_names(certificate: Certificate | None) -> tuple[str, ...]:

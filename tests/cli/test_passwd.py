@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gitops_profile.cli.app import app
-from gitops_profile.digest import CredentialStore, a1
+from gitops_profile.digest import CredentialStore, a1, read_generations
 
 
 class Done(NamedTuple):
@@ -227,3 +227,85 @@ def test_roots_passwd_leaves_the_file_to_its_owner(file: Path) -> None:
     os.chown(file, 12345, 54321)
     run(file, "alice@example.com", typed="neu\n")
     assert (file.stat().st_uid, file.stat().st_gid) == (12345, 54321) and lookup(file) == md5("neu")
+
+
+# -- devices
+
+DEVICE = ("0004132a1122", "provisioning")
+
+
+def passwords(file: Path, *given: str) -> list[bool]:
+    """Which of these are a device's, by what the server reads."""
+    stores, problems = read_generations(file.read_text())
+    assert problems == ()
+    hashes = [dict(store.lookup(*DEVICE)) for store in stores]
+    return [md5(password, *DEVICE) in hashes for password in given]
+
+
+@pytest.mark.parametrize("mac", ["0004132a1122", "00:04:13:2A:11:22", "00-04-13-2a-11-22"])
+def test_a_device_has_its_mac_as_its_name_in_the_realm_of_provisioning(file: Path, mac: str) -> None:
+    done = run(file, "--device", mac)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{file}: added 0004132a1122, realm provisioning (MD5)\n"
+    assert lookup(file, *DEVICE) == md5("geheim", *DEVICE)
+
+
+def test_an_old_password_stays_good_until_it_is_retired(file: Path) -> None:
+    run(file, "--device", DEVICE[0], typed="old")
+    done = run(file, "--device", DEVICE[0], "--keep", typed="new")
+    assert done.stdout == f"{file}: changed 0004132a1122, realm provisioning (MD5); 2 passwords are good\n"
+    assert done.stderr == ""
+    assert passwords(file, "old", "new") == [True, True]
+    done = run(file, "--device", DEVICE[0], "--retire", "-o", "json", typed="")
+    assert json.loads(done.stdout) | {"file": ""} == {
+        "file": "", "user": "0004132a1122", "realm": "provisioning", "algorithms": ["MD5"], "passwords": 1,
+        "action": "retired the older passwords of",
+    }  # fmt: skip
+    assert passwords(file, "old", "new") == [False, True]
+
+
+def test_without_keep_a_new_password_is_the_only_one(file: Path) -> None:
+    run(file, "--device", DEVICE[0], typed="old")
+    run(file, "--device", DEVICE[0], "--keep", typed="newer")
+    run(file, "--device", DEVICE[0], typed="newest")
+    assert passwords(file, "old", "newer", "newest") == [False, False, True]
+
+
+def test_a_generated_password_of_a_device_may_overlap(file: Path) -> None:
+    run(file, "--device", DEVICE[0], typed="old")
+    made = run(file, "--device", DEVICE[0], "--generate", "--keep", typed="").stdout.strip()
+    assert passwords(file, "old", made) == [True, True]
+
+
+def test_a_kept_password_in_another_algorithm_is_refused_and_nothing_changes(file: Path) -> None:
+    run(file, "--device", DEVICE[0], typed="old")
+    before = file.read_bytes()
+    done = run(file, "--device", DEVICE[0], "--keep", "--algorithm", "SHA-256", typed="new")
+    assert done.returncode == 2 and "MD5 too" in done.stderr
+    assert file.read_bytes() == before
+
+
+def test_a_device_is_taken_out_with_all_its_passwords(file: Path) -> None:
+    run(file, "--device", DEVICE[0], typed="old")
+    run(file, "--device", DEVICE[0], "--keep", typed="new")
+    assert run(file, "--device", DEVICE[0], "--delete", typed="").returncode == 0
+    assert file.read_text() == ""
+    assert run(file, "--device", DEVICE[0], "--delete", typed="").returncode == 1
+    assert run(file, "--device", DEVICE[0], "--retire", typed="").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "hello"), "twelve hexadecimal digits"),
+        ((), "name a user"),
+        (("alice@example.com", "--device", DEVICE[0]), "name a user"),
+        (("alice@example.com", "--keep"), "for --device"),
+        (("--device", DEVICE[0], "--keep", "--retire"), "give one"),
+        (("--device", DEVICE[0], "--delete", "--generate"), "give one"),
+    ],
+)
+def test_what_cannot_be_meant_for_a_device_is_refused(file: Path, options: tuple[str, ...], said: str) -> None:
+    done = run(file, *options)
+    assert done.returncode == 2 and said in done.stderr
+    assert not file.exists()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_profile.devices import How, Sighting
@@ -153,6 +153,7 @@ SIGHTINGS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)  # each writes to a real disk
 @given(st.lists(st.tuples(SIGHTINGS, st.booleans()), max_size=30))
 def test_what_is_written_piece_by_piece_is_what_is_known(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Sighting, bool]]

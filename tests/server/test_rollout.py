@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.server.rollout import Progress, Rollouts, Stage
+from gitops_profile.server.rollout import Progress, Rollouts
+from gitops_profile.server.stage import Stage
 from gitops_profile.subscriptions import SubscriptionStore
 from tests.sip.harness import FakePackage, Lab, Phone
 

@@ -227,11 +227,18 @@ class Lab:
         return self.git.head()
 
     def phone(
-        self, scenario: str, user: str, notifies: int = 1, *, transport: str = "udp", options: Sequence[str] = ()
+        self,
+        scenario: str,
+        user: str,
+        notifies: int = 1,
+        *,
+        transport: str = "udp",
+        options: Sequence[str] = (),
+        server: str | None = None,
     ) -> SIPp:
-        """Start sipp."""
+        """Start sipp, towards the server or ADDRESS:PORT of another one."""
         folder = self.folder / f"sipp-{len(self._phones)}-{user}"
-        phone = SIPp(folder, scenario, user, self.server.address(transport), notifies, options)
+        phone = SIPp(folder, scenario, user, server or self.server.address(transport), notifies, options)
         self._phones.append(phone)
         return phone
 

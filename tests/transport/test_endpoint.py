@@ -169,7 +169,8 @@ async def test_a_peer_that_does_not_read_is_cut_off_when_its_time_is_up() -> Non
         writer.transport.abort()
 
 
-async def test_a_phone_that_closed_its_connection_is_told_on_a_new_one(lab: Lab) -> None:
+@pytest.mark.parametrize("closed", ["whole", "half"])
+async def test_a_phone_that_closed_its_connection_is_told_on_a_new_one(lab: Lab, closed: str) -> None:
     told = asyncio.Event()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -193,13 +194,18 @@ async def test_a_phone_that_closed_its_connection_is_told_on_a_new_one(lab: Lab)
     writer.write(b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\nContent-Length: 0\r\n\r\n")
     await writer.drain()
     await eventually(lambda: any(s.acknowledged_etag for s in lab.endpoint.notifier.subscriptions()))
-    writer.close()
-    await writer.wait_closed()
-    await eventually(lambda: not lab.connections)
+    if closed == "half":
+        writer.write_eof()
+        await eventually(lambda: any(one.is_ending for one in lab.endpoint._streams._connections.values()))
+    else:
+        writer.close()
+        await eventually(lambda: not lab.connections)
     lab.package.documents["alice"] = b"<b/>"
     lab.endpoint.state_changed(["alice"])
     async with asyncio.timeout(5):
         await told.wait()
+    writer.close()
+    await writer.wait_closed()
     server.close()
     await server.wait_closed()
 

@@ -1,0 +1,92 @@
+"""Phones that fetch, as a revision concerns them: told by check-sync, and done when they have fetched."""
+
+from collections.abc import Collection, Iterator
+
+from gitops_profile.devices import HEARD_WITHOUT_EFFECT
+from gitops_profile.inventory import Device, Holding
+from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey
+
+from .ladder import Ladder
+from .stage import Phone, Stage
+
+_MARK = "device\n"
+"""What the name of such a phone begins with among the ids of subscriptions, which have no line end."""
+
+
+class DeviceRollout:
+    """Reads from the ladder whom a revision concerns, and what became of each."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+
+    def concerned(self, keys: Collection[ProfileKey] | None, since: float) -> Iterator[str | None]:
+        """The phones that have one of these documents in another version, or fetched it since; `keys` None: any.
+
+        A name for each phone that is looked at, None for one that is not concerned: so whoever asks can pause.
+        """
+        for device in self._ladder.devices(keys):
+            found = []
+            for document, etag, holding in self._ladder.documents_of(device):
+                if keys is not None and document.key not in keys:
+                    continue
+                if self._ladder.subscription_of(device, document.key) is not None:
+                    continue  # counted as a subscriber
+                fetched = holding is not None and _since(holding.fetched_at, since)
+                if fetched or holding is None or holding.etag != etag:
+                    found.append(str(document.key))
+            yield "\n".join(("device", device.device, *found)) if found else None
+
+    @staticmethod
+    def is_one(name: str) -> bool:
+        """Whether a name is one of `concerned`."""
+        return name.startswith(_MARK)
+
+    def stage(self, name: str, since: float) -> tuple[Stage, Phone, bool]:
+        """Where it stands, with the document that has come least far; and whether anything left for it."""
+        _, device_name, *texts = name.split("\n")
+        device = self._ladder.device(device_name)
+        if device is None:
+            return Stage.GONE, Phone("", "", None), False
+        found = [(*self._of_document(device, document, since), key) for key, document in self._documents(texts)]
+        if not found:
+            return Stage.GONE, Phone("", "", None), False  # of documents that are there no more
+        stage, told, key = min(found, key=lambda one: _ORDER.index(one[0]))
+        phone = Phone(str(key), device.contact or device.address, device.user_agent)
+        return stage, phone, told or stage is Stage.FETCHED
+
+    def _documents(self, texts: list[str]) -> Iterator[tuple[ProfileKey, ProfileDocument]]:
+        for text in texts:
+            try:
+                key = ProfileKey.parse(text)
+            except InvalidKey:
+                continue
+            document = self._ladder.document(key)
+            if document is not None:
+                yield key, document
+
+    def _of_document(self, device: Device, document: ProfileDocument, since: float) -> tuple[Stage, bool]:
+        subscription = self._ladder.subscription_of(device, document.key)
+        holding = device.holdings.get(str(document.key)) or Holding(str(document.key))
+        etag = self._ladder.desired(device, document)
+        told = _since(holding.told_at, since)
+        if holding.etag == etag or _since(holding.fetched_at, since):
+            return Stage.FETCHED, True
+        if subscription is not None and self._ladder.has(subscription):
+            return Stage.ACKNOWLEDGED, True  # it subscribed meanwhile
+        if holding.fault is not None and _since(holding.fault_at, since):
+            return Stage.UNREACHABLE, told
+        status = holding.heard_status or 0
+        if told and 200 <= status < 300:
+            return Stage.HEARD, True
+        if told and status in HEARD_WITHOUT_EFFECT:
+            return Stage.UNREACHABLE, True  # it comes when it wants to
+        if told:
+            return Stage.NOTIFIED, True
+        return (Stage.PENDING if self._ladder.can_be_told(device, document) else Stage.UNREACHABLE), False
+
+
+_ORDER = tuple(Stage)
+
+
+def _since(at: float | None, since: float) -> bool:
+    return at is not None and at >= since
