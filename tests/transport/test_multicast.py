@@ -1,6 +1,7 @@
 """A group on one interface. Two interfaces and other processes: tests/system/test_plug_and_play.py."""
 
 import asyncio
+import os
 import socket
 import struct
 from ipaddress import IPv4Interface
@@ -91,13 +92,18 @@ async def test_what_is_sent_to_the_group_is_heard_and_answered_from_the_interfac
         listener.close()
 
 
-@pytest.mark.parametrize("option", [socket.SO_REUSEADDR, socket.SO_REUSEPORT])
-def test_a_port_is_shared_with_whoever_shares_it_in_either_way(option: int) -> None:
+@pytest.mark.parametrize(
+    ("option", "kind"), [(socket.SO_REUSEADDR, socket.SOCK_DGRAM), (socket.SO_REUSEPORT, socket.SOCK_RAW)]
+)
+def test_a_port_is_shared_with_whoever_shares_it_and_else_read_beside_him(option: int, kind: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.SOL_SOCKET, option, 1)
         other.bind(("0.0.0.0", 0))
-        with hear_group(GROUP, other.getsockname()[1], find_interface("lo")) as ours:
-            assert ours.type == socket.SOCK_DGRAM
+        try:
+            with hear_group(GROUP, other.getsockname()[1], find_interface("lo")) as ours:
+                assert ours.type == kind
+        except InterfaceUnusable as error:
+            assert os.geteuid() and kind == socket.SOCK_RAW and "CAP_NET_RAW" in str(error)
 
 
 def test_our_own_socket_on_the_port_shares_it_for_a_moment_only() -> None:
