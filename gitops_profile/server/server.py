@@ -222,11 +222,11 @@ class Server:
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
             held=self._holding.opens,
         )  # fmt: skip
+        owing = self._hardware.owing
         self._ladder = Ladder(
-            self._journal.table, self._notifier, self._package, self._hardware.inventory, tag_of=tag_of,
-            own=self._hardware.own, held=self._holding.held,
-        )  # fmt: skip
-        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder))
+            self._journal.table, self._notifier, self._package, self._hardware.inventory, owing, self._holding.held
+        )
+        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder, owing))
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:
