@@ -43,9 +43,18 @@ class Held:
 class Holding:
     """Asked before a change is told: by the notifier and by whoever pushes."""
 
-    def __init__(self, table: PresentityTable, *, wall: Callable[[], float] = time.time) -> None:
-        """`wall` is the clock of people: it may be set, and windows go by it."""
+    def __init__(
+        self,
+        table: PresentityTable,
+        *,
+        takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`takes_unknown_devices(domain)`: whether a device without a profile has the default's there. `wall` is the
+        clock of people: it may be set, and windows go by it.
+        """
         self._table = table
+        self._takes_unknown_devices = takes_unknown_devices
         self._wall = wall
         self._policies: dict[Windows, _Policy] = {}
         self._nudged = asyncio.Event()
@@ -118,7 +127,7 @@ class Holding:
         """The windows that a change of `key` has to wait for; None when it need not."""
         table = self._table
         own = table.resolve(key)
-        if own is None and key.profile_type is ProfileType.DEVICE:
+        if own is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
             own = ProfileKey.device(key.domain, DEFAULT_DEVICE)  # what an unknown device has
         document = table.get(own) if own is not None else None
         if own is None or document is None or not document.notify.windows:
