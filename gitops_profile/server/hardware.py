@@ -10,7 +10,7 @@ from gitops_profile.config import Config
 from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
-from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
@@ -80,9 +80,9 @@ class Hardware:
             is_private=True,
         )
         self._line: PushLine | None = None
-        self._owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
+        self.owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
-            config.push, table, self.inventory, self._owing,
+            config.push, table, self.inventory, self.owing,
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
@@ -142,10 +142,6 @@ class Hardware:
 
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
-
-    def own(self, device: Device) -> ProfileKey | None:
-        """The phone's own profile."""
-        return self._owing.own(device)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""

@@ -99,9 +99,8 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        # Two ways to share, and the other process may know only one of them.
+        # Never SO_REUSEPORT: Linux 6.18 then gives what came on one interface to the socket of another.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((group, port))
     except OSError as error:
         sock.close()
