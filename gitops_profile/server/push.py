@@ -223,7 +223,7 @@ class Pusher:
         for number, device in enumerate(list(self._inventory)):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            owed = [] if self._is_stand_in(device) else self.owed(device)
+            owed = self.owed(device)
             if not owed:
                 continue
             refused = [at for one in owed if (at := _refused_at(device, one)) is not None]
