@@ -14,7 +14,7 @@ from gitops_profile.state import StateFolder
 from .options import ConfigFile, Output, State, configured
 from .output import PROBLEM, Format, emit_json, emit_table, fail, printable, say
 
-_LADDER = {"RUNG": "rung", "SINCE": "since", "REASON": "reason"}
+_LADDER = {"RUNG": "rung", "SINCE": "since", "UNTIL": "until", "REASON": "reason"}
 get = typer.Typer(help="The tables of a running server.", no_args_is_help=True, add_completion=False)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +78,7 @@ def rollback(
     onto: Annotated[
         str | None, typer.Option("--onto", help="what the commit comes on top of; by default the ref that is served")
     ] = None,
+    now: Annotated[bool, typer.Option("--now", help="phones are told whatever their maintenance windows say")] = False,
     repo: Repo = None,
     path: Path_ = None,
     config: ConfigFile = None,
@@ -89,18 +90,15 @@ def rollback(
     """
     settings = configured(config, repository__url=repo, repository__path=path)
     folder = _folder(settings)
-    try:
-        repository, reverter = Repository(folder), Reverter(folder)
-    except NotARepository as error:
-        fail(str(error))
+    repository, reverter = _opened(folder)
     try:
         base = _base(repository, onto, settings.repository.ref, remote)
         if _KEY.match(what):
             change = _Profile(repository, reverter, settings.repository.path, base).back(what, to)
-        elif to is not None:
-            fail("--to belongs to the key of a profile; a commit is taken back as a whole")
         else:
-            change = _of_revision(repository, reverter, what, base)
+            change = _of_revision(repository, reverter, what, base, to)
+        if now:
+            change = replace(change, message=f"{change.message.rstrip()}\n\nDeliver: now\n")
         if change.tree == reverter.tree_of(base):
             fail(f"nothing is left to take back: {base[:12]} is so already", PROBLEM)
         commit = reverter.commit(change.tree, base, change.message)
@@ -128,6 +126,13 @@ def _folder(settings: Config) -> Path:
     return address
 
 
+def _opened(folder: Path) -> tuple[Repository, Reverter]:
+    try:
+        return Repository(folder), Reverter(folder)
+    except NotARepository as error:
+        fail(str(error))
+
+
 def _base(repository: Repository, onto: str | None, ref: str, remote: str) -> str:
     """The commit that the new one comes on top of: the newer one of the branch here and that of the remote."""
     if onto is not None:
@@ -142,7 +147,9 @@ def _base(repository: Repository, onto: str | None, ref: str, remote: str) -> st
     fail(f"{ref} and {remote}/{ref} have parted; name one of them with --onto")
 
 
-def _of_revision(repository: Repository, reverter: Reverter, what: str, base: str) -> _Change:
+def _of_revision(repository: Repository, reverter: Reverter, what: str, base: str, to: str | None) -> _Change:
+    if to is not None:
+        fail("--to belongs to the key of a profile; a commit is taken back as a whole")
     commit = repository.rev_parse(what)
     if commit is None:
         fail(f"the revision {printable(what)!r} does not exist; a profile is named by its key, user/DOMAIN/USER")

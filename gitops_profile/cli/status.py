@@ -63,6 +63,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
     if rungs:
         text = ", ".join(f"{count} {rung}" for rung, count in rungs.items())
         yield "ladder", text, BAD if "faulted" in rungs else ""
+    for one in facts.get("held_phones", ()):
+        until = f"until {one['until']}" if one["until"] else "with no end in sight"
+        yield "", f"{one['phones']} held {until}: {one['reason']}", NOTE
     for one in facts["conditions"]:
         good = one["status"] == ("True" if one["type"] == "Ready" else "False")
         text = f"{one['type']}={one['status']} {one['reason']} since {one['lastTransitionTime']}"

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
-_URL = re.compile(r"(https?|tftp|ftp)://[!-~]+")
+_URL = re.compile(r"(https?|tftp|ftp)://[!-.0-z|~]+(/[!-~]*)?")
+"""Nothing is filled in where the host stands: a phone's own words must not say which server it asks."""
 _PLACE = re.compile(r"\{[^{}]*\}")
 PLACES = ("{mac}", "{MAC}", "{vendor}", "{model}", "{version}")
 

@@ -5,6 +5,7 @@ asyncio's own TLS servers have one context for ever, and do not tell of a connec
 
 import asyncio
 import logging
+import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -15,6 +16,8 @@ BACKLOG = 1024
 """Connections that the kernel holds until we accept them."""
 PAUSE = 1.0
 """Seconds without accepting after the process ran out of file descriptors."""
+SAY_EVERY = 60.0
+"""Seconds between two lines about clients whose certificate is not accepted."""
 
 
 class Handshakes:
@@ -27,6 +30,7 @@ class Handshakes:
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._opening: set[asyncio.Task[None]] = set()
+        self._said_at = -math.inf
 
     def __len__(self) -> int:
         return len(self._opening)
@@ -77,6 +81,7 @@ class Handshakes:
             await asyncio.sleep(0)  # an accept that need not wait does not yield: a flood must not stop the loop
 
     async def _open(self, connection: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext) -> None:
+        peer = _peer(connection)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
@@ -85,8 +90,25 @@ class Handshakes:
                 ssl_handshake_timeout=self._seconds,
                 ssl_shutdown_timeout=self._goodbye,
             )
+        except ssl.SSLCertVerificationError as error:
+            self._say(peer, error)
         except OSError as error:  # ssl.SSLError is one
             logger.debug("https handshake failed: %s", error)
         except asyncio.CancelledError:
             connection.close()
             raise
+
+    def _say(self, peer: str, error: ssl.SSLCertVerificationError) -> None:
+        """Somebody will ask why: a phone that shows a certificate of an unknown authority gets no answer at all."""
+        now = asyncio.get_running_loop().time()
+        level = logging.WARNING if now - self._said_at >= SAY_EVERY else logging.DEBUG
+        if level == logging.WARNING:
+            self._said_at = now
+        logger.log(level, "a client's certificate is not accepted source=%s: %s", peer, error.verify_message)
+
+
+def _peer(connection: socket.socket) -> str:
+    try:
+        return str(connection.getpeername()[0])
+    except OSError:  # it is gone
+        return "unknown"

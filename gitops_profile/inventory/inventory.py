@@ -65,6 +65,10 @@ class Inventory:
         names = dict.fromkeys(name for key in keys for name in sorted(self._holders.get(key, ())))
         return [self._devices[name] for name in names]
 
+    def is_stand_in(self, device: Device) -> bool:
+        """Whether it was only expected, and a phone that was seen under another name has the profile meanwhile."""
+        return not device.how and any(other.how for other in self.holders([device.key or ""]))
+
     def take_changed(self) -> tuple[list[Device], list[str]]:
         """What is to be written since the last call: phones as they are now, and the names of those forgotten."""
         changed, self._changed = self._changed, {}

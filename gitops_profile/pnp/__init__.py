@@ -1,11 +1,12 @@
 """SIP plug and play: a multicast SUBSCRIBE at boot, a 200, one NOTIFY with a URL (phones.md 2), without I/O (pure)."""
 
 from .request import PnPRequest, read_request
-from .responder import Offer, PnPAnswered, PnPEvent, PnPLimits, PnPRefused, PnPResponder
+from .responder import Offer, PnPAnswered, PnPAsked, PnPEvent, PnPLimits, PnPRefused, PnPResponder
 
 __all__ = [
     "Offer",
     "PnPAnswered",
+    "PnPAsked",
     "PnPEvent",
     "PnPLimits",
     "PnPRefused",

@@ -110,6 +110,8 @@ def _contact(text: str | None) -> tuple[tuple[str, int] | None, str | None]:
         parsed = URI.parse(uri)
     except SIPSyntaxError:
         return None, None
+    if parsed.scheme != "sip" or parsed.headers or "maddr" in parsed.parameters:
+        return None, None  # it is kept, and becomes a Request-URI: nothing in it may name another place
     return (parsed.host.strip("[]"), parsed.port or 5060), uri
 
 

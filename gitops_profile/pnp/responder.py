@@ -5,15 +5,17 @@ It owns no socket and no clock: after any call send `messages_to_send()`, take `
 """
 
 import heapq
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
+from gitops_profile.devices import vendor_of
 from gitops_profile.sip import Flow, Timers, host_port
 from gitops_profile.sip.syntax import Response, SIPSyntaxError, Via, received_via
 from gitops_profile.sip.transaction import TransactionLayer
 
+from .budget import Budget, Budgets
 from .request import NotPnP, PnPRequest, read_request
 
 AGENT = "gitops-profile"
@@ -23,13 +25,18 @@ AGENT = "gitops-profile"
 class PnPLimits:
     """Bounds, each with silence as its answer: nobody can ask what is not heard (invariant I9)."""
 
-    per_source: int = 10
-    """SUBSCRIBEs, repetitions apart, from one address within `seconds`: a phone asks once at boot, or each minute."""
+    per_phone: int = 10
+    """SUBSCRIBEs, repetitions apart, from one address, and of one MAC, within `seconds`: a phone asks once at boot, or
+    each minute. Whoever forges addresses silences the one phone whose MAC he names, and no other."""
     overall: int = 1000
-    """From all of them: a whole building comes back after a power cut."""
+    """Of all phones that are known: a whole building comes back after a power cut."""
+    strangers: int = 1000
+    """Of all others. What they spend, the known do not miss: MACs and sources can be made up."""
     seconds: float = 60.0
     remembered: int = 5000
-    """Answers kept for repetitions."""
+    """Answers kept for repetitions; sources and MACs that are counted."""
+    repetitions: int = 11
+    """Of one SUBSCRIBE that are answered: so often Timer E sends it again (RFC 3261 §17.1.2.2)."""
     transmissions: int = 5
     """Of one NOTIFY: a phone that has gone on does not answer, and an address that was forged must not be flooded."""
     pause: float = 0.01
@@ -41,6 +48,16 @@ class Offer:
     """What a phone is given."""
 
     url: str
+    is_known: bool = True
+    """False for a stranger who is answered all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class PnPAsked:
+    """A phone asked, and was not one too many; repetitions apart."""
+
+    request: PnPRequest
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +80,9 @@ class PnPRefused:
     mac: str | None = None
 
 
-PnPEvent = PnPAnswered | PnPRefused
-Decide = Callable[[PnPRequest, Flow], Offer | None]
-"""What a phone is given; None for silence."""
+PnPEvent = PnPAsked | PnPAnswered | PnPRefused
+Decide = Callable[[PnPRequest], Offer | None]
+"""What a phone is given; None for silence. Asked of whoever is near, however many: it may cost a look-up, no more."""
 
 
 class PnPResponder:
@@ -77,24 +94,29 @@ class PnPResponder:
         is_near: Callable[[str], bool],
         new_token: Callable[[], str],
         *,
+        mac_at: Callable[[str], str | None] = lambda address: None,
         limits: PnPLimits | None = None,
         timers: Timers | None = None,
     ) -> None:
-        """`is_near(address)`: whether it is on the interface's own network, where alone phones are answered."""
+        """`is_near(address)`: whether it is on the interface's own network, where alone phones are answered.
+        `mac_at(address)`: the MAC that is seen there, for phones that do not say theirs (phones.md 2.1)."""
         self._decide = decide
         self._is_near = is_near
         self._new_token = new_token
-        self._limits = limits or PnPLimits()
+        self._mac_at = mac_at
+        self._limits = limits = limits or PnPLimits()
         self._timers = timers or Timers()
         self._outbox: list[tuple[bytes, Flow]] = []
         self._layer = TransactionLayer(self._outbox, self._timers)
         self._events: list[PnPEvent] = []
-        self._answers: OrderedDict[tuple[str, int, str], tuple[float, bytes]] = OrderedDict()
-        """By identity: until when, and the 200."""
+        self._answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
+        """By sender and identity: what anybody on the network can hear, anybody can send again from elsewhere."""
         self._later: list[tuple[float, int, bytes, Flow, str, str | None]] = []
         self._number = count()
-        self._recent: OrderedDict[str, deque[float]] = OrderedDict()
-        self._all: deque[float] = deque()
+        self._sources = Budgets(limits.per_phone, limits.seconds, limits.remembered)
+        self._macs = Budgets(limits.per_phone, limits.seconds, limits.remembered)
+        self._known = Budget(limits.overall, limits.seconds)
+        self._strangers = Budget(limits.strangers, limits.seconds)
 
     def messages_to_send(self) -> list[tuple[bytes, Flow]]:
         """What is to be sent now, in order."""
@@ -145,49 +167,61 @@ class PnPResponder:
         self._subscribe(message, flow, now)
 
     def _subscribe(self, request: PnPRequest, flow: Flow, now: float) -> None:
-        known = self._answers.get(request.identity)
-        if known is not None and known[0] > now:
-            self._outbox.append((known[1], flow))  # and no second NOTIFY
+        identity = (flow.remote, *request.identity)
+        known = self._answers.get(identity)
+        if known is not None and known.until > now:
+            if known.left > 0:
+                known.left -= 1
+                self._outbox.append((known.response, flow))  # and no second NOTIFY
             return
-        if not self._admit(flow.remote[0], now):
-            self._events.append(PnPRefused(flow.remote[0], "flood", request.mac))
+        source = flow.remote[0]
+        admitted = self._admit(request, source, now)
+        if admitted is None:
+            self._events.append(PnPRefused(source, "flood", request.mac))
             return
-        offer = self._decide(request, flow)
+        request, offer = admitted
+        self._events.append(PnPAsked(request, source))
         if offer is None:
-            self._events.append(PnPRefused(flow.remote[0], "unknown", request.mac))
+            self._events.append(PnPRefused(source, "unknown", request.mac))
             return
         tag = self._new_token()
         response = build_200(request, flow, tag)
-        self._remember(request, response, now)
+        self._remember(identity, response, now)
         self._outbox.append((response, flow))
         to = _destination(request, flow)
         branch = "z9hG4bK" + self._new_token()
         notify = build_notify(request, offer, to, tag, branch)
         heapq.heappush(self._later, (now + self._limits.pause, next(self._number), notify, to, branch, request.mac))
 
-    def _remember(self, request: PnPRequest, response: bytes, now: float) -> None:
-        self._answers.pop(request.identity, None)
-        self._answers[request.identity] = now + self._timers.timeout, response
-        while self._answers and (
-            len(self._answers) > self._limits.remembered or next(iter(self._answers.values()))[0] <= now
-        ):
+    def _admit(self, request: PnPRequest, source: str, now: float) -> tuple[PnPRequest, Offer | None] | None:
+        """The request with the MAC of its sender, and what it is given; None when it is one too many."""
+        if not self._sources.spend(source, now=now):
+            return None
+        if request.mac is None and self._strangers.has_room(now=now):
+            mac = self._mac_at(source)
+            vendor = vendor_of(request.vendor.name, mac, None) if mac is not None else request.vendor
+            request = replace(request, mac=mac, vendor=vendor)
+        offer = self._decide(request)
+        if offer is None or not offer.is_known:
+            return (request, offer) if self._strangers.spend(now=now) else None
+        if request.mac is not None and not self._macs.spend(request.mac, now=now):
+            return None
+        return (request, offer) if self._known.spend(now=now) else None
+
+    def _remember(self, identity: tuple[object, ...], response: bytes, now: float) -> None:
+        self._answers.pop(identity, None)
+        self._answers[identity] = _Answer(now + self._timers.timeout, response, self._limits.repetitions)
+        while len(self._answers) > self._limits.remembered or next(iter(self._answers.values())).until <= now:
             self._answers.popitem(last=False)
 
-    def _admit(self, source: str, now: float) -> bool:
-        limits, since = self._limits, now - self._limits.seconds
-        while self._all and self._all[0] <= since:
-            self._all.popleft()
-        mine = self._recent.setdefault(source, deque())
-        self._recent.move_to_end(source)
-        if len(self._recent) > limits.remembered:
-            self._recent.popitem(last=False)
-        while mine and mine[0] <= since:
-            mine.popleft()
-        if len(mine) >= limits.per_source or len(self._all) >= limits.overall:
-            return False
-        mine.append(now)
-        self._all.append(now)
-        return True
+
+@dataclass(slots=True)
+class _Answer:
+    """A 200 that is kept for repetitions."""
+
+    until: float
+    response: bytes
+    left: int
 
 
 def build_200(request: PnPRequest, flow: Flow, tag: str) -> bytes:

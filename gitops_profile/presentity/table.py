@@ -64,6 +64,8 @@ class PresentityTable:
         """What the repository says of file names and decoys."""
         self.domains: Counter[str] = Counter()
         """How many documents each domain has; one without is not in it."""
+        self.windowed = 0
+        """How many documents have maintenance windows."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
         self._stamps: dict[ProfileKey, RevisionStamp] = {}
         self._aliases: dict[ProfileKey, ProfileKey] = {}
@@ -74,16 +76,16 @@ class PresentityTable:
         match event:
             case ProfileAdded(document, revision) | ProfileChanged(document, revision):
                 before = self._release_aliases(document.key)
-                if document.key not in self._documents:
-                    self.domains[document.key.domain] += 1
-                self._documents[document.key] = document
+                self._keep(document)
                 self._stamps[document.key] = revision
                 for alias in document.aliases:
                     self._aliases[alias] = document.key
                 return (document.key, *dict.fromkeys((*before, *document.aliases)))
             case ProfileRemoved(key):
                 before = self._release_aliases(key)
-                if self._documents.pop(key, None) is not None:
+                known = self._documents.pop(key, None)
+                if known is not None:
+                    self.windowed -= bool(known.notify.windows)
                     self._leave_domain(key.domain)
                 self._stamps.pop(key, None)
                 return (key, *before)
@@ -121,6 +123,13 @@ class PresentityTable:
                 self.suspensions.pop(event.scope, None)
                 if self.applied is not None:
                     self.applied = replace(self.applied, held_back=event.held_back)
+
+    def _keep(self, document: ProfileDocument) -> None:
+        known = self._documents.get(document.key)
+        if known is None:
+            self.domains[document.key.domain] += 1
+        self.windowed += bool(document.notify.windows) - bool(known is not None and known.notify.windows)
+        self._documents[document.key] = document
 
     def _leave_domain(self, domain: str) -> None:
         self.domains[domain] -= 1
@@ -220,10 +229,10 @@ class PresentityTable:
             key = ProfileKey.parse(key_text)
             variants = tuple(Variant(*row) for row in variant_rows)
             aliases = tuple(map(ProfileKey.parse, alias_texts))
-            table._documents[key] = ProfileDocument(
-                key, media_type, body, path, sensitive, effective_by, variants, aliases, NotifyPolicy.from_row(policy)
+            notify = NotifyPolicy.from_row(policy)
+            table._keep(
+                ProfileDocument(key, media_type, body, path, sensitive, effective_by, variants, aliases, notify)
             )
-            table.domains[key.domain] += 1
             table._stamps[key] = stamps[stamp]
             for alias in aliases:
                 table._aliases[alias] = key

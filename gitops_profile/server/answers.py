@@ -57,7 +57,7 @@ class Answers:
     async def _status(self, parameters: dict[str, Any]) -> dict[str, Any]:
         table, held = self._journal.table, list(self._notifier.subscriptions())
         current = sum(views.is_current(subscription, self._package) for subscription in held)
-        rungs = await self._ladder.counts()
+        phones = await self._ladder.summary()
         return {
             **self._facts(),
             "time": views.iso(time.time()),
@@ -69,7 +69,7 @@ class Answers:
             "presentities": len(table),
             "position": self._journal.position,
             "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
-            "ladder": rungs,
+            **phones,
             **self._life(len(held) - current),
         }
 

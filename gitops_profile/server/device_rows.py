@@ -43,8 +43,13 @@ def standing_row(where: Standing | None) -> dict[str, Any]:
         "rung": str(where.rung),
         "since": iso(where.at),
         "reason": where.reason or None,
-        "until": iso(where.until) if where.until != float("inf") else None,
+        "until": until_text(where.until),
     }
+
+
+def until_text(until: float | None) -> str | None:
+    """ISO 8601; None when no end is in sight."""
+    return iso(until) if until != float("inf") else None
 
 
 def _holding(holding: Holding) -> dict[str, Any]:

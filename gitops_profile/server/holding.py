@@ -80,7 +80,7 @@ class Holding:
 
     def holds(self, resource: str) -> bool:
         """Whether the notifier has to wait with a change of this resource; it is named to `on_open`, too."""
-        return self.wait(_key(resource)) is not None
+        return self._table.windowed > 0 and self.wait(_key(resource)) is not None
 
     async def run(self) -> None:
         """Tell `on_open` of what opens."""
@@ -161,7 +161,7 @@ class _Policy:
         return self._held
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 18)
 def _key(resource: str) -> ProfileKey:
     return ProfileKey.parse(resource)
 

@@ -2,16 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from gitops_profile.devices import Facts, Rung, Standing, shown_to, standing, vendor_of, worst
+from gitops_profile.devices import Facts, Rung, Standing, standing, vendor_of, worst
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.inventory import Device, Holding, Inventory
 from gitops_profile.presentity import (
     InvalidKey,
-    Presentation,
     PresentityTable,
     ProfileDocument,
     ProfileKey,
@@ -19,10 +18,13 @@ from gitops_profile.presentity import (
 from gitops_profile.sip import NO_DOCUMENT, EventPackage, Notifier, Subscription
 
 from . import views
-from .device_rows import device_row
+from .device_rows import device_row, until_text
+from .owing import Owing
 
 _CHUNK = 200
 """Phones looked at before the loop gets its turn (invariant I8)."""
+MAX_HELD = 10
+"""Reasons for which phones are held that `status` names."""
 _WITHHELD = "its document may not travel to it unprotected, and it was told of no link"
 _NOT_TAKEN = "the NOTIFY was refused, or not answered"
 
@@ -45,18 +47,15 @@ class Ladder:
         notifier: Notifier,
         package: EventPackage,
         inventory: Inventory,
-        *,
-        tag_of: Callable[[Presentation], str],
-        own: Callable[[Device], ProfileKey | None],
+        owing: Owing,
         held: Callable[[ProfileKey], Closed | None] = lambda key: None,
     ) -> None:
-        """`own(device)` is the profile of a phone itself; `held` asks the maintenance windows."""
+        """`held` asks the maintenance windows."""
         self._table = table
         self._notifier = notifier
         self._package = package
         self._inventory = inventory
-        self._tag_of = tag_of
-        self._own = own
+        self._owing = owing
         self._held = held
 
     def handlers(self) -> dict[str, Handler]:
@@ -82,35 +81,11 @@ class Ladder:
 
     # -- phones that fetch -----------------------------------------------------------------------------------------
 
-    def documents_of(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
-        """Its own document and the others it was given, as far as they exist: with the tag that it should have."""
-        keys = [_key(name) for name in device.holdings]
-        own = self._own(device)
-        if own is not None and own not in keys:
-            keys.insert(0, own)
-        for key in keys:
-            document = self._table.get(key) if key is not None else None
-            if document is not None:
-                yield document, self.desired(device, document), device.holdings.get(str(key))
-
-    def desired(self, device: Device, document: ProfileDocument) -> str:
-        """The entity-tag of what this phone is given of a document."""
-        vendor = vendor_of(None, device.mac, device.vendor)
-        return self._tag_of(shown_to(document, vendor, device.model, device.firmware))
-
-    def subscription_of(self, device: Device, key: ProfileKey) -> Subscription | None:
-        """A subscription to the same profile: the phone's own by its address, or else any."""
-        found = None
-        for found in self._notifier.subscriptions_to(str(key)):
-            if found.source == device.address:
-                break
-        return found
-
     def of_device(self, device: Device) -> Iterator[tuple[ProfileDocument, Holding | None, Standing]]:
         """Where it stands with each of its documents."""
-        for document, etag, holding in self.documents_of(device):
+        for document, etag, holding in self._owing.documents(device):
             has = holding is not None and holding.etag == etag
-            subscription = None if has else self.subscription_of(device, document.key)
+            subscription = None if has else self._owing.subscription(device, document)
             if subscription is not None:
                 yield document, holding, self.of_subscription(subscription)
                 continue
@@ -135,8 +110,9 @@ class Ladder:
         return datetime.fromisoformat(stamp.committed_at).timestamp() if stamp is not None else None
 
     def devices(self, keys: Collection[ProfileKey] | None) -> list[Device]:
-        """The phones that have one of these profiles; None: all that were seen."""
-        return list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
+        """The phones with one of these profiles; None: all. One that stands in for a phone that was seen is none."""
+        devices = list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
+        return [device for device in devices if not self._inventory.is_stand_in(device)]
 
     def device(self, name: str) -> Device | None:
         """The phone of this name in the inventory."""
@@ -158,26 +134,45 @@ class Ladder:
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
-    async def counts(self) -> dict[str, int]:
-        """How many phones stand on each rung; a phone that is in the inventory and subscribed is one phone."""
-        counts: Counter[Rung] = Counter(dict.fromkeys(Rung, 0))
+    async def summary(self) -> dict[str, Any]:
+        """For `status`: how many phones stand on each rung, and why those wait that are held.
+
+        A phone that is in the inventory and subscribed is one phone.
+        """
+        counts: Counter[Rung] = Counter()
+        held: Counter[tuple[str, float]] = Counter()
+        async for where in self._phones():
+            counts[where.rung] += 1
+            if where.rung is Rung.HELD:
+                held[where.reason, where.until or 0.0] += 1
+        return {
+            "ladder": {str(rung): counts[rung] for rung in Rung},
+            "held_phones": [
+                {"phones": count, "reason": reason, "until": until_text(until)}
+                for (reason, until), count in sorted(held.items(), key=lambda item: item[0][1])[:MAX_HELD]
+            ],
+        }
+
+    async def _phones(self) -> AsyncIterator[Standing]:
+        """Each phone with a document, once."""
         counted: set[str] = set()
-        for number, device in enumerate(list(self._inventory), 1):
-            found = worst(where for _, _, where in self.of_device(device))
+        for number, device in enumerate(self.devices(None), 1):
+            standings = []
+            for document, _, where in self.of_device(device):
+                standings.append(where)
+                subscription = self._owing.subscription(device, document)
+                if subscription is not None:
+                    counted.add(subscription.id)
+            found = worst(standings)
             if found is not None:
-                counts[found.rung] += 1
-                for document, _, _ in self.documents_of(device):
-                    subscription = self.subscription_of(device, document.key)
-                    if subscription is not None and subscription.source == device.address:
-                        counted.add(subscription.id)
+                yield found
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
         for number, subscription in enumerate(list(self._notifier.subscriptions()), 1):
             if subscription.id not in counted:
-                counts[self.of_subscription(subscription).rung] += 1
+                yield self.of_subscription(subscription)
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
-        return {str(rung): counts[rung] for rung in Rung}
 
     async def _devices(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Every phone that was seen, the newest contact first.
@@ -190,7 +185,7 @@ class Ladder:
         devices = list(self._inventory) if key is None else self._inventory.holders([key])
         rows = []
         for number, device in enumerate(sorted(devices, key=_newest), 1):
-            if not unknown or self._own(device) is None:
+            if not unknown or self._owing.own(device) is None:
                 rows.append(self.row(device))
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
@@ -199,7 +194,7 @@ class Ladder:
     def row(self, device: Device) -> dict[str, Any]:
         """One phone as plain data."""
         standings = {str(document.key): where for document, _, where in self.of_device(device)}
-        return device_row(device, self._own(device), standings)
+        return device_row(device, self._owing.own(device), standings)
 
 
 def _newest(device: Device) -> tuple[float, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import secrets
 import socket
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from gitops_profile.config import Config
 from gitops_profile.devices import How, PnPURL, Sighting
 from gitops_profile.metrics import Metrics
-from gitops_profile.pnp import Offer, PnPAnswered, PnPRefused, PnPRequest, PnPResponder
+from gitops_profile.pnp import Offer, PnPAsked, PnPEvent, PnPRefused, PnPRequest, PnPResponder
 from gitops_profile.presentity import ProfileKey, mac_of
 from gitops_profile.sip import Flow
 from gitops_profile.transport import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
@@ -98,9 +99,8 @@ class PlugAndPlay:
     def _open_one(self, interface: Interface) -> None:
         group, port = self._settings.address
         heard = hear_group(group, port, interface, self._beside())
-        responder = PnPResponder(self._decide, interface.is_near, lambda: secrets.token_hex(8))
         try:
-            self._open[interface.name] = _Answering(heard, port, interface, responder, self._clock, self._happened)
+            self._open[interface.name] = _Answering(heard, port, interface, self._decide, self._clock, self._happened)
         except InterfaceUnusable:
             heard.close()
             raise
@@ -108,21 +108,24 @@ class PlugAndPlay:
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
-    def _decide(self, request: PnPRequest, flow: Flow) -> Offer | None:
-        """What a phone is told; None for silence. One without a MAC is looked for among the neighbours."""
-        mac = request.mac or neighbour(flow.remote[0])
-        key = self._own_key(mac) if mac is not None else None
-        address = flow.remote[0]
+    def _decide(self, request: PnPRequest) -> Offer | None:
+        """What a phone is told; None for silence."""
+        key = self._own_key(request.mac) if request.mac is not None else None
+        if key is None and self._settings.devices == "known":
+            return None
+        return Offer(self._url(request, request.mac, key), is_known=key is not None)
+
+    def _asked(self, request: PnPRequest, source: str) -> None:
+        key = self._own_key(request.mac) if request.mac is not None else None
+        named = request.contact_uri if request.contact is not None and request.contact[0] == source else None
         vendor = request.vendor.name if request.vendor.name != "generic" else None
         self._see(
             Sighting(
-                How.PNP, self._clock(), address, mac=mac, vendor=vendor, model=request.model, firmware=request.version,
-                user_agent=request.user_agent, key=str(key) if key is not None else None, contact=request.contact_uri,
+                How.PNP, self._clock(), source, mac=request.mac, vendor=vendor, model=request.model,
+                firmware=request.version, user_agent=request.user_agent, key=str(key) if key is not None else None,
+                contact=named,
             )
         )  # fmt: skip
-        if key is None and self._settings.devices == "known":
-            return None
-        return Offer(self._url(request, mac, key))
 
     def _url(self, request: PnPRequest, mac: str | None, key: ProfileKey | None) -> str:
         filled = {
@@ -130,22 +133,25 @@ class PlugAndPlay:
             "{model}": quote(request.model or "", safe=""), "{version}": quote(request.version or "", safe=""),
         }  # fmt: skip
         if self._settings.url is not None:
-            return _filled(self._settings.url, filled)
+            return _filled(self._settings.url if mac is not None else _for_all(self._settings.url), filled)
         folder = f"{self._base}{key.domain}/" if key is not None else f"{self._base}"
         if request.vendor.pnp_url is PnPURL.FULL and mac is not None:
             return folder + _filled(request.vendor.pnp_file, filled)
         return folder
 
-    def _happened(self, event: PnPAnswered | PnPRefused) -> None:
-        if isinstance(event, PnPAnswered):
-            self._metrics.pnp.labels(str(event.status) if event.status else "silent").inc()
-            logger.info("pnp answered mac=%s source=%s status=%d", event.mac, event.source, event.status)
-            return
-        self._metrics.pnp.labels(event.reason).inc()
-        if event.reason in ("source", "flood"):
-            self._refused.warn("pnp refused source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
-        else:
-            logger.debug("pnp silent source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
+    def _happened(self, event: PnPEvent) -> None:
+        match event:
+            case PnPAsked():
+                self._asked(event.request, event.source)
+            case PnPRefused():
+                self._metrics.pnp.labels(event.reason).inc()
+                if event.reason in ("source", "flood"):
+                    self._refused.warn("pnp refused source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
+                else:
+                    logger.debug("pnp silent source=%s reason=%s mac=%s", event.source, event.reason, event.mac)
+            case _:
+                self._metrics.pnp.labels(str(event.status) if event.status else "silent").inc()
+                logger.info("pnp answered mac=%s source=%s status=%d", event.mac, event.source, event.status)
 
 
 class _Answering:
@@ -156,12 +162,12 @@ class _Answering:
         heard: socket.socket,
         port: int,
         interface: Interface,
-        responder: PnPResponder,
+        decide: Callable[[PnPRequest], Offer | None],
         clock: Callable[[], float],
-        on_event: Callable[[PnPAnswered | PnPRefused], None],
+        on_event: Callable[[PnPEvent], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._responder = responder
+        self._responder = PnPResponder(decide, interface.is_near, lambda: secrets.token_hex(8), mac_at=self._mac_at)
         self._clock = clock
         self._on_event = on_event
         self._timer: asyncio.TimerHandle | None = None
@@ -174,6 +180,13 @@ class _Answering:
         if self._timer is not None:
             self._timer.cancel()
         self._listener.close()
+
+    def _mac_at(self, address: str) -> str | None:
+        """None until the system knows: phones ask again after half a second, and then it does."""
+        mac = neighbour(address, self.interface.name)
+        if mac is None:
+            self._listener.look_for(address)
+        return mac
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         try:
@@ -200,18 +213,24 @@ class _Answering:
         self._pump()
 
 
-def neighbour(address: str, table: Path = NEIGHBOURS) -> str | None:
-    """The MAC of a machine on the same network, as the kernel knows it; None when it does not."""
+def neighbour(address: str, interface: str, table: Path = NEIGHBOURS) -> str | None:
+    """The MAC of a machine on the network of an interface, as the kernel knows it; None when it does not."""
     try:
         lines = table.read_text("ascii", "replace").splitlines()
     except OSError:
         return None
     for line in lines[1:]:
         fields = line.split()
-        if len(fields) >= 4 and fields[0] == address:
+        if len(fields) >= 6 and fields[0] == address and fields[5] == interface:
             mac = mac_of(fields[3])
             return mac if mac != "000000000000" else None
     return None
+
+
+def _for_all(template: str) -> str:
+    """The folder of a URL that names a MAC, for a phone whose MAC nobody knows."""
+    named = re.search(r"\{mac\}", template, re.IGNORECASE)
+    return template if named is None else template[: template.rindex("/", 0, named.start()) + 1]
 
 
 def _filled(text: str, places: dict[str, str]) -> str:

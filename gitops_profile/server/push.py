@@ -170,10 +170,6 @@ class Pusher:
         mac = mac_of(key.name)
         return [self._inventory.expect(mac or str(key), str(key), mac, now)]
 
-    def _is_stand_in(self, device: Device) -> bool:
-        """Whether it was only expected, and a phone that was seen under another name has the profile meanwhile."""
-        return not device.how and any(other.how for other in self._inventory.holders([device.key or ""]))
-
     def _is_urgent(self, key: ProfileKey) -> bool:
         stamp = self._table.revision_of(key)
         return stamp is not None and stamp.urgent
@@ -223,7 +219,7 @@ class Pusher:
         for number, device in enumerate(list(self._inventory)):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            owed = self.owed(device)
+            owed = [] if self._inventory.is_stand_in(device) else self.owed(device)
             if not owed:
                 continue
             refused = [at for one in owed if (at := _refused_at(device, one)) is not None]
@@ -236,7 +232,7 @@ class Pusher:
 
     async def _tell(self, name: str) -> None:
         device = self._inventory.get(name)
-        owed = self.owed(device) if device is not None and not self._is_stand_in(device) else []
+        owed = self.owed(device) if device is not None and not self._inventory.is_stand_in(device) else []
         if device is None or not owed or self.line is None:
             return
         now = self._now()

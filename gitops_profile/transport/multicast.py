@@ -1,7 +1,8 @@
 """A multicast group on one interface: heard on the group's port, answered from an address of our own.
 
 Whoever else has the port keeps it: the socket is bound to the group's address, and where another process shares its
-port with nobody, what arrives for the group is read beside it, from a raw socket.
+port with nobody, what arrives for the group is read beside it, from a raw socket. What is sent never leaves the
+network of the interface: no gateway is used, whatever the sender's address claims to be.
 """
 
 import errno
@@ -11,6 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import ifaddr
 
@@ -23,6 +25,9 @@ BURST = 64
 MAX_DATAGRAM = 65535
 _LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")
 _IP_MULTICAST_ALL = getattr(socket, "IP_MULTICAST_ALL", 49)
+_IP_UNICAST_IF = 50
+DISCARD = 9
+"""The port whose datagrams are for nobody (RFC 863)."""
 
 
 class InterfaceUnusable(Exception):
@@ -31,20 +36,33 @@ class InterfaceUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface with its IPv4 address."""
+    """A network interface with its IPv4 addresses."""
 
     name: str
     index: int
-    address: str
-    network: ipaddress.IPv4Network
+    addresses: tuple[ipaddress.IPv4Interface, ...]
+    """One at least, in the order of the system."""
+
+    @property
+    def address(self) -> str:
+        """The first of its addresses."""
+        return str(self.addresses[0].ip)
 
     def is_near(self, address: str) -> bool:
-        """Whether an address is on the interface's own network, or link-local."""
+        """Whether an address is on one of the interface's own networks, or link-local; and is a machine's."""
         try:
             one = ipaddress.IPv4Address(address)
         except ValueError:
             return False
-        return one in self.network or one in _LINK_LOCAL
+        networks = [own.network for own in self.addresses]
+        if any(one in (net.network_address, net.broadcast_address) for net in networks if net.prefixlen < 31):
+            return False
+        return one in _LINK_LOCAL or any(one in net for net in networks)
+
+    def address_towards(self, address: str) -> str:
+        """The own address from which somebody is answered: that of his network, else the first."""
+        one = ipaddress.IPv4Address(address)
+        return next((str(own.ip) for own in self.addresses if one in own.network), self.address)
 
 
 def find_interface(name: str) -> Interface:
@@ -53,13 +71,21 @@ def find_interface(name: str) -> Interface:
     for adapter in known:
         if adapter.name != name:
             continue
-        for ip in adapter.ips:
-            if isinstance(ip.ip, str):
-                network = ipaddress.IPv4Network((ip.ip, ip.network_prefix), strict=False)
-                return Interface(name, socket.if_nametoindex(name), ip.ip, network)
+        addresses = tuple(
+            ipaddress.IPv4Interface((ip.ip, ip.network_prefix)) for ip in adapter.ips if isinstance(ip.ip, str)
+        )
+        if addresses:
+            return Interface(name, _index(name), addresses)
         raise InterfaceUnusable(f"{name} has no IPv4 address")
     names = ", ".join(sorted({str(adapter.name) for adapter in known}))
     raise InterfaceUnusable(f"there is no interface {name}; there are {names}")
+
+
+def _index(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError as error:  # it went away just now
+        raise InterfaceUnusable(f"there is no interface {name} any more") from error
 
 
 def hear_group(group: str, port: int, interface: Interface, beside: Iterable[socket.socket] = ()) -> socket.socket:
@@ -73,6 +99,7 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
+        # Never SO_REUSEPORT: Linux 6.18 then gives what came on one interface to the socket of another.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((group, port))
     except OSError as error:
@@ -109,7 +136,7 @@ def _raw(group: str, port: int, interface: Interface) -> socket.socket:
 
 
 class GroupListener:
-    """Hears a group on one interface, and sends by a socket bound to the interface's own address."""
+    """Hears a group on one interface, and sends by sockets bound to the interface's own addresses."""
 
     def __init__(
         self,
@@ -129,27 +156,31 @@ class GroupListener:
         self._remove_reader = remove_reader
         self._on_message = on_message
         self._on_burst = on_burst
-        self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._senders: dict[str, socket.socket] = {}
         try:
-            self._sender.bind((interface.address, 0))
-        except OSError as error:
-            self._sender.close()
-            raise InterfaceUnusable(f"{interface.address} on {interface.name}: {error.strerror}") from error
-        self._sender.setblocking(False)
-        self._local: tuple[str, int] = self._sender.getsockname()[:2]
-        add_reader(heard, lambda: self._readable(heard))
-        add_reader(self._sender, lambda: self._readable(self._sender))
+            for own in interface.addresses:
+                self._senders[str(own.ip)] = _sender(str(own.ip), interface)
+        except InterfaceUnusable:
+            for sender in self._senders.values():
+                sender.close()
+            raise
+        for sock in (heard, *self._senders.values()):
+            add_reader(sock, partial(self._readable, sock))
 
     def send(self, data: bytes, flow: Flow) -> None:
-        """Send one datagram; one that cannot leave is lost, as on any network."""
+        """Send one datagram from `flow.local`; one that cannot leave is lost, as on any network."""
         try:
-            self._sender.sendto(data, flow.remote)
+            self._senders[flow.local[0]].sendto(data, flow.remote)
         except OSError as error:
             logger.debug("pnp send to %s failed: %s", flow.remote[0], error)
 
+    def look_for(self, address: str) -> None:
+        """Make the system find out which MAC has an address: hearing somebody does not, sending to him does."""
+        self.send(b"", Flow("udp", (self.interface.address_towards(address), 0), (address, DISCARD)))
+
     def close(self) -> None:
         """Leave the group."""
-        for sock in (self._heard, self._sender):
+        for sock in (self._heard, *self._senders.values()):
             self._remove_reader(sock)
             sock.close()
 
@@ -164,9 +195,23 @@ class GroupListener:
                 if unpacked is None:
                     continue
                 port, data = unpacked
-            if port and host != self.interface.address:
-                self._on_message(data, Flow("udp", self._local, (host, port)))
+            if port and host not in self._senders:
+                local = self._senders[self.interface.address_towards(host)].getsockname()
+                self._on_message(data, Flow("udp", (local[0], local[1]), (host, port)))
         self._on_burst()
+
+
+def _sender(address: str, interface: Interface) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.bind((address, 0))
+        sock.setsockopt(socket.IPPROTO_IP, _IP_UNICAST_IF, struct.pack("!I", interface.index))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_DONTROUTE, 1)
+    except OSError as error:
+        sock.close()
+        raise InterfaceUnusable(f"{address} on {interface.name}: {error.strerror}") from error
+    sock.setblocking(False)
+    return sock
 
 
 def _payload(packet: bytes, port: int) -> tuple[int, bytes] | None:

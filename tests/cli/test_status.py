@@ -37,6 +37,9 @@ def test_a_server_at_rest_says_little() -> None:
 
 def test_the_ladder_names_the_rungs_on_which_somebody_stands() -> None:
     assert "ladder 4 returned, 1 faulted" in lines(ladder={"desired": 0, "held": 0, "returned": 4, "faulted": 1})
+    held = [{"phones": 3, "until": "T", "reason": "r"}, {"phones": 1, "until": None, "reason": "s"}]
+    said = lines(ladder={"held": 4}, held_phones=held)
+    assert {"3 held until T: r", "1 held with no end in sight: s"} <= set(said)
     assert not any(line.startswith("ladder") for line in lines(ladder={"desired": 0, "held": 0}))
 
 

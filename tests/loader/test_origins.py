@@ -136,3 +136,24 @@ def test_a_list_a_scalar_and_a_mapping_in_each_others_place() -> None:
         ("b",): [(("b",), {"c": 1})],
         ("d", "e"): [(("d",), 7)],
     }
+
+
+def test_each_key_of_notify_is_traced_from_profiles_yaml_down_and_one_that_says_nothing_is_not_there() -> None:
+    files = {
+        "profiles.yaml": b"max_removals: 3\nnotify:\n  reboot: allow\n  deny: [{cron: 0 8 * * *, duration: 1h}]\n",
+        "device/defaults.yaml": b"notify: {reboot: never}\n",
+        PHONE: b"body: x\nnotify:\n  reboot:\n  deny: [{cron: 0 9 * * *, duration: 2h}]\n",
+    }
+    found = provenance(PHONE, files.get)
+    assert found.layers == ("profiles.yaml", "device/defaults.yaml", PHONE)
+    origins = {".".join(map(str, o.path)): (o.value, o.file, o.line) for o in found.origins}
+    assert origins == {
+        "body": ("x", PHONE, 1),
+        "notify.reboot": ("never", "device/defaults.yaml", 1),
+        "notify.deny.0.cron": ("0 9 * * *", PHONE, 4),
+        "notify.deny.0.duration": ("2h", PHONE, 4),
+    }
+
+
+def test_profiles_yaml_that_says_nothing_of_a_profile_is_no_layer() -> None:
+    assert provenance(PHONE, {"profiles.yaml": b"max_removals: 3\n", PHONE: b"body: x\n"}.get).layers == (PHONE,)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from gitops_profile.loader import Problem
 from gitops_profile.plan import Hunk, Outlook, Phones, as_data, as_markdown, as_text, compare, phones_now
-from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant
+from gitops_profile.presentity import NotifyPolicy, ProfileDocument, ProfileKey, Variant, Window
 
 Documents = Mapping[ProfileKey, ProfileDocument]
 BODIES = st.lists(st.sampled_from(["a", "b", "c", "```", "@all", "\r", ""]), max_size=8).map(
@@ -29,6 +30,13 @@ VARIANTS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+
+POLICIES = [
+    NotifyPolicy(),
+    NotifyPolicy(may_reboot=True),
+    NotifyPolicy(aor="sip:1@example.com"),
+    *(NotifyPolicy(windows=(Window(allows, "0 2 * * *", 3600, "UTC"),)) for allows in (True, False)),
+]
 
 
 def key(name: str) -> ProfileKey:
@@ -57,6 +65,7 @@ def states(draw: st.DrawFn) -> Documents:
                 draw(st.sampled_from([None, 0, 5])),
                 draw(VARIANTS),
                 draw(st.sampled_from([(), (key("x"),), (key("x"), key("y"))])),
+                draw(st.sampled_from(POLICIES)),
             )
             for name in names
         )
@@ -316,3 +325,17 @@ def test_a_file_that_only_moved_notifies_nobody() -> None:
     after = {key("p"): ProfileDocument(key("p"), "text/plain", b"1", "elsewhere/p.yaml")}
     phones = phones_now(compare(before, after), before, after, [subscription("p")])
     assert (phones.subscribed, dict(phones.notified)) == ({key("p"): 1}, {})
+
+
+def test_how_phones_are_told_is_shown_and_reaches_no_phone() -> None:
+    windows = (Window(True, "0 22 * * *", 14400, "Europe/Berlin"), Window(False, "0 0 1 1 *", 86400, "UTC"))
+    old = document("a", b"x\n")
+    new = replace(old, notify=NotifyPolicy(True, "sip:1@example.com", windows))
+    plan = compare(state(old), state(new))
+    text = "\n".join(as_text(plan))
+    assert "0 added, 1 changed, 0 removed of 1 profiles; 1 of them no phone sees" in text
+    assert "- notify.reboot: never\n+ notify.reboot: allow\n" in text
+    assert "+ notify.aor: sip:1@example.com\n" in text
+    assert "+ notify.allow: 0 22 * * * (Europe/Berlin) for 4h\n" in text
+    assert "+ notify.deny: 0 0 1 1 * (UTC) for 1d\n" in text
+    assert not compare(state(new), state(new)).changes

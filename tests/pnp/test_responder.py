@@ -1,12 +1,13 @@
 """Each phone that was seen gets one 200 and one NOTIFY; everybody else silence (phones.md 2, 3, 7)."""
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_profile.pnp import Offer, PnPAnswered, PnPEvent, PnPLimits, PnPRefused, PnPRequest, PnPResponder
+from gitops_profile.pnp import Offer, PnPAnswered, PnPAsked, PnPEvent, PnPLimits, PnPRefused, PnPRequest, PnPResponder
 from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import Request, Response, parse_message
 
@@ -20,19 +21,27 @@ URL = "https://prov.example.com/p/{mac}.cfg"
 class Lab:
     """A responder and its clock."""
 
-    def __init__(self, *, known: bool = True, limits: PnPLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        known: Callable[[str | None], bool] = lambda mac: True,
+        answers_strangers: bool = False,
+        limits: PnPLimits | None = None,
+        mac_at: Callable[[str], str | None] = lambda address: None,
+    ) -> None:
         tokens = iter(range(1_000_000))
-        self.asked: list[PnPRequest] = []
 
-        def decide(request: PnPRequest, flow: Flow) -> Offer | None:
-            self.asked.append(request)
-            return Offer(URL) if known else None
+        def decide(request: PnPRequest) -> Offer | None:
+            is_known = known(request.mac)
+            return Offer(URL, is_known) if is_known or answers_strangers else None
 
         self.responder = PnPResponder(
-            decide, lambda address: IPv4Address(address) in NEAR, lambda: f"t{next(tokens)}", limits=limits
-        )
+            decide, lambda address: IPv4Address(address) in NEAR, lambda: f"t{next(tokens)}", limits=limits,
+            mac_at=mac_at,
+        )  # fmt: skip
         self.now = 0.0
         self.sent: list[tuple[float, bytes, tuple[str, int]]] = []
+        self.asked: list[PnPEvent] = []
         self.events: list[PnPEvent] = []
 
     def receive(self, data: bytes, source: tuple[str, int]) -> None:
@@ -41,7 +50,12 @@ class Lab:
 
     def take(self) -> None:
         self.sent += [(self.now, data, flow.remote) for data, flow in self.responder.messages_to_send()]
-        self.events += self.responder.events()
+        for event in self.responder.events():
+            (self.asked if isinstance(event, PnPAsked) else self.events).append(event)
+
+    @property
+    def requests(self) -> list[PnPRequest]:
+        return [event.request for event in self.asked if isinstance(event, PnPAsked)]
 
     def run(self, until: float) -> None:
         while (due := self.responder.next_deadline()) is not None and due <= until:
@@ -67,7 +81,7 @@ def test_every_seen_phone_gets_one_200_and_one_notify(sample: Sample, line_end: 
     lab.run(0.02)
     [(at_200, ok, to_200), (at_notify, notify, to_notify)] = lab.sent
     assert (to_200, to_notify) == (sample.source, sample.answer_to) and at_notify - at_200 == pytest.approx(0.01)
-    [asked] = lab.asked
+    [asked] = lab.requests
     assert (asked.mac, asked.vendor.name, asked.model) == (sample.mac, sample.vendor, sample.model)
     response, request = parse_message(ok), parse_message(notify)
     assert isinstance(response, Response) and isinstance(request, Request)
@@ -96,6 +110,10 @@ def test_a_snom_that_repeats_itself_is_answered_each_time_and_notified_once() ->
     lab.run(60)
     assert len(lab.responses) == 5 and len(set(lab.responses)) == 1
     assert len(lab.notifies) == 1 and len(lab.asked) == 1
+
+
+def nobody(mac: str | None) -> bool:
+    return False
 
 
 def answer(lab: Lab) -> None:
@@ -130,7 +148,7 @@ def test_a_phone_that_never_answers_is_not_flooded() -> None:
 
 
 def test_whoever_is_not_known_hears_nothing() -> None:
-    lab = Lab(known=False)
+    lab = Lab(known=nobody)
     lab.receive(SNOM.data(), SNOM.source)
     lab.run(60)
     assert lab.sent == [] and lab.events == [PnPRefused("192.0.2.67", "unknown", "00135e874b49")]
@@ -142,21 +160,136 @@ def test_whoever_is_not_on_this_network_hears_nothing() -> None:
     assert lab.sent == [] and lab.asked == [] and lab.events == [PnPRefused("203.0.113.5", "source", "00135e874b49")]
 
 
-def test_a_flood_of_random_macs_is_bounded_and_does_not_silence_others() -> None:
-    lab = Lab(limits=PnPLimits(per_source=10, overall=100, remembered=500))
+def renamed(number: int, mac: str = "00135E874B49") -> bytes:
+    """The Snom's SUBSCRIBE as another request, perhaps of another phone."""
+    return SNOM.data().replace(b"00135E874B49", mac.encode()).replace(b"snom-doc-1", b"n%d" % number)
+
+
+def is_the_snom(mac: str | None) -> bool:
+    return mac == SNOM.mac
+
+
+def test_a_flood_of_random_macs_from_one_address_is_bounded() -> None:
+    lab = Lab()
     for number in range(5000):
-        data = SNOM.data().replace(b"00135E874B49", f"{number:012X}".encode()).replace(b"snom-doc-1", b"%d" % number)
-        lab.receive(data, ("192.0.2.66", 5060))
+        lab.receive(renamed(number, f"{number:012X}"), ("192.0.2.66", 5060))
     assert len(lab.asked) == 10
-    lab.receive(SNOM.data(), SNOM.source)
-    assert len(lab.asked) == 11
-    for number in range(5000):
-        data = SNOM.data().replace(b"snom-doc-1", b"x%d" % number)
-        lab.receive(data, (f"192.0.2.{number % 250 + 1}", 5060))
-    assert len(lab.asked) == 100
+    assert lab.events == [PnPRefused("192.0.2.66", "flood", f"{number:012x}") for number in range(10, 5000)]
     lab.now = 61.0
-    lab.receive(SNOM.data().replace(b"snom-doc-1", b"later"), SNOM.source)
-    assert len(lab.asked) == 101  # after a minute all is well again
+    lab.receive(renamed(1), ("192.0.2.66", 5060))
+    assert len(lab.asked) == 11  # after a minute all is well again
+
+
+@pytest.mark.parametrize("answers_strangers", [False, True])
+def test_a_flood_of_strangers_from_forged_addresses_does_not_silence_who_is_known(answers_strangers: bool) -> None:
+    lab = Lab(known=is_the_snom, answers_strangers=answers_strangers, limits=PnPLimits(overall=50, strangers=100))
+    for number in range(5000):
+        lab.receive(renamed(number, f"{number:012X}"), (f"192.0.2.{number % 250 + 1}", 5060))
+    assert len(lab.asked) == 100
+    lab.receive(SNOM.data(), ("192.0.2.251", 5060))
+    lab.run(0.02)
+    assert lab.requests[-1].mac == SNOM.mac and lab.notifies[-1][2] == ("192.0.2.251", 5060)
+
+
+def test_a_flood_with_one_phones_mac_silences_that_phone_alone() -> None:
+    lab = Lab(limits=PnPLimits(overall=50))
+    for number in range(5000):
+        lab.receive(renamed(number), (f"192.0.2.{number % 250 + 1}", 5060))
+    assert len(lab.asked) == 10
+    lab.receive(renamed(1, "000413241967"), ("192.0.2.251", 5060))
+    assert len(lab.asked) == 11 and lab.requests[-1].mac == "000413241967"
+
+
+def test_all_that_are_known_together_are_bounded() -> None:
+    lab = Lab(limits=PnPLimits(overall=50))
+    for number in range(100):
+        lab.receive(renamed(number, f"{number:012X}"), (f"192.0.2.{number + 1}", 5060))
+    assert len(lab.asked) == 50
+
+
+def test_repetitions_are_answered_as_often_as_a_phone_can_send_them() -> None:
+    lab = Lab()
+    for _ in range(5000):
+        lab.receive(SNOM.data(), SNOM.source)
+    assert len(lab.responses) == 1 + PnPLimits().repetitions and len(lab.asked) == 1
+
+
+def test_who_repeats_a_phones_request_from_elsewhere_does_not_take_its_answer() -> None:
+    """Everybody on the network hears it; whoever is quickest must not have the phone's only NOTIFY."""
+    lab = Lab()
+    lab.receive(SNOM.data(), ("192.0.2.66", 5060))
+    lab.receive(SNOM.data(), SNOM.source)
+    lab.run(0.02)
+    assert [to for _, _, to in lab.notifies] == [("192.0.2.66", 5060), ("192.0.2.67", 5060)]
+
+
+AUDIOCODES = next(sample for sample in SAMPLES if sample.name == "audiocodes")
+
+
+def test_a_phone_that_says_no_mac_is_known_by_its_address_when_it_asks_again() -> None:
+    seen: dict[str, str] = {}
+    lab = Lab(known=is_the_snom, mac_at=seen.get)
+    lab.receive(AUDIOCODES.data(), AUDIOCODES.source)
+    assert lab.sent == []
+    seen[AUDIOCODES.source[0]] = SNOM.mac or ""  # looking for it made the system know
+    lab.now = 0.5
+    lab.receive(AUDIOCODES.data(), AUDIOCODES.source)
+    lab.run(0.52)
+    assert len(lab.responses) == 1 and len(lab.notifies) == 1
+    assert [(request.mac, request.vendor.name) for request in lab.requests] == [
+        (None, "audiocodes"), (SNOM.mac, "audiocodes"),
+    ]  # fmt: skip
+
+
+def test_a_flood_without_macs_makes_the_system_look_for_few() -> None:
+    looked: list[str] = []
+
+    def mac_at(address: str) -> str | None:
+        looked.append(address)
+        return None
+
+    lab = Lab(known=nobody, mac_at=mac_at, limits=PnPLimits(strangers=20))
+    for number in range(2000):
+        data = AUDIOCODES.data().replace(b"audiocodes-1", b"n%d" % number)
+        lab.receive(data, (f"192.0.2.{number % 250 + 1}", 5060))
+    assert len(looked) == 20
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\n"], ids=["crlf", "lf"])
+@pytest.mark.parametrize("without", ["Expires", "Content-Length", "Contact", "Accept", "User-Agent", "Max-Forwards"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_headers_that_old_firmware_leaves_out_are_not_missed(sample: Sample, without: str, line_end: str) -> None:
+    lab = Lab()
+    text = "".join(line for line in sample.text.splitlines(True) if not line.startswith(f"{without}: "))
+    lab.receive(text.replace("\n", line_end).encode(), sample.source)
+    lab.run(0.02)
+    [(_, _, to_200), (_, notify, to_notify)] = lab.sent
+    assert to_200 == sample.source and notify.startswith(b"NOTIFY sip:")
+    assert to_notify == (sample.source if without == "Contact" else sample.answer_to)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:a@198.51.100.1:5060>", "<sip:a@phone.example.com>", "<sip:a@192.0.2.67:5099;maddr=198.51.100.1>",
+        "<sip:a@192.0.2.67:5099?Route=%3Csip:198.51.100.1%3E>", "<sips:a@192.0.2.67:5099>", "<sip:a b@192.0.2.67>",
+        "<sip:a@192.0.2.67:0>", "<sip:a@192.0.2.67:99999>", "*", "<tel:2001>", "<sip:a@[2001:db8::1]>", "",
+    ],
+)  # fmt: skip
+def test_a_contact_that_names_another_place_is_nowhere(contact: str) -> None:
+    lab = Lab()
+    lab.receive(SNOM.data().replace(b"<sip:192.0.2.67:5060>", contact.encode()), SNOM.source)
+    lab.run(0.02)
+    [(_, notify, to)] = lab.notifies
+    assert to == SNOM.source and notify.startswith(b"NOTIFY sip:192.0.2.67:5060 SIP/2.0\r\n")
+
+
+def test_a_contact_at_another_port_of_the_sender_is_where_the_notify_goes() -> None:
+    lab = Lab()
+    lab.receive(SNOM.data().replace(b"<sip:192.0.2.67:5060>", b"<sip:x@192.0.2.67:5099>"), SNOM.source)
+    lab.run(0.02)
+    [(_, notify, to)] = lab.notifies
+    assert to == ("192.0.2.67", 5099) and notify.startswith(b"NOTIFY sip:x@192.0.2.67:5099 SIP/2.0\r\n")
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
     for part in ("rules", "applied", "rejected", "rewritten", "left", "superseded", "judged", "suspensions"):
         assert getattr(again, part) == getattr(table, part), part
     assert again.domains == table.domains == Counter(document.key.domain for document in table)
+    assert again.windowed == table.windowed == sum(bool(document.notify.windows) for document in table)
     for document in table:
         assert again.revision_of(document.key) == table.revision_of(document.key)
 

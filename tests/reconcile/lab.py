@@ -22,6 +22,8 @@ class Lab:
         self.loading = LoaderProcess(folder, file_seconds=file_seconds)
         self.journal = Journal(self.log, PresentityTable(), 0, 0)
         self.path = "profiles"
+        self.asked_urgency = 0
+        """How often git was asked whether something between two commits is urgent."""
         self.rewrites: Any = "allow"
         self.trust: Trust | None = None
         self.progress: Callable[[int, int], None] | None = None
@@ -34,9 +36,13 @@ class Lab:
         async def between(old: str, new: str, limit: int) -> tuple[Sequence[Revision], int]:
             return self.repository.first_parents(old, new, limit)
 
+        async def brings_urgent(old: str, new: str) -> bool:
+            self.asked_urgency += 1
+            return self.repository.brings_urgent(old, new)
+
         return Reconciler(
             journal, loading, ref="main", path=self.path, on_changed=self._tell, is_ancestor=is_ancestor,
-            between=between,
+            between=between, brings_urgent=brings_urgent,
             progress=self.progress, rewrites=self.rewrites, trust=self.trust,
         )  # fmt: skip
 

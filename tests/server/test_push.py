@@ -120,6 +120,8 @@ async def test_every_phone_that_was_given_a_common_document_is_told_of_it() -> N
     for number, mac in enumerate((MAC, OTHER)):
         office.see(address=f"192.0.2.{20 + number}", mac=mac)
         office.fetch(common, address=f"192.0.2.{20 + number}", mac=mac)
+    office.notifiers.package.documents[str(common)] = b"<a/>"
+    office.notifiers.receive(Phone(office.notifiers, str(common)).build())  # somebody else subscribes to it
     office.write(2, key=common)
     await office.run(1)
     assert {flow.remote[0] for _, _, flow in office.sent} == {"192.0.2.20", "192.0.2.21"}

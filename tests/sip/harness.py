@@ -109,11 +109,15 @@ class Lab:
         self.store_works = True
         self.holding: list[Batch] | None = None
         """Batches that wait, when the store is slow; None: they are durable at once."""
+        self.held: set[str] = set()
+        """Resources whose changes have to wait."""
         self._tokens = itertools.count()
         self.notifier = self._new_notifier()
 
     def _new_notifier(self) -> Notifier:
-        return Notifier(self.package, self.settings, lambda: f"t{next(self._tokens)}", self.access)
+        return Notifier(
+            self.package, self.settings, lambda: f"t{next(self._tokens)}", self.access, self.held.__contains__
+        )
 
     def restart(self) -> None:
         """Lose everything but the rows."""

@@ -102,6 +102,34 @@ def test_names_of_the_repository_are_fetched_and_its_decoys_are_an_alarm(lab: La
     assert fetch(lab, f"handset-{MAC}.ini") == b"a=1\n"
     with pytest.raises(urllib.error.HTTPError, match="404"):
         fetch(lab, "001565000001.cfg")
-    eventually("the alarm is raised", lambda: "ALARM decoy asked for source=127.0.0.1" in lab.server.stderr())
+    alarm = next(one for one in lab.ask("status")["conditions"] if one["type"] == "Alarm")
+    assert "127.0.0.1 asked for the decoy 001565000001" in alarm["message"]
     with pytest.raises(urllib.error.HTTPError, match="429"):
         fetch(lab, f"handset-{MAC}.ini")
+
+
+CLOSED = "notify: {deny: [{cron: '0 0 * * *', duration: 24h}]}\n"
+"""Each day from midnight on, all day: it never opens."""
+
+
+@pytest.mark.peer
+def test_a_held_change_says_why_and_an_emergency_goes_out_at_once(lab: Lab) -> None:
+    alice = "profiles/user/example.com/alice.xml"
+    lab.git.commit({FILE: "a=1\n", alice: "<a/>", "profiles/defaults.yaml": CLOSED})
+    start(lab)
+    phone_ = lab.phone("watch", "alice", 2)
+    phone_.has(1)
+    fetch(lab)
+    lab.git.commit({FILE: "a=2\n", alice: "<b/>"})
+    eventually("both are held", lambda: lab.ask("status")["ladder"]["held"] == 2)
+    (row,) = lab.ask("subscriptions")
+    for one in (row, phone(lab)):
+        assert one["rung"] == "held" and one["reason"], one
+    assert len(phone_.notifies()) == 1, "nothing was sent"
+    text = lab.run("status", "--state", str(lab.server.state)).stdout.decode()
+    assert "2 held" in text and row["reason"] in text
+    assert fetch(lab) == b"a=2\n", "who asks gets the newest"
+    assert phone(lab)["rung"] == "fetched"
+    lab.git.commit({alice: "<c/>"}, "Now\n\nDeliver: now")
+    assert phone_.finish()[1].body == b"<c/>"
+    eventually("nobody waits", lambda: lab.ask("status")["ladder"]["acknowledged"] == 1)

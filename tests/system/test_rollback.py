@@ -65,6 +65,16 @@ def test_what_was_done_is_told_to_programs(lab: Lab) -> None:
     assert facts["branch"] is None and facts["plan"]["problems"][0]["path"] == "user/example.com/dora.yaml"
 
 
+def test_an_emergency_rollback_waits_for_no_window(lab: Lab) -> None:
+    lab.write(alice=1)
+    lab.write(alice=2)
+    done, _ = rollback(lab, "HEAD", "--now", "-o", "json")
+    message = json.loads(done)["message"]
+    assert message.endswith("\n\nDeliver: now\n")
+    commit = json.loads(done)["commit"]
+    assert lab.git("log", "-1", "--format=%(trailers:key=Deliver,valueonly)", commit) == "now"
+
+
 def test_without_push_there_is_a_branch_and_a_command(lab: Lab) -> None:
     lab.write(alice=1)
     bad = lab.write(alice=2)
