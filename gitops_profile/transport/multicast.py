@@ -18,6 +18,8 @@ import ifaddr
 
 from gitops_profile.sip import Flow
 
+from .udp import enlarge
+
 logger = logging.getLogger(__name__)
 
 BURST = 64
@@ -115,6 +117,7 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         # Else what arrives on one interface is heard by the sockets of all others too.
         sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        enlarge(sock)  # a whole building asks at once after a power cut
         sock.setblocking(False)
     except OSError as error:
         sock.close()
