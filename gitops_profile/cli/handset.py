@@ -36,6 +36,7 @@ def play(
     url: str | None,
     *,
     address: str | None,
+    port: int,
     line: Password | None,
     password: Password | None,
     context: ssl.SSLContext | None,
@@ -54,7 +55,7 @@ def play(
         fail(f"{why}: give the URL of its files with --url" + ("" if pnp else ", or an interface with --pnp"))
     try:
         local = address or (find_interface(pnp).address if pnp is not None else "127.0.0.1")
-        with closing(open_socket(local)) as sock:
+        with closing(open_socket(local, port)) as sock:
             handset = Handset(
                 make, mac, sock.getsockname()[:2], new_token, password=line, secret=secrets.token_bytes(32),
                 clock=time.time,

@@ -68,6 +68,7 @@ def phone(
     pnp: Annotated[str | None, typer.Option("--pnp", help="interface on which it asks by plug and play")] = None,
     url: Annotated[str | None, typer.Option("--url", help="where its files are; a folder ends in /")] = None,
     address: Annotated[str | None, typer.Option("--address", help="its own IP address")] = None,
+    port: Annotated[int, typer.Option("--port", help="its own SIP port; 0: any", min=0, max=65535)] = 0,
     line: Annotated[
         str | None, typer.Option("--line", help="file with USER:PASSWORD of its line: it challenges a check-sync")
     ] = None,
@@ -84,7 +85,7 @@ def phone(
     """
     if mac is not None:
         play(
-            vendor, mac, pnp, url, address=address, line=_line(line),
+            vendor, mac, pnp, url, address=address, port=port, line=_line(line),
             password=_password(password_file, user or mac_of(mac), "") if password_file is not None else None,
             context=certificate_context(ca, insecure, certificate), count=count, output=output,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import typer
 from gitops_profile.config import Config
 from gitops_profile.loader import Problem
 from gitops_profile.plan import Outlook, Plan, ProfileChange, as_data, as_markdown, as_text, compare, phones_now
-from gitops_profile.presentity import ProfileKey
+from gitops_profile.presentity import ProfileDocument, ProfileKey
 from gitops_profile.source import NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .look import ask
@@ -24,6 +24,8 @@ NOT_BUILT_ON = (
     "{base} is not in the history of {head}: what only it has is shown as taken away; "
     "{base}...{head} compares from where they parted"
 )
+IN_WINDOWS = "what changes of {} of the profiles is told when their maintenance windows are open (notify)"
+DELIVERED_NOW = "a commit says `Deliver: now`: {} of the profiles do not wait for their maintenance windows (notify)"
 
 
 class PlanFormat(StrEnum):
@@ -85,7 +87,15 @@ def read_plan(
     if not repository.is_ancestor(base, head):
         sides.notes.append(NOT_BUILT_ON.format(base=base[:12], head=head[:12]))
     planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
+    waiting = sum(change.reaches_phones and _has_windows(sides.after.get(change.key)) for change in planned.changes)
+    if waiting:
+        is_urgent = repository.brings_urgent(base, head)
+        sides.notes.append((DELIVERED_NOW if is_urgent else IN_WINDOWS).format(waiting))
     return planned, sides, reboot_policies(repository, head, path, planned)
+
+
+def _has_windows(document: ProfileDocument | None) -> bool:
+    return document is not None and bool(document.notify.windows)
 
 
 def plan_data(planned: Plan[ProfileChange], sides: Sides, commits: tuple[str, str], outlook: Outlook) -> dict[str, Any]:

@@ -193,12 +193,18 @@ def _unfinished(answer: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The phones that do not have it, the worst first."""
     phones = answer["phones"] or {}
     rows = [
-        (phone["key"], phone["contact"], phone["user_agent"], text)
+        (phone["key"], phone["contact"], phone["user_agent"], _held(phone) or text)
         for stage, text in _STAGES.items()
         for phone in phones.get(stage, ())
         if phone["key"]  # else nothing is known of it any more
     ]
     return [*rows[:MAX_ROWS]]
+
+
+def _held(phone: dict[str, Any]) -> str:
+    """That it waits for a maintenance window; a server elsewhere may be one that knows none."""
+    held = phone.get("held")
+    return f"held until {held['until'] or 'its windows change'}: {held['why']}" if held else ""
 
 
 def _omitted(answer: dict[str, Any], shown: int) -> int:

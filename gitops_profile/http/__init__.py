@@ -1,6 +1,7 @@
 """Profile content and operations over HTTP, and the admin socket that the command line talks to."""
 
 from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admin
+from .client_address import counted_address
 from .content import ContentFetched, ProfileContent
 from .content_access import ContentAccess, Guess, Realm
 from .content_links import ContentLinks
@@ -54,6 +55,7 @@ __all__ = [
     "RevisionAnswers",
     "call_admin",
     "certificate_device",
+    "counted_address",
     "read_token",
     "ask_revision",
 ]

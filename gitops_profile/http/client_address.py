@@ -1,7 +1,7 @@
 """Who sent a request, when a reverse proxy of ours may stand between."""
 
 from collections.abc import Collection
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
@@ -35,15 +35,16 @@ def client_address(request: web.Request, proxies: Proxies) -> str:
 
 
 def counted_address(address: str) -> str:
-    """What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, which every customer has whole."""
+    """What is counted as one client: an IPv4 address, or the /64 of an IPv6 one, which every customer has whole.
+
+    The same name as SIP has for it (sip/flow.py), so that guesses count together.
+    """
     if ":" not in address:
         return address
     try:
-        found = ip_address(address)
+        found = IPv6Address(address.partition("%")[0])
     except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
         return address
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
-    return str(ip_network((int(found), 64), strict=False))
+    return str(IPv6Network((int(found), 64), strict=False).network_address)

@@ -24,7 +24,8 @@ RETURNS_AFTER = 10.0
 SEEN_AGAIN_AFTER = 60.0
 """Seconds that a contact that says nothing new is not worth a row being written."""
 
-_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^\[\]:;?>]+)", re.IGNORECASE)
+_HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^@\]]+\]|[^@\[\]:;?>]+)([:;?][^@]*)?", re.IGNORECASE)
+"""One @ at most: of two, readers differ in which one the host stands behind."""
 _SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
 
 
@@ -63,6 +64,10 @@ class Inventory:
         """The phones whose own profile is one of `keys`, or that were ever given it."""
         names = dict.fromkeys(name for key in keys for name in sorted(self._holders.get(key, ())))
         return [self._devices[name] for name in names]
+
+    def is_stand_in(self, device: Device) -> bool:
+        """Whether it was only expected, and a phone that was seen under another name has the profile meanwhile."""
+        return not device.how and any(other.how for other in self.holders([device.key or ""]))
 
     def take_changed(self) -> tuple[list[Device], list[str]]:
         """What is to be written since the last call: phones as they are now, and the names of those forgotten."""
@@ -235,7 +240,7 @@ class Inventory:
 
 def _is_at(uri: str, address: str) -> bool:
     """Whether a SIP URI names this address, and by no name that could lead elsewhere."""
-    found = _HOST.match(uri)
+    found = _HOST.fullmatch(uri)
     try:
         host = ipaddress.ip_address(found[1].strip("[]")) if found is not None else None
         return host == ipaddress.ip_address(address.partition("%")[0])

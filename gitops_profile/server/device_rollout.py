@@ -7,6 +7,7 @@ from gitops_profile.inventory import Device, Holding
 from gitops_profile.presentity import InvalidKey, ProfileDocument, ProfileKey
 
 from .ladder import Ladder
+from .owing import Owing
 from .stage import Phone, Stage
 
 _MARK = "device\n"
@@ -16,8 +17,9 @@ _MARK = "device\n"
 class DeviceRollout:
     """Reads from the ladder whom a revision concerns, and what became of each."""
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: Ladder, owing: Owing) -> None:
         self._ladder = ladder
+        self._owing = owing
 
     def concerned(self, keys: Collection[ProfileKey] | None, since: float) -> Iterator[str | None]:
         """The phones that have one of these documents in another version, or fetched it since; `keys` None: any.
@@ -26,10 +28,10 @@ class DeviceRollout:
         """
         for device in self._ladder.devices(keys):
             found = []
-            for document, etag, holding in self._ladder.documents_of(device):
+            for document, etag, holding in self._owing.documents(device):
                 if keys is not None and document.key not in keys:
                     continue
-                if self._ladder.subscription_of(device, document.key) is not None:
+                if self._owing.subscription(device, document) is not None:
                     continue  # counted as a subscriber
                 fetched = holding is not None and _since(holding.fetched_at, since)
                 if fetched or holding is None or holding.etag != etag:
@@ -65,12 +67,11 @@ class DeviceRollout:
                 yield key, document
 
     def _of_document(self, device: Device, document: ProfileDocument, since: float) -> tuple[Stage, bool]:
-        subscription = self._ladder.subscription_of(device, document.key)
         holding = device.holdings.get(str(document.key)) or Holding(str(document.key))
-        etag = self._ladder.desired(device, document)
         told = _since(holding.told_at, since)
-        if holding.etag == etag or _since(holding.fetched_at, since):
+        if _since(holding.fetched_at, since) or holding.etag == self._owing.desired(device, document):
             return Stage.FETCHED, True
+        subscription = self._owing.subscription(device, document)
         if subscription is not None and self._ladder.has(subscription):
             return Stage.ACKNOWLEDGED, True  # it subscribed meanwhile
         if holding.fault is not None and _since(holding.fault_at, since):

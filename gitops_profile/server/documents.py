@@ -1,7 +1,7 @@
 """Documents by URL, as the settings say."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from gitops_profile.http import (
     Guess,
     Handler,
     MissBudget,
-    Missed,
     UploadLimits,
     UploadMode,
     Uploads,
@@ -29,15 +28,13 @@ from gitops_profile.http import (
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import InvalidKey, Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 
+from .misses import MISS_SECONDS, Misses
 from .provisioned import Provisioned
 from .views import iso
 from .watched_file import WatchedFile
 
 logger = logging.getLogger(__name__)
 
-MISS_SECONDS = 600.0
-ALARM_SECONDS = 86400.0
-"""How long `status` shows that somebody asked for a decoy."""
 LINK_SECONDS = 7 * 86400.0
 MAX_LINK_SECONDS = 366 * 86400.0
 
@@ -65,7 +62,7 @@ class Documents:
         throttle: Throttle,
         tag_of: Callable[[Presentation], str],
         file_routes: Callable[[], FileRoutes],
-        decoys: Callable[[], Collection[str]],
+        misses: Misses,
         on_guess: Callable[[Guess], None],
         see: Callable[[Sighting], None],
         clock: Callable[[], float],
@@ -73,12 +70,7 @@ class Documents:
         """`secret` makes the links; `uploads` is the folder of what phones send."""
         self._config = config
         self._table = table
-        self._metrics = metrics
         self._clock = clock
-        self.alarms = 0
-        """How often a decoy was asked for since the start."""
-        self._alarmed_at: float | None = None
-        self._alarmed_by = ""
         settings = config.provisioning
         self.credentials = WatchedFile(
             settings.credentials, "provisioning.credentials", _read_stores, lambda stores: f"devices={len(stores[0])}"
@@ -91,8 +83,8 @@ class Documents:
             algorithms=tuple(settings.algorithms), on_guess=on_guess,
         )  # fmt: skip
         self._gate = DeviceGate(
-            ways, passwords, MissBudget(settings.misses, MISS_SECONDS, settings.ban), decoys=decoys,
-            is_open_to=settings.bootstrap.is_open_to, proxies=tuple(config.trusted_proxies), on_missed=self._missed,
+            ways, passwords, MissBudget(settings.misses, MISS_SECONDS, settings.ban), decoys=misses.decoys,
+            is_open_to=settings.bootstrap.is_open_to, proxies=tuple(config.trusted_proxies), on_missed=misses.missed,
             clock=clock,
         )  # fmt: skip
         limits = UploadLimits(settings.upload_bytes, settings.uploads_bytes)
@@ -149,29 +141,9 @@ class Documents:
             raise AdminError(f"there is no user or device profile {text}")
         return key
 
-    def _missed(self, missed: Missed) -> None:
-        """One line, always of this form: docs/access.md has the filter for fail2ban."""
-        self._metrics.document_misses.labels(missed.reason).inc()
-        logger.warning(
-            "document refused source=%s reason=%s banned=%s device=%s",
-            missed.source, missed.reason, "yes" if missed.banned else "no", quote(missed.device, safe="/@"),
-        )  # fmt: skip
-        if missed.reason == "decoy":
-            self.alarms += 1
-            self._alarmed_at = self._clock()
-            self._alarmed_by = f"{missed.source} asked for the decoy {missed.device}"
-
-    def alarm(self) -> str:
-        """Who asked for a decoy of late; empty when nobody did."""
-        if self._alarmed_at is None or self._clock() - self._alarmed_at > ALARM_SECONDS:
-            return ""
-        times = "" if self.alarms == 1 else f", and {self.alarms - 1} such before since the start"
-        return f"{self._alarmed_by} at {iso(self._alarmed_at)}{times}"
-
     def facts(self) -> dict[str, Any]:
         """For `status`."""
-        ways = sorted(ways_of(self._config))
-        return {"url": self.base, "authenticate": ways, "alarms": self.alarms, "alarmed_at": iso(self._alarmed_at)}
+        return {"url": self.base, "authenticate": sorted(ways_of(self._config))}
 
 
 def ways_of(config: Config) -> frozenset[Way]:

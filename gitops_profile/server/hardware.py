@@ -10,7 +10,7 @@ from gitops_profile.config import Config
 from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
-from gitops_profile.inventory import Device, Inventory, InventoryStore, InventoryUnavailable
+from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
@@ -20,6 +20,7 @@ from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .documents import Documents, ways_of
+from .misses import Misses, is_hearsay
 from .owing import Owing
 from .pnp import PlugAndPlay
 from .provisioned import Provisioned
@@ -66,6 +67,8 @@ class Hardware:
         self._store: InventoryStore | None = None
         self._broken = False
         rules = RulesInForce(table)
+        self._misses = Misses(rules.decoys, metrics, endpoint.now)
+        self.alarm = self._misses.alarm
         self.documents: Documents | None = None
         first = config.provisioning.domain
         self.provisioned = Provisioned(table, [first] if first is not None else [])
@@ -77,9 +80,9 @@ class Hardware:
             is_private=True,
         )
         self._line: PushLine | None = None
-        self._owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
+        self.owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
-            config.push, table, self.inventory, self._owing,
+            config.push, table, self.inventory, self.owing,
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
@@ -93,7 +96,7 @@ class Hardware:
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
                 authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
-                decoys=rules.decoys, on_guess=guessed, see=self.see, clock=endpoint.now,
+                misses=self._misses, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
 
         base = self.documents.base if self.documents is not None else None
@@ -140,18 +143,11 @@ class Hardware:
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
 
-    def alarm(self) -> str:
-        """What a person should look at; empty when there is nothing."""
-        return "" if self.documents is None else self.documents.alarm()
-
-    def own(self, device: Device) -> ProfileKey | None:
-        """The phone's own profile."""
-        return self._owing.own(device)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         return {
-            "documents": self.documents.facts() if self.documents is not None else None,
+            "documents": self.documents.facts() | self._misses.facts() if self.documents is not None else None,
             "pnp": self._pnp.facts(),
             "devices": len(self.inventory),
             "push": self._pusher.facts(),
@@ -173,6 +169,10 @@ class Hardware:
         """A phone showed itself."""
         if sighting.how in (How.GET, How.PUT) and sighting.status is not None:
             self._metrics.document_fetches.labels(sighting.how.upper(), str(sighting.status)).inc()
+        known = self.inventory.get(sighting.device)
+        is_known = known is not None and not known.is_stranger
+        if self._misses.is_nobody(sighting) or is_hearsay(sighting, is_known=is_known):
+            return
         if sighting.mac is not None or (sighting.key or "").startswith(ProfileType.USER):
             device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
             if device is not None:

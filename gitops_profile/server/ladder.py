@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from gitops_profile.devices import Facts, Rung, Standing, shown_to, standing, vendor_of, worst
+from gitops_profile.devices import Facts, Rung, Standing, standing, vendor_of, worst
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.inventory import Device, Holding, Inventory
 from gitops_profile.presentity import (
     InvalidKey,
-    Presentation,
     PresentityTable,
     ProfileDocument,
     ProfileKey,
@@ -20,6 +19,7 @@ from gitops_profile.sip import NO_DOCUMENT, EventPackage, Notifier, Subscription
 
 from . import views
 from .device_rows import device_row, until_text
+from .owing import Owing
 
 _CHUNK = 200
 """Phones looked at before the loop gets its turn (invariant I8)."""
@@ -47,18 +47,15 @@ class Ladder:
         notifier: Notifier,
         package: EventPackage,
         inventory: Inventory,
-        *,
-        tag_of: Callable[[Presentation], str],
-        own: Callable[[Device], ProfileKey | None],
+        owing: Owing,
         held: Callable[[ProfileKey], Closed | None] = lambda key: None,
     ) -> None:
-        """`own(device)` is the profile of a phone itself; `held` asks the maintenance windows."""
+        """`held` asks the maintenance windows."""
         self._table = table
         self._notifier = notifier
         self._package = package
         self._inventory = inventory
-        self._tag_of = tag_of
-        self._own = own
+        self._owing = owing
         self._held = held
 
     def handlers(self) -> dict[str, Handler]:
@@ -84,35 +81,11 @@ class Ladder:
 
     # -- phones that fetch -----------------------------------------------------------------------------------------
 
-    def documents_of(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
-        """Its own document and the others it was given, as far as they exist: with the tag that it should have."""
-        keys = [_key(name) for name in device.holdings]
-        own = self._own(device)
-        if own is not None and own not in keys:
-            keys.insert(0, own)
-        for key in keys:
-            document = self._table.get(key) if key is not None else None
-            if document is not None:
-                yield document, self.desired(device, document), device.holdings.get(str(key))
-
-    def desired(self, device: Device, document: ProfileDocument) -> str:
-        """The entity-tag of what this phone is given of a document."""
-        vendor = vendor_of(None, device.mac, device.vendor)
-        return self._tag_of(shown_to(document, vendor, device.model, device.firmware))
-
-    def subscription_of(self, device: Device, key: ProfileKey) -> Subscription | None:
-        """A subscription to the same profile: the phone's own by its address, or else any."""
-        found = None
-        for found in self._notifier.subscriptions_to(str(key)):
-            if found.source == device.address:
-                break
-        return found
-
     def of_device(self, device: Device) -> Iterator[tuple[ProfileDocument, Holding | None, Standing]]:
         """Where it stands with each of its documents."""
-        for document, etag, holding in self.documents_of(device):
+        for document, etag, holding in self._owing.documents(device):
             has = holding is not None and holding.etag == etag
-            subscription = None if has else self.subscription_of(device, document.key)
+            subscription = None if has else self._owing.subscription(device, document)
             if subscription is not None:
                 yield document, holding, self.of_subscription(subscription)
                 continue
@@ -137,8 +110,9 @@ class Ladder:
         return datetime.fromisoformat(stamp.committed_at).timestamp() if stamp is not None else None
 
     def devices(self, keys: Collection[ProfileKey] | None) -> list[Device]:
-        """The phones that have one of these profiles; None: all that were seen."""
-        return list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
+        """The phones with one of these profiles; None: all. One that stands in for a phone that was seen is none."""
+        devices = list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
+        return [device for device in devices if not self._inventory.is_stand_in(device)]
 
     def device(self, name: str) -> Device | None:
         """The phone of this name in the inventory."""
@@ -182,12 +156,12 @@ class Ladder:
     async def _phones(self) -> AsyncIterator[Standing]:
         """Each phone with a document, once."""
         counted: set[str] = set()
-        for number, device in enumerate(list(self._inventory), 1):
+        for number, device in enumerate(self.devices(None), 1):
             standings = []
             for document, _, where in self.of_device(device):
                 standings.append(where)
-                subscription = self.subscription_of(device, document.key)
-                if subscription is not None and subscription.source == device.address:
+                subscription = self._owing.subscription(device, document)
+                if subscription is not None:
                     counted.add(subscription.id)
             found = worst(standings)
             if found is not None:
@@ -211,7 +185,7 @@ class Ladder:
         devices = list(self._inventory) if key is None else self._inventory.holders([key])
         rows = []
         for number, device in enumerate(sorted(devices, key=_newest), 1):
-            if not unknown or self._own(device) is None:
+            if not unknown or self._owing.own(device) is None:
                 rows.append(self.row(device))
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
@@ -220,7 +194,7 @@ class Ladder:
     def row(self, device: Device) -> dict[str, Any]:
         """One phone as plain data."""
         standings = {str(document.key): where for document, _, where in self.of_device(device)}
-        return device_row(device, self._own(device), standings)
+        return device_row(device, self._owing.own(device), standings)
 
 
 def _newest(device: Device) -> tuple[float, str]:

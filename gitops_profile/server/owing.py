@@ -1,6 +1,6 @@
 """What a phone is owed: decided from what it has and what is in force, never from the change (invariant I3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gitops_profile.devices import shown_to, vendor_of
@@ -15,7 +15,7 @@ from gitops_profile.presentity import (
     ProfileType,
 )
 from gitops_profile.push import Verdict, verdict_of
-from gitops_profile.sip import Notifier, source_of
+from gitops_profile.sip import Notifier, Subscription, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +45,33 @@ class Owing:
 
     def to(self, device: Device) -> list[Owed]:
         """The documents that this phone has in another version and that it was not told of."""
+        return [
+            Owed(document.key, etag)
+            for document, etag, holding in self.documents(device)
+            if not _knows(holding, etag) and self.subscription(device, document) is None
+        ]
+
+    def documents(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
+        """Its own document and the others that it was given, while they exist: with the tag that it should have."""
         own = self.own(device)
         keys = [ProfileKey.parse(name) for name in device.holdings]
         if own is not None and own not in keys:
             keys.insert(0, own)
-        vendor = vendor_of(None, device.mac, device.vendor)
-        found = []
         for key in keys:
             document = self._table.get(key)
-            if document is None or self._is_subscribed(device, key):
-                continue
-            etag = self._tag_of(shown_to(document, vendor, device.model, device.firmware))
-            if not _knows(device.holdings.get(str(key)), etag):
-                found.append(Owed(key, etag))
-        return found
+            if document is not None:
+                yield document, self.desired(device, document), device.holdings.get(str(key))
+
+    def desired(self, device: Device, document: ProfileDocument) -> str:
+        """The entity-tag of what this phone is given of a document."""
+        vendor = vendor_of(None, device.mac, device.vendor)
+        return self._tag_of(shown_to(document, vendor, device.model, device.firmware))
 
     def own(self, device: Device) -> ProfileKey | None:
         """The phone's own profile."""
         if device.mac is not None:
             return self._own_key(device.mac)
-        return ProfileKey.parse(device.key) if device.key is not None else None
+        return self._table.resolve(ProfileKey.parse(device.key)) if device.key is not None else None
 
     def policy(self, device: Device) -> NotifyPolicy:
         """How it may be told: as its own profile says."""
@@ -72,13 +79,18 @@ class Owing:
         document: ProfileDocument | None = self._table.get(own) if own is not None else None
         return document.notify if document is not None else NO_POLICY
 
-    def _is_subscribed(self, device: Device, key: ProfileKey) -> bool:
-        """Whether the notifier tells it. A user's profile may be subscribed to by another phone of his than this."""
-        subscribed = self._notifier.subscriptions_to(str(key))
-        if key.profile_type is ProfileType.DEVICE:
-            return any(True for _ in subscribed)
-        here = source_of(device.address)
-        return any(subscription.source == here for subscription in subscribed)
+    def subscription(self, device: Device, document: ProfileDocument) -> Subscription | None:
+        """The subscription, under any name of the document, by which the notifier tells this phone.
+
+        A user's profile may be subscribed to by another phone of his than this.
+        """
+        here, other = source_of(device.address), None
+        for key in (document.key, *document.aliases):
+            for subscription in self._notifier.subscriptions_to(str(key)):
+                if subscription.source == here:
+                    return subscription
+                other = subscription
+        return other if document.key.profile_type is ProfileType.DEVICE else None
 
 
 def _knows(holding: Holding | None, etag: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -25,8 +26,10 @@ from .reach import Reach, Unreachable
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 200
-"""Phones that are looked at in one turn of the loop."""
+AT_ONCE = 50
+"""Phones that are looked at in one turn of the loop, which is a few milliseconds (invariant I8)."""
+KEYS_AT_ONCE = 1000
+"""Changed profiles whose phones are found in one turn."""
 RETRY_FIRST, RETRY_LONGEST = 900.0, 21600.0
 """Seconds until a phone that was offline, or refused, is told again: doubling; a phone that is offline is told at its
 next contact as well."""
@@ -78,6 +81,8 @@ class Pusher:
         self.owed = owing.to
         self.line: Line | None = None
         self._queue = PushQueue(Waits(settings.settle, settings.longest, settings.spread))
+        self._news: deque[tuple[ProfileKey, bool]] = deque()
+        """Profiles that changed, or (True) whose window opened, and whose phones have yet to be found."""
         self._moved = asyncio.Event()
         self._begun = asyncio.Event()
         self._tries: dict[str, int] = {}
@@ -93,7 +98,7 @@ class Pusher:
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         return {
-            "waiting": len(self._queue),
+            "waiting": len(self._queue) + len(self._news),
             "under_way": len(self.line) if self.line is not None else 0,
             "in_vain": len(self._tries),
         }
@@ -102,14 +107,7 @@ class Pusher:
 
     def changed(self, keys: Iterable[ProfileKey]) -> None:
         """These documents are other ones now, or how they may be told is."""
-        now = self._now()
-        for key in keys:
-            document = self._table.get(key)
-            if document is None:
-                continue
-            for device in self._holders(document, now):
-                self._forgive(device.device)
-                self._queue.want(device.device, now, urgent=self._is_urgent(key), within=document.effective_by)
+        self._news.extend((key, False) for key in keys)
         self._moved.set()
 
     def seen(self, device: Device) -> None:
@@ -120,11 +118,7 @@ class Pusher:
 
     def opened(self, keys: Iterable[ProfileKey]) -> None:
         """A maintenance window opened for these."""
-        now = self._now()
-        for key in keys:
-            document = self._table.get(key)
-            for device in self._inventory.holders([str(key)]):
-                self._queue.opens(device.device, now, within=document.effective_by if document is not None else None)
+        self._news.extend((key, True) for key in keys)
         self._moved.set()
 
     def happened(self, event: PushSent | PushAnswered) -> None:
@@ -176,10 +170,6 @@ class Pusher:
         mac = mac_of(key.name)
         return [self._inventory.expect(mac or str(key), str(key), mac, now)]
 
-    def _is_stand_in(self, device: Device) -> bool:
-        """Whether it was only expected, and a phone that was seen under another name has the profile meanwhile."""
-        return not device.how and any(other.how for other in self._inventory.holders([device.key or ""]))
-
     def _is_urgent(self, key: ProfileKey) -> bool:
         stamp = self._table.revision_of(key)
         return stamp is not None and stamp.urgent
@@ -200,12 +190,25 @@ class Pusher:
                 continue  # somebody's time has come
 
     async def step(self) -> float | None:
-        """Tell those whose time has come; when that is so again."""
+        """Tell some of those whose time has come; when there is something to do again."""
+        for _ in range(min(len(self._news), KEYS_AT_ONCE)):
+            self._queue_holders(*self._news.popleft())
         due = self._queue.take_due(self._now(), AT_ONCE)
         async with asyncio.TaskGroup() as tasks:  # one whose name servers are slow must not keep the others
             for name in due:
                 tasks.create_task(self._tell(name))
-        return self._queue.next_deadline()
+        return self._now() if self._news else self._queue.next_deadline()
+
+    def _queue_holders(self, key: ProfileKey, has_opened: bool) -> None:
+        now, document = self._now(), self._table.get(key)
+        if document is None:
+            return
+        for device in self._holders(document, now):
+            if has_opened:
+                self._queue.opens(device.device, now, within=document.effective_by)
+                continue
+            self._forgive(device.device)
+            self._queue.want(device.device, now, urgent=self._is_urgent(key), within=document.effective_by)
 
     async def restore(self) -> None:
         """After a start: whoever was not told, or could not be, is."""
@@ -216,7 +219,7 @@ class Pusher:
         for number, device in enumerate(list(self._inventory)):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            owed = [] if self._is_stand_in(device) else self.owed(device)
+            owed = [] if self._inventory.is_stand_in(device) else self.owed(device)
             if not owed:
                 continue
             refused = [at for one in owed if (at := _refused_at(device, one)) is not None]
@@ -229,7 +232,7 @@ class Pusher:
 
     async def _tell(self, name: str) -> None:
         device = self._inventory.get(name)
-        owed = self.owed(device) if device is not None and not self._is_stand_in(device) else []
+        owed = self.owed(device) if device is not None and not self._inventory.is_stand_in(device) else []
         if device is None or not owed or self.line is None:
             return
         now = self._now()

@@ -154,8 +154,9 @@ class Server:
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(
-            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir, self._tracker.nudge
-        )
+            self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
+            self._tracker.nudge, self._holding.held,
+        )  # fmt: skip
         self._follower.on_outcome.append(self._statuses.outcome)
         self._lifecycle = Lifecycle(
             config.repository.ref, self._journal, self._follower, self._tracker, self._reconciler.suspending,
@@ -221,11 +222,11 @@ class Server:
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
             held=self._holding.opens,
         )  # fmt: skip
+        owing = self._hardware.owing
         self._ladder = Ladder(
-            self._journal.table, self._notifier, self._package, self._hardware.inventory, tag_of=tag_of,
-            own=self._hardware.own, held=self._holding.held,
-        )  # fmt: skip
-        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder))
+            self._journal.table, self._notifier, self._package, self._hardware.inventory, owing, self._holding.held
+        )
+        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder, owing))
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from gitops_profile.http import AdminError, Handler
-from gitops_profile.presentity import RevisionApplied
+from gitops_profile.presentity import ProfileKey, RevisionApplied
 from gitops_profile.reconcile import Journal
 from gitops_profile.source import NotARepository, Repository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable
 
 from .follower import Follower
+from .holding import Held
 from .rollout import Progress, Rollouts
-from .stage import Stage
+from .stage import Phone, Stage
 
 LONGEST = 30.0
 """Seconds that one request waits at most; whoever wants to wait longer asks again."""
@@ -66,8 +67,12 @@ class Waiting:
         follower: Follower,
         git_dir: Callable[[], Path],
         nudge: Callable[[], None],
+        held: Callable[[ProfileKey], Held | None],
     ) -> None:
-        """`git_dir` is where the commits are; `nudge` has somebody look for new ones now."""
+        """`git_dir` is where the commits are; `nudge` has somebody look for new ones now; `held` says which phones wait
+        for a maintenance window.
+        """
+        self._held = held
         self._rollouts = rollouts
         self._journal = journal
         self._follower = follower
@@ -90,13 +95,16 @@ class Waiting:
         end, pause = time.monotonic() + seconds, LOOK_EVERY
         nudged = False
         while True:
+            began = time.monotonic()
             answer = await self._look(revision, goal)
+            took = time.monotonic() - began
             if answer["final"] or time.monotonic() >= end:
                 return answer
             if answer["verdict"] == "unknown" and not nudged:
                 nudged = True
                 self._nudge()
-            await asyncio.sleep(max(0.0, min(pause, end - time.monotonic())))
+            # With very many phones a look is work: at most half of the time goes to whoever waits.
+            await asyncio.sleep(max(0.0, min(max(pause, took), end - time.monotonic())))
             pause = min(LOOK_LATER, pause * 1.2)
 
     async def _look(self, asked: str, goal: Goal) -> dict[str, Any]:
@@ -114,7 +122,7 @@ class Waiting:
             "for": str(goal),
             "reached": reached,
             "final": reached or verdict.verdict in REFUSED,
-            **_counts(progress),
+            **_counts(progress, self._held),
         }
 
     # -- what became of it -----------------------------------------------------------------------------------------
@@ -224,7 +232,7 @@ def _is_reached(progress: Progress | None, goal: Goal) -> bool:
     return progress.told + progress.counts[Stage.GONE] >= progress.planned
 
 
-def _counts(progress: Progress | None) -> dict[str, Any]:
+def _counts(progress: Progress | None, held: Callable[[ProfileKey], Held | None]) -> dict[str, Any]:
     """Null while the phones are not known."""
     if progress is None:
         return dict.fromkeys(_COUNTED)
@@ -237,5 +245,17 @@ def _counts(progress: Progress | None) -> dict[str, Any]:
         "unreachable": counts[Stage.UNREACHABLE],
         "pending": counts[Stage.PENDING] + counts[Stage.NOTIFIED],
         "gone": counts[Stage.GONE],
-        "phones": {str(stage): [asdict(phone) for phone in phones] for stage, phones in progress.phones.items()},
+        "phones": {
+            str(stage): [
+                {**asdict(phone), "held": _held_facts(phone, held) if stage is Stage.PENDING else None}
+                for phone in phones
+            ]
+            for stage, phones in progress.phones.items()
+        },
     }
+
+
+def _held_facts(phone: Phone, held: Callable[[ProfileKey], Held | None]) -> dict[str, str | None] | None:
+    """Why a phone was not told yet, and until when, when it waits for a maintenance window."""
+    found = held(ProfileKey.parse(phone.key))
+    return found.facts() if found is not None else None

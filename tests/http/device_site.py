@@ -61,6 +61,8 @@ class DeviceSite:
     missed: list[Missed] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
+    uploads: Uploads = field(default_factory=lambda: Uploads(UploadMode.DISCARD, Path("nowhere"), UploadLimits()))
+    write_seconds: float = 30.0
     skew: float = 0.0
     """Seconds that have passed beside the real ones."""
 
@@ -83,9 +85,9 @@ class DeviceSite:
             on_missed=self.missed.append, clock=self.now,
         )  # fmt: skip
         documents = DeviceDocuments(
-            self.table, self.gate, self.links, Uploads(UploadMode.DISCARD, Path("nowhere"), UploadLimits()),
+            self.table, self.gate, self.links, self.uploads,
             prefix="/p/", resolve=self.resolve, routes=FileRoutes, tag_of=lambda shown: shown.etag,
-            see=self.seen.append, clock=self.now,
+            see=self.seen.append, clock=self.now, write_seconds=self.write_seconds,
         )  # fmt: skip
         self.listener = HTTPListener(documents.routes(), HTTPLimits(head_seconds=5.0))
         self.root = ""

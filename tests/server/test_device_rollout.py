@@ -14,11 +14,11 @@ CONTACT = "sip:2001@192.0.2.9:5062"
 
 
 def names(bench: Bench, keys: set[ProfileKey] | None) -> list[str]:
-    return [name for name in DeviceRollout(bench.ladder).concerned(keys, SINCE) if name is not None]
+    return [name for name in DeviceRollout(bench.ladder, bench.owing).concerned(keys, SINCE) if name is not None]
 
 
 def stage(bench: Bench, name: str) -> tuple[Stage, bool]:
-    found, phone, told = DeviceRollout(bench.ladder).stage(name, SINCE)
+    found, phone, told = DeviceRollout(bench.ladder, bench.owing).stage(name, SINCE)
     assert found is Stage.GONE or phone.key == str(KEY)
     return found, told
 

@@ -16,6 +16,7 @@ from gitops_profile.presentity import (
     Variant,
 )
 from gitops_profile.server.ladder import Ladder
+from gitops_profile.server.owing import Owing
 from gitops_profile.sip import NotifierSettings
 from gitops_profile.sip.syntax import EventHeader, Request
 from tests.sip.harness import PHONE, FakePackage, Lab, Phone
@@ -47,11 +48,14 @@ class Bench:
         self.table = PresentityTable()
         self.inventory = Inventory()
         self.closed: Closed | None = None
+        self.owing = Owing(self.table, self.lab.notifier, lambda shown: shown.etag, self.key_of)
         self.ladder = Ladder(
-            self.table, self.lab.notifier, self.lab.package, self.inventory, tag_of=lambda shown: shown.etag,
-            own=lambda device: KEY if device.mac == MAC else None, held=lambda key: self.closed,
-        )  # fmt: skip
+            self.table, self.lab.notifier, self.lab.package, self.inventory, self.owing, lambda key: self.closed
+        )
         self.put(b"a=1")
+
+    def key_of(self, mac: str) -> ProfileKey | None:
+        return self.table.resolve(ProfileKey.device("example.com", mac))
 
     def put(self, body: bytes, *variants: Variant) -> str:
         document = ProfileDocument(KEY, "text/plain", body, "device/example.com/x.yaml", variants=variants)
@@ -170,3 +174,29 @@ async def test_devices_are_told_all_with_a_profile_or_without_one() -> None:
     assert summary["ladder"]["held"] == 1
     (why,) = summary["held_phones"]
     assert why == {"phones": 1, "reason": "outside its maintenance windows", "until": "1970-01-01T01:23:20Z"}
+
+
+async def test_a_subscription_to_an_alias_is_the_phones_own() -> None:
+    bench = Bench()
+    other = "0004f2aabbcc"
+    alias = ProfileKey.device("example.com", other)
+    bench.table.apply(ProfileChanged(ProfileDocument(KEY, "text/plain", b"a=1", "p", aliases=(alias,)), STAMP))
+    bench.lab.package.documents[str(alias)] = b"a=1"
+    Phone(bench.lab, other).subscribe()
+    seen = bench.inventory.see(Sighting(How.SUBSCRIBE, 1000.0, PHONE[0], other, key=str(alias)))
+    assert seen is not None and bench.stands(seen)[0] is Rung.ACKNOWLEDGED
+    assert bench.owing.to(seen) == [], "it needs no check-sync"
+    assert (await bench.ladder.summary())["ladder"]["acknowledged"] == 1
+
+
+async def test_a_phone_that_was_only_expected_counts_until_another_was_seen_with_its_profile() -> None:
+    bench = Bench()
+    desk = ProfileKey.device("example.com", "desk")
+    document = ProfileDocument(
+        desk, "text/plain", b"a=1", "p", aliases=(ProfileKey.device("example.com", "00085daabbcc"),)
+    )
+    bench.table.apply(ProfileAdded(document, STAMP))
+    bench.inventory.expect(str(desk), str(desk), None, 1000.0)
+    assert (await bench.ladder.summary())["ladder"]["desired"] == 1
+    bench.inventory.see(Sighting(How.PNP, 1001.0, "192.0.2.8", "00085daabbcc", key=str(desk)))
+    assert (await bench.ladder.summary())["ladder"]["desired"] == 1

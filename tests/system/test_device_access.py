@@ -172,3 +172,18 @@ def test_what_is_open_to_the_world_by_its_url_wants_proof_without_a_word_in_the_
     assert given.startswith("https://prov.example.com/p/example.com/~")
     here = url.replace("/p/example.com/", given.removeprefix("https://prov.example.com"))
     assert curl(f"{here}{LOBBY}.xml", "--insecure")[2] == body(LOBBY)
+
+
+def test_a_stranger_moves_no_phone_and_a_guesser_fills_no_list(lab: Lab, serve: Serve) -> None:
+    passwd(lab, given="desk")
+    url = serve(authenticate=["basic", "link"], credentials=str(lab.folder / "devices.htdigest"), misses=1)
+    agent = ("--user-agent", "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12 0004132A1122)")
+    assert status(f"{url}{DESK}.xml", *agent, "--user", f"{DESK}:desk") == 200
+    (before,) = lab.ask("devices")
+    assert before["model"] == "D785" and before["proven"]
+    other = ("--user-agent", "Yealink SIP-T77U 185.87.0.10 00:04:13:2a:11:22")
+    assert status(f"{url}{DESK}.xml", *other) == 401
+    assert status(f"{url}{DECOY}.xml", *other) == 401
+    assert {status(f"{url}0004132a99{number:02x}.xml", *other) for number in range(5)} == {429}
+    after = lab.ask("devices")
+    assert [(row["device"], row["model"], row["proven"]) for row in after] == [(DESK, "D785", True)]

@@ -29,7 +29,11 @@ def test_a_change_waits_for_its_window_over_a_restart_while_whoever_asks_has_it(
     alice, bob = lab.phone("watch", "alice", 2), lab.phone("watch", "bob", 2)
     alice.has(1)
     bob.has(1)
-    in_force(lab, lab.write(alice=2, bob=2))
+    commit = lab.write(alice=2, bob=2)
+    in_force(lab, commit)
+    waited = lab.run("wait", "--revision", commit, "--timeout", "0s", "--state", str(lab.server.state))
+    assert waited.returncode == 1
+    assert waited.stdout.count(f"held until its windows change: {WHY}".encode()) == 2
     (asked,) = lab.phone("fetch", "alice").finish()
     assert asked.body == profile("alice", 2)
     lab.server.end()
@@ -66,6 +70,12 @@ def test_plan_tells_a_change_of_windows_alone_and_blame_where_they_are_from(lab:
     assert "+ notify.deny: * * * * * (UTC) for 2m" in text
     (row,) = json.loads(lab.run("plan", "HEAD~1..HEAD", "-o", "json").stdout)["profiles"]
     assert row["reaches_phones"] is False
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "body: y\n"})
+    told = lab.run("plan", "HEAD~1..HEAD").stdout.decode()
+    assert "what changes of 1 of the profiles is told when their maintenance windows are open" in told
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "body: z\n"}, "z\n\nDeliver: now")
+    told = lab.run("plan", "HEAD~2..HEAD").stdout.decode()
+    assert "a commit says `Deliver: now`: 1 of the profiles do not wait" in told
     blamed = lab.run("blame", "user/example.com/alice").stdout.decode()
     assert "notify.deny.0.cron" in blamed and "defaults.yaml" in blamed
 

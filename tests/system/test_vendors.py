@@ -1,0 +1,169 @@
+"""Each make of desk phone, end to end: a commit, a check-sync, a fetch of the new version; and so its revert."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitops_profile.devices import VENDORS
+from gitops_profile.phone import MAKES, Make
+from tests.repositories import ENVIRONMENT
+
+from .lab import PATIENCE, Lab, eventually
+from .test_content import free_port
+
+pytestmark = [pytest.mark.system, pytest.mark.peer]
+
+DOMAIN = "example.com"
+PUSHED = sorted(name for name in MAKES if VENDORS[name].refetch is not None)
+BY_THEMSELVES = sorted(name for name in MAKES if VENDORS[name].refetch is None)
+"""Nothing is known that makes them fetch."""
+
+
+def mac_of(make: Make) -> str:
+    """A MAC that no other test's server knows: all of them hear the same group on the loopback interface."""
+    return f"02{os.getpid() & 0xFFFF:04x}{sorted(MAKES).index(make.vendor):02x}{0xAB:02x}01"
+
+
+class Handset:
+    """`gitops-profile phone --vendor … --mac …`, a process of its own."""
+
+    def __init__(self, lab: Lab, make: Make, *options: str) -> None:
+        number = sorted(MAKES).index(make.vendor) + 20
+        self.address, self.port = f"127.0.0.{number}", free_port()
+        self._output = lab.folder / f"phone-{make.vendor}-{len(options)}.json"
+        command = [sys.executable, "-m", "gitops_profile", "phone", "--vendor", make.vendor, "--mac", mac_of(make)]
+        command += ["--address", self.address, "--port", str(self.port), "-o", "json", *options]
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT)
+
+    def steps(self) -> list[dict[str, Any]]:
+        """What has happened to it."""
+        text, steps = self._output.read_text(), []
+        decoder = json.JSONDecoder()
+        while text := text.lstrip():
+            try:
+                step, end = decoder.raw_decode(text)
+            except ValueError:
+                break  # still being written
+            steps.append(step)
+            text = text[end:]
+        return steps
+
+    def got(self, body: str) -> bool:
+        """Whether the newest document it was given is this one."""
+        assert self.process.poll() in (None, 0), self._output.read_text()
+        bodies = [step["body"] for step in self.steps() if step["kind"] == "fetched" and step["status"] == 200]
+        return bool(bodies) and bodies[-1] == body
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(PATIENCE) == 0
+
+
+def serve(lab: Lab) -> str:
+    """Start with plug and play on the loopback interface; the URL of the documents."""
+    port = free_port()
+    settings = {
+        "http": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}/"},
+        "pnp": {"interfaces": ["lo"]},
+        "push": {"settle": 0.1, "spread": 0, "credentials": str(lab.folder / "lines")},
+    }
+    (lab.folder / "lines").write_text("2001::s3cret\n")
+    (lab.folder / "lines").chmod(0o600)
+    (lab.folder / "line").write_text("2001:s3cret\n")
+    file = lab.folder / "gitops-profile.yaml"
+    file.write_text(json.dumps(settings))
+    lab.server.start("--config", str(file))
+    return f"http://127.0.0.1:{port}/p/{DOMAIN}/"
+
+
+def manifest(version: int, aor: str | None) -> bytes:
+    told = f"notify: {{aor: '{aor}'}}\n" if aor is not None else ""
+    return f"body: 'version {version}'\n{told}".encode()
+
+
+@pytest.fixture
+def handsets() -> Iterator[list[Handset]]:
+    started: list[Handset] = []
+    yield started
+    for handset in started:
+        handset.close()
+
+
+@pytest.mark.parametrize("vendor", PUSHED)
+def test_a_commit_and_its_revert_reach_the_phone(lab: Lab, handsets: list[Handset], vendor: str) -> None:
+    make = MAKES[vendor]
+    mac = mac_of(make)
+    file = f"profiles/device/{DOMAIN}/{mac}.yaml"
+    lab.git.commit({file: manifest(1, None)}, "version 1")
+    base = serve(lab)
+    options = ["--pnp", "lo"] if make.pnp_user is not None else ["--url", base]
+    handset = Handset(lab, make, *options, "--line", str(lab.folder / "line"))
+    handsets.append(handset)
+    # A phone without plug and play, and one that wants its line's credentials, is told by the AoR of its manifest.
+    aor = f"sip:2001@{handset.address}:{handset.port}" if make.pnp_user is None or make.habits.challenges else None
+    eventually("it has version 1", lambda: handset.got("version 1"))
+    lab.git.commit({file: manifest(2, aor)}, "version 2")
+    eventually("it has version 2", lambda: handset.got("version 2"))
+    told = [step for step in handset.steps() if step["kind"] == "told"]
+    assert [step["detail"] for step in told] == [str(VENDORS[vendor].refetch)]
+    expect(lab, mac, "fetched")
+    lab.git.commit({file: manifest(1, aor)}, "the revert")
+    eventually("it has version 1 again", lambda: handset.got("version 1"))
+    expect(lab, mac, "fetched")
+    challenged = [step for step in handset.steps() if step["kind"] == "challenged"]
+    assert len(challenged) == (2 if make.habits.challenges else 0)
+
+
+@pytest.mark.parametrize("vendor", BY_THEMSELVES)
+def test_a_phone_that_cannot_be_told_has_the_newest_when_it_comes(
+    lab: Lab, handsets: list[Handset], vendor: str
+) -> None:
+    make = MAKES[vendor]
+    mac = mac_of(make)
+    file = f"profiles/device/{DOMAIN}/{mac}.yaml"
+    lab.git.commit({file: manifest(1, None)}, "version 1")
+    base = serve(lab)
+    for version in (1, 2):
+        if version == 2:
+            commit = lab.git.commit({file: manifest(version, None)}, f"version {version}")
+            assert lab.command("wait", commit, "--for", "applied")["reached"]
+        handset = Handset(lab, make, "--url", base, "--count", "1")
+        handsets.append(handset)
+        handset.process.wait(PATIENCE)
+        assert handset.got(f"version {version}")
+        expect(lab, mac, "fetched")
+
+
+def expect(lab: Lab, mac: str, rung: str) -> None:
+    """What `get devices` says of the phone."""
+
+    def stands() -> str:
+        command = [sys.executable, "-m", "gitops_profile", "get", "devices", "--state", str(lab.server.state)]
+        said = subprocess.run([*command, "-o", "json"], capture_output=True, check=True, env=ENVIRONMENT, timeout=20)
+        [row] = [row for row in json.loads(said.stdout) if row["mac"] == mac]
+        return str(row["rung"])
+
+    eventually(f"it is {rung}", lambda: stands() == rung)
+
+
+def test_the_phone_says_what_is_missing(tmp_path: Path) -> None:
+    for options, says in (
+        (["--mac", "000413aabbcc"], "--vendor"),
+        (["--vendor", "snom", "--mac", "nonsense"], "is no MAC"),
+        (["--vendor", "snom", "--mac", "000413aabbcc"], "--url"),
+        (["--vendor", "linphone", "--mac", "000413aabbcc", "--pnp", "lo"], "no plug and play"),
+        (["--vendor", "snom", "--mac", "000413aabbcc", "--pnp", "nowhere0"], "there is no interface nowhere0"),
+        ([], "whose profile"),
+    ):
+        command = [sys.executable, "-m", "gitops_profile", "phone", *options]
+        done = subprocess.run(command, capture_output=True, check=False, env=ENVIRONMENT, timeout=20, cwd=tmp_path)
+        assert done.returncode == 2 and says in done.stderr.decode(), done.stderr.decode()
