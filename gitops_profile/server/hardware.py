@@ -143,7 +143,6 @@ class Hardware:
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
 
-
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         return {

@@ -372,7 +372,7 @@ def test_no_contact_is_remembered_that_leads_elsewhere_however_it_is_written() -
         assert device is not None
         if device.contact is not None:
             with suppress(SIPSyntaxError):  # it leads nowhere
-                assert URI.parse(device.contact).host == "192.0.2.7"
+                assert URI.parse(device.contact).host.strip("[]") == "192.0.2.7"
                 kept += 1
     assert kept > 10
 
