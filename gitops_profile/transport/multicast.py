@@ -167,6 +167,10 @@ class GroupListener:
             for sender in self._senders.values():
                 sender.close()
             raise
+        self._local: dict[str, tuple[str, int]] = {
+            address: sender.getsockname()[:2] for address, sender in self._senders.items()
+        }
+        self._own = frozenset(self._local.values())
         for sock in (heard, *self._senders.values()):
             add_reader(sock, partial(self._readable, sock))
 
@@ -198,9 +202,9 @@ class GroupListener:
                 if unpacked is None:
                     continue
                 port, data = unpacked
-            if port and host not in self._senders:
-                local = self._senders[self.interface.address_towards(host)].getsockname()
-                self._on_message(data, Flow("udp", (local[0], local[1]), (host, port)))
+            # Phones of this machine's own address are played; what we have sent ourselves is not answered.
+            if port and (host, port) not in self._own:
+                self._on_message(data, Flow("udp", self._local[self.interface.address_towards(host)], (host, port)))
         self._on_burst()
 
 

@@ -10,7 +10,7 @@ from tests.pnp.samples import SAMPLES, SNOM
 
 from .lab import Lab, eventually
 from .network import SERVER, Network, network
-from .office import ask, serve, serve_beside
+from .office import GROUP, answer, ask, metric, serve, serve_beside
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 
@@ -74,3 +74,22 @@ def test_it_works_beside_another_process_on_the_port(lab: Lab, net: Network, sha
     with net.inside(net.server, other):
         serve_beside(lab, net)
         assert len(ask(net, SNOM)) == 2
+
+
+def test_a_phone_on_the_servers_own_machine_is_answered_too(lab: Lab, net: Network) -> None:
+    """That is where people try it: `phone --pnp eth0`."""
+    lab.git.commit({f"profiles/device/example.com/{SNOM.mac}.xml": b"<x/>"}, "one phone")
+    serve(lab, net)
+
+    def play() -> list[bytes]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.bind((SERVER, 5062))
+            phone.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(SERVER))
+            phone.settimeout(5)
+            phone.sendto(SNOM.data().replace(b"192.0.2.67:5060", f"{SERVER}:5062".encode()), GROUP)
+            heard = [phone.recvfrom(65535) for _ in range(2)]
+            phone.sendto(answer(heard[1][0]), heard[1][1])
+            return [data for data, _ in heard]
+
+    assert [data.split(b" ", 1)[0] for data in net.inside(net.server, play)] == [b"SIP/2.0", b"NOTIFY"]
+    eventually("its answer was heard", lambda: metric(net, "200") == 1)
