@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -96,6 +97,8 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
     `beside` are sockets of ours that may have the same port: they share it for this moment only, for a second server
     on it must still be told that it is taken.
     """
+    if sys.platform != "linux":
+        raise InterfaceUnusable("plug and play needs Linux: elsewhere a group is heard on all interfaces or none")
     sharing = list(beside)
     for one in sharing:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
