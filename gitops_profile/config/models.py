@@ -290,6 +290,9 @@ class Config(_Section):
     def _plug_and_play_has_a_url(self) -> Self:
         if self.pnp.interfaces and self.pnp.url is None and self.http.public_url is None:
             raise ValueError("pnp needs a URL to tell phones: set http.public_url, or pnp.url")
+        ways = self.provisioning.authenticate
+        if self.pnp.link is not None and ways is not None and "link" not in ways:
+            raise ValueError("pnp.link opens nothing: put link into provisioning.authenticate")
         return self
 
     @model_validator(mode="after")

@@ -6,10 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .values import Seconds
+
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
 _URL = re.compile(r"(https?|tftp|ftp)://[!-.0-z|~]+(/[!-~]*)?")
 """Nothing is filled in where the host stands: a phone's own words must not say which server it asks."""
 _PLACE = re.compile(r"\{[^{}]*\}")
+DAY = 86400
 PLACES = ("{mac}", "{MAC}", "{vendor}", "{model}", "{version}")
 
 
@@ -26,6 +29,13 @@ class PnPSettings(BaseModel):
         default=None,
         description="what phones are told, with {mac}, {MAC}, {vendor}, {model} and {version} filled in; null: p/ "
         "below http.public_url, as each vendor wants it",
+    )
+    link: Seconds | None = Field(
+        default=None,
+        gt=0,
+        le=DAY,
+        description="seconds for which the URL opens the phone's documents to whoever has it, which is whoever asks in "
+        "the phone's network; null: the phone must show otherwise which one it is",
     )
     group: str = Field(default="224.0.1.75:5060", description="the multicast group and its port")
 

@@ -101,8 +101,9 @@ class Hardware:
 
         base = self.documents.base if self.documents is not None else None
         self._pnp = PlugAndPlay(
-            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets
-        )
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets,
+            self.documents.links.segment if self.documents is not None else lambda mac, expires: "",
+        )  # fmt: skip
 
     async def open(self) -> None:
         """Read what outlived the process. Raises InventoryUnavailable and ConfigError."""

@@ -38,8 +38,13 @@ class PlugAndPlay:
         see: Callable[[Sighting], None],
         clock: Callable[[], float],
         beside: Callable[[], Iterable[socket.socket]],
+        segment: Callable[[str, float], str] = lambda mac, expires: "",
     ) -> None:
-        """`base` is the URL of all documents; `own_key(mac)` the profile of a phone; `beside` our SIP sockets."""
+        """`base` is the URL of all documents; `own_key(mac)` the profile of a phone; `beside` our SIP sockets.
+
+        `segment(mac, expires)` opens a phone's documents, as part of a URL.
+        """
+        self._segment = segment
         self._settings = config.pnp
         self._base = base
         self._own_key = own_key
@@ -135,6 +140,8 @@ class PlugAndPlay:
         if self._settings.url is not None:
             return _filled(self._settings.url if mac is not None else _for_all(self._settings.url), filled)
         folder = f"{self._base}{key.domain}/" if key is not None else f"{self._base}"
+        if self._settings.link is not None and key is not None and mac is not None:
+            folder += f"{self._segment(mac, self._clock() + self._settings.link)}/"
         if request.vendor.pnp_url is PnPURL.FULL and mac is not None:
             return folder + _filled(request.vendor.pnp_file, filled)
         return folder

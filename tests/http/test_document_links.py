@@ -49,7 +49,7 @@ def test_what_is_between_the_dots_cannot_be_moved() -> None:
 def test_a_proxy_may_write_the_escapes_another_way() -> None:
     key = "user/example.com/al~ice"
     segment = LINKS.segment(key, 1000.0)
-    assert LINKS.read(segment.replace("%2F", "%2f"), 0.0) == Capability(key, None)
+    assert "%2" not in segment.upper()  # no encoded slash: many a proxy refuses one
     assert LINKS.read(segment.replace("al~ice", quote("al~ice").replace("~", "%7E")), 0.0) == Capability(key, None)
 
 

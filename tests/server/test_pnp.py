@@ -10,11 +10,13 @@ import pytest
 
 from gitops_profile.config import Config, load_config
 from gitops_profile.devices import How, Sighting
+from gitops_profile.http import Capability, DocumentLinks
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey
 from gitops_profile.server.pnp import PlugAndPlay, neighbour
 from tests.pnp.samples import SAMPLES, SNOM, Sample
 
+LINKS = DocumentLinks(b"k" * 32)
 BASE = "https://prov.example.com/p/"
 PHONE = "127.0.0.67"
 BY_NAME = {sample.name: sample for sample in SAMPLES}
@@ -39,8 +41,9 @@ class Office:
         self.known: set[str] = set()
         self.metrics = Metrics()
         self.pnp = PlugAndPlay(
-            self.config, BASE, self.key_of, self.metrics, self.seen.append, asyncio.get_running_loop().time, list
-        )
+            self.config, BASE, self.key_of, self.metrics, self.seen.append, asyncio.get_running_loop().time, list,
+            LINKS.segment,
+        )  # fmt: skip
 
     def key_of(self, mac: str) -> ProfileKey | None:
         return ProfileKey.device("example.com", mac) if mac in self.known else None
@@ -173,3 +176,14 @@ def test_a_neighbour_that_was_not_found_has_no_mac(table: Path) -> None:
     assert neighbour("192.0.2.68", "eth0", table) is None
     assert neighbour("192.0.2.69", "eth0", table) is None
     assert neighbour("192.0.2.67", "eth0", table.with_name("none")) is None
+
+
+async def test_the_url_may_open_the_documents_of_the_phone_for_a_while() -> None:
+    async with office(link="10m") as lab:
+        lab.known.add("000413241967")
+        url = await lab.url(BY_NAME["snom-370"])
+        domain, segment, file = url.removeprefix(BASE).split("/")
+        now = asyncio.get_running_loop().time()
+        assert (domain, file.lower()) == ("example.com", "000413241967.xml")
+        assert LINKS.read(segment, now + 590) == Capability("000413241967", None)
+        assert LINKS.read(segment, now + 610) is None
