@@ -4,6 +4,7 @@ import pytest
 
 from gitops_profile.presentity import NotifyPolicy, ProfileAdded, ProfileDocument, ProfileKey, RevisionStamp
 from gitops_profile.server.device_rollout import DeviceRollout
+from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.stage import Stage
 from tests.sip.harness import Phone
 
@@ -74,6 +75,14 @@ def test_who_cannot_be_told_is_out_of_reach_from_the_beginning() -> None:
     policy = NotifyPolicy(aor="sip:2001@example.com")
     bench.table.apply(ProfileAdded(ProfileDocument(KEY, "text/plain", b"a=2", "p", notify=policy), stamp))
     assert stage(bench, name) == (Stage.PENDING, False)
+
+
+def test_a_server_that_pushes_to_nobody_waits_for_nobody_who_must_be_told() -> None:
+    bench, name, _ = behind()
+    bench.ladder = Ladder(
+        bench.table, bench.lab.notifier, bench.lab.package, bench.inventory, bench.owing, ways=("aor",)
+    )
+    assert stage(bench, name) == (Stage.UNREACHABLE, False), "its manifest has no AoR"
 
 
 def test_only_those_are_concerned_who_miss_it_or_fetched_it_since() -> None:
