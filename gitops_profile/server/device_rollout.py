@@ -1,6 +1,6 @@
 """Phones that fetch, as a revision concerns them: told by check-sync, and done when they have fetched."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gitops_profile.devices import HEARD_WITHOUT_EFFECT
 from gitops_profile.inventory import Device, Holding
@@ -42,6 +42,15 @@ class DeviceRollout:
     def is_one(name: str) -> bool:
         """Whether a name is one of `concerned`."""
         return name.startswith(_MARK)
+
+    @staticmethod
+    def merged(names: Iterable[str]) -> list[str]:
+        """The same names, but one for each phone, with all documents that it is concerned by."""
+        found: dict[str, dict[str, None]] = {}
+        for name in names:
+            head = "\n".join(name.split("\n")[:2])
+            found.setdefault(head, {}).update(dict.fromkeys(name.split("\n")[2:]))
+        return ["\n".join((head, *keys)) for head, keys in found.items()]
 
     def stage(self, name: str, since: float) -> tuple[Stage, Phone, bool]:
         """Where it stands, with the document that has come least far; and whether anything left for it."""

@@ -103,6 +103,11 @@ def test_a_phone_that_subscribes_meanwhile_has_it_with_its_acknowledgement() -> 
     assert stage(bench, name) == (Stage.ACKNOWLEDGED, True)
 
 
+def test_a_phone_is_one_whose_documents_came_into_force_one_after_the_other() -> None:
+    names = ["call-1;t2", "device\na\nk1", "device\nb\nk1", "device\na\nk2\nk1", "call-1;t2"]
+    assert DeviceRollout.merged(names) == ["call-1;t2", "device\na\nk1\nk2", "device\nb\nk1"]
+
+
 def test_a_phone_or_document_that_is_no_more_is_gone() -> None:
     bench, name, _ = behind()
     assert stage(bench, name.replace(MAC, "001565000000", 1)) == (Stage.GONE, False)
