@@ -27,7 +27,10 @@ class DeviceRollout:
         A name for each phone that is looked at, None for one that is not concerned: so whoever asks can pause.
         """
         for device in self._ladder.devices(keys):
-            found = []
+            found: list[str] = []
+            if device.only_subscribes:
+                yield None  # counted while its subscription lasts, and gone with it
+                continue
             for document, etag, holding in self._owing.documents(device):
                 if keys is not None and document.key not in keys:
                     continue

@@ -162,10 +162,12 @@ class Ladder:
         for number, device in enumerate(self.devices(None), 1):
             standings = []
             for document, _, where in self.of_device(device):
-                standings.append(where)
                 subscription = self._owing.subscription(device, document)
                 if subscription is not None:
                     counted.add(subscription.id)
+                elif device.only_subscribes:
+                    continue  # it had a subscription and left
+                standings.append(where)
             found = worst(standings)
             if found is not None:
                 yield found
