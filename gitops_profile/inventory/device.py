@@ -57,6 +57,11 @@ class Device:
         """Whether it has no profile and was never given anything."""
         return self.key is None and not self.holdings
 
+    @property
+    def only_subscribes(self) -> bool:
+        """Whether it was never given a document by URL, and was seen last when it subscribed."""
+        return self.how == "subscribe" and all(holding.etag is None for holding in self.holdings.values())
+
     def copy(self) -> "Device":
         """As it is now, for another thread."""
         return replace(self, holdings={key: replace(holding) for key, holding in self.holdings.items()})

@@ -1,6 +1,6 @@
 """Phones that fetch, as a revision concerns them: told by check-sync, and done when they have fetched."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gitops_profile.devices import HEARD_WITHOUT_EFFECT
 from gitops_profile.inventory import Device, Holding
@@ -27,7 +27,10 @@ class DeviceRollout:
         A name for each phone that is looked at, None for one that is not concerned: so whoever asks can pause.
         """
         for device in self._ladder.devices(keys):
-            found = []
+            found: list[str] = []
+            if device.only_subscribes:
+                yield None  # counted while its subscription lasts, and gone with it
+                continue
             for document, etag, holding in self._owing.documents(device):
                 if keys is not None and document.key not in keys:
                     continue
@@ -42,6 +45,15 @@ class DeviceRollout:
     def is_one(name: str) -> bool:
         """Whether a name is one of `concerned`."""
         return name.startswith(_MARK)
+
+    @staticmethod
+    def merged(names: Iterable[str]) -> list[str]:
+        """The same names, but one for each phone, with all documents that it is concerned by."""
+        found: dict[str, dict[str, None]] = {}
+        for name in names:
+            head = "\n".join(name.split("\n")[:2])
+            found.setdefault(head, {}).update(dict.fromkeys(name.split("\n")[2:]))
+        return ["\n".join((head, *keys)) for head, keys in found.items()]
 
     def stage(self, name: str, since: float) -> tuple[Stage, Phone, bool]:
         """Where it stands, with the document that has come least far; and whether anything left for it."""

@@ -14,12 +14,13 @@ from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavail
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, Notifier, SubscriptionEvent, SubscriptionStarted
+from gitops_profile.sip import AuthenticationFailed, EventPackage, Notifier, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.transport import SIPEndpoint
 
 from .documents import Documents, ways_of
+from .ladder import Closed, Ladder
 from .misses import Misses, is_hearsay
 from .owing import Owing
 from .pnp import PlugAndPlay
@@ -143,6 +144,11 @@ class Hardware:
 
     async def _no_links(self, parameters: dict[str, Any]) -> dict[str, Any]:
         raise AdminError("no documents are served by URL: set http.listen and http.public_url")
+
+    def ladder(self, package: EventPackage, held: Callable[[ProfileKey], Closed | None]) -> Ladder:
+        """What says where each phone stands; `held` asks the maintenance windows."""
+        ways = self._config.push.to if self._config.push.enabled else ()
+        return Ladder(self._table, self._notifier, package, self.inventory, self.owing, held, ways)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""

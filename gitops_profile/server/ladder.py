@@ -49,14 +49,16 @@ class Ladder:
         inventory: Inventory,
         owing: Owing,
         held: Callable[[ProfileKey], Closed | None] = lambda key: None,
+        ways: Collection[str] = ("aor", "contact"),
     ) -> None:
-        """`held` asks the maintenance windows."""
+        """`held` asks the maintenance windows. `ways` are those of `push.to`; none when nobody is pushed to."""
         self._table = table
         self._notifier = notifier
         self._package = package
         self._inventory = inventory
         self._owing = owing
         self._held = held
+        self._ways = ways
 
     def handlers(self) -> dict[str, Handler]:
         """For the admin socket."""
@@ -130,7 +132,8 @@ class Ladder:
         """Whether a check-sync can be sent at all: its vendor knows one, and somebody knows where it is."""
         vendor = vendor_of(None, device.mac, device.vendor)
         knows = vendor.refetch is not None or (vendor.reboot is not None and document.notify.may_reboot)
-        return knows and (document.notify.aor is not None or device.contact is not None)
+        places = {"aor": document.notify.aor, "contact": device.contact}
+        return knows and any(places[way] is not None for way in self._ways)
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
@@ -159,10 +162,12 @@ class Ladder:
         for number, device in enumerate(self.devices(None), 1):
             standings = []
             for document, _, where in self.of_device(device):
-                standings.append(where)
                 subscription = self._owing.subscription(device, document)
                 if subscription is not None:
                     counted.add(subscription.id)
+                elif device.only_subscribes:
+                    continue  # it had a subscription and left
+                standings.append(where)
             found = worst(standings)
             if found is not None:
                 yield found

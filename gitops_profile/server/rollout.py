@@ -171,7 +171,7 @@ class Rollouts:
         at, newest = change.at, next(reversed(self._known.values()), None)
         if newest is not None and newest.revision == change.revision:
             # The same revision once more: what was held back of it has come into force since.
-            at, planned = newest.applied_at, [*newest.planned, *planned]
+            at, planned = newest.applied_at, DeviceRollout.merged([*newest.planned, *planned])
         return StoredRollout(change.revision, at, tuple(dict.fromkeys(planned)))
 
     async def _keep(self, rollout: StoredRollout) -> None:

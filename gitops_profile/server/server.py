@@ -39,7 +39,6 @@ from .device_rollout import DeviceRollout
 from .follower import Follower
 from .hardware import Hardware
 from .holding import Holding
-from .ladder import Ladder
 from .lifecycle import Lifecycle
 from .observer import Observer
 from .revisions import revision_answers
@@ -223,11 +222,9 @@ class Server:
             authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
             held=self._holding.opens,
         )  # fmt: skip
-        owing = self._hardware.owing
-        self._ladder = Ladder(
-            self._journal.table, self._notifier, self._package, self._hardware.inventory, owing, self._holding.held
-        )
-        self._rollouts = Rollouts(self._store, self._notifier, self._package, DeviceRollout(self._ladder, owing))
+        self._ladder = self._hardware.ladder(self._package, self._holding.held)
+        devices = DeviceRollout(self._ladder, self._hardware.owing)
+        self._rollouts = Rollouts(self._store, self._notifier, self._package, devices)
 
     def _release_sockets(self) -> None:
         for _, sock in self._sockets:

@@ -4,6 +4,7 @@ import pytest
 
 from gitops_profile.presentity import NotifyPolicy, ProfileAdded, ProfileDocument, ProfileKey, RevisionStamp
 from gitops_profile.server.device_rollout import DeviceRollout
+from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.stage import Stage
 from tests.sip.harness import Phone
 
@@ -76,6 +77,14 @@ def test_who_cannot_be_told_is_out_of_reach_from_the_beginning() -> None:
     assert stage(bench, name) == (Stage.PENDING, False)
 
 
+def test_a_server_that_pushes_to_nobody_waits_for_nobody_who_must_be_told() -> None:
+    bench, name, _ = behind()
+    bench.ladder = Ladder(
+        bench.table, bench.lab.notifier, bench.lab.package, bench.inventory, bench.owing, ways=("aor",)
+    )
+    assert stage(bench, name) == (Stage.UNREACHABLE, False), "its manifest has no AoR"
+
+
 def test_only_those_are_concerned_who_miss_it_or_fetched_it_since() -> None:
     bench = Bench()
     device = bench.see(1000.0, bench.put(b"a=1"), 200)
@@ -92,6 +101,11 @@ def test_a_phone_that_subscribes_meanwhile_has_it_with_its_acknowledgement() -> 
     bench, name, _ = behind()
     Phone(bench.lab, MAC).subscribe()
     assert stage(bench, name) == (Stage.ACKNOWLEDGED, True)
+
+
+def test_a_phone_is_one_whose_documents_came_into_force_one_after_the_other() -> None:
+    names = ["call-1;t2", "device\na\nk1", "device\nb\nk1", "device\na\nk2\nk1", "call-1;t2"]
+    assert DeviceRollout.merged(names) == ["call-1;t2", "device\na\nk1\nk2", "device\nb\nk1"]
 
 
 def test_a_phone_or_document_that_is_no_more_is_gone() -> None:

@@ -15,6 +15,7 @@ from gitops_profile.presentity import (
     RevisionStamp,
     Variant,
 )
+from gitops_profile.server.device_rollout import DeviceRollout
 from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.owing import Owing
 from gitops_profile.sip import NotifierSettings
@@ -174,6 +175,22 @@ async def test_devices_are_told_all_with_a_profile_or_without_one() -> None:
     assert summary["ladder"]["held"] == 1
     (why,) = summary["held_phones"]
     assert why == {"phones": 1, "reason": "outside its maintenance windows", "until": "1970-01-01T01:23:20Z"}
+
+
+async def test_a_subscriber_that_left_is_waited_for_no_more() -> None:
+    bench = Bench()
+    phone = Phone(bench.lab, MAC)
+    phone.subscribe()
+    bench.see(1000.0, how=How.SUBSCRIBE)
+    assert (await bench.ladder.summary())["ladder"]["acknowledged"] == 1
+    phone.subscribe(0)
+    bench.put(b"a=2")
+    assert not any((await bench.ladder.summary())["ladder"].values())
+    assert list(DeviceRollout(bench.ladder, bench.owing).concerned({KEY}, 1000.0)) == [None]
+    bench.see(1001.0, bench.put(b"a=2"), 200)
+    bench.put(b"a=3")
+    bench.see(1002.0, how=How.SUBSCRIBE)
+    assert (await bench.ladder.summary())["ladder"]["desired"] == 1, "it fetches as well"
 
 
 async def test_a_subscription_to_an_alias_is_the_phones_own() -> None:
