@@ -171,8 +171,8 @@ class Office:
             self.pusher.happened(event)
 
     async def _resolve(self, scheme: str, host: str, port: int | None, transport: str | None) -> list[Target]:
-        if host[0].isdigit():
-            return [Target(transport or "udp", host, port or 5060)]
+        if host[0] == "[" or host[0].isdigit():
+            return [Target(transport or "udp", host.strip("[]"), port or 5060)]
         if host not in self.hosts:
             raise Unresolvable(f"{host} has no address that can be used")
         return self.hosts[host]

@@ -10,6 +10,7 @@ from gitops_profile.devices import VENDORS, How, Sighting
 from gitops_profile.inventory import Inventory
 from gitops_profile.presentity import NO_POLICY, NotifyPolicy, ProfileKey, ProfileRemoved
 from gitops_profile.server.push import MAX_REFUSALS, RETRY_FIRST, event_for
+from gitops_profile.sip import Target
 from gitops_profile.sip.syntax import URI, Request, SIPSyntaxError
 from tests.sip.harness import Phone
 
@@ -383,6 +384,26 @@ def test_no_contact_is_remembered_that_leads_elsewhere_however_it_is_written() -
                 assert URI.parse(device.contact).host.strip("[]") == "192.0.2.7"
                 kept += 1
     assert kept > 10
+
+
+async def test_a_phone_with_an_ipv6_address_is_told_there() -> None:
+    office = await office_with_a_phone()
+    office.see(address="2001:db8::7", contact="sip:[2001:DB8::7]:5062;transport=tcp")
+    office.write(2)
+    await office.run(1)
+    [(_, request, flow)] = office.sent
+    assert (flow.transport, flow.remote) == ("tcp", ("2001:db8::7", 5062)) and office.holding().heard_status == 200
+    assert request.uri.lower() == "sip:[2001:db8::7]:5062;transport=tcp"
+
+
+async def test_a_proxy_reached_by_tls_has_to_certify_its_name() -> None:
+    office = Office(PushSettings(settle=0, longest=0, spread=0, proxy="sips:pbx.example.com"))
+    office.hosts["pbx.example.com"] = [Target("tls", "192.0.2.99", 5061)]
+    office.write(1, notify=TO_AOR)
+    await office.run(1)
+    [(_, request, flow)] = office.sent
+    assert (flow.transport, flow.peer) == ("tls", ("pbx.example.com",))
+    assert request.headers.get("route") == "<sips:pbx.example.com;lr>"
 
 
 async def test_a_contact_leads_nowhere_else_by_its_parameters() -> None:
