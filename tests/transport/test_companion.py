@@ -40,7 +40,7 @@ async def exchange(lab: Lab, data: bytes) -> None:
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_sendto(sock, data, ("127.0.0.1", lab.port))
-        await loop.sock_sendto(sock, options("after", "UDP"), ("127.0.0.1", lab.port))
+        await loop.sock_sendto(sock, options(f"after{sock.getsockname()[1]}", "UDP"), ("127.0.0.1", lab.port))
         async with asyncio.timeout(2):
             assert (await loop.sock_recv(sock, 4096)).startswith(b"SIP/2.0 200")
 
