@@ -207,6 +207,15 @@ def test_a_branch_in_the_request_uri_is_not_taken_for_ours() -> None:
     assert lab.ended == [(503, Verdict.OFFLINE)]
 
 
+def test_a_proxy_that_has_no_room_is_passed_by_for_the_next_one() -> None:
+    lab = Lab()
+    lab.push(flows=(PHONE, SECOND))
+    lab.answer(503)
+    assert lab.ended == [] and lab.sent[-1][2] == SECOND
+    lab.answer(503)
+    assert lab.ended == [(503, Verdict.OFFLINE)] and len(lab.sent) == 2
+
+
 def test_a_failed_transport_is_nobody_at_home() -> None:
     lab = Lab()
     lab.push()
