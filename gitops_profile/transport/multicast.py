@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,8 @@ from functools import partial
 import ifaddr
 
 from gitops_profile.sip import Flow
+
+from .udp import enlarge
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +97,8 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
     `beside` are sockets of ours that may have the same port: they share it for this moment only, for a second server
     on it must still be told that it is taken.
     """
+    if sys.platform != "linux":
+        raise InterfaceUnusable("plug and play needs Linux: elsewhere a group is heard on all interfaces or none")
     sharing = list(beside)
     for one in sharing:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,6 +120,7 @@ def hear_group(group: str, port: int, interface: Interface, beside: Iterable[soc
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         # Else what arrives on one interface is heard by the sockets of all others too.
         sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        enlarge(sock)  # a whole building asks at once after a power cut
         sock.setblocking(False)
     except OSError as error:
         sock.close()
@@ -164,6 +170,10 @@ class GroupListener:
             for sender in self._senders.values():
                 sender.close()
             raise
+        self._local: dict[str, tuple[str, int]] = {
+            address: sender.getsockname()[:2] for address, sender in self._senders.items()
+        }
+        self._own = frozenset(self._local.values())
         for sock in (heard, *self._senders.values()):
             add_reader(sock, partial(self._readable, sock))
 
@@ -195,9 +205,9 @@ class GroupListener:
                 if unpacked is None:
                     continue
                 port, data = unpacked
-            if port and host not in self._senders:
-                local = self._senders[self.interface.address_towards(host)].getsockname()
-                self._on_message(data, Flow("udp", (local[0], local[1]), (host, port)))
+            # Phones of this machine's own address are played; what we have sent ourselves is not answered.
+            if port and (host, port) not in self._own:
+                self._on_message(data, Flow("udp", self._local[self.interface.address_towards(host)], (host, port)))
         self._on_burst()
 
 

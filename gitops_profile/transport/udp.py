@@ -41,6 +41,16 @@ _FRAGMENTATION_NEEDED = (_ICMP, 3, 4)
 """Which is for the kernel: it sends smaller pieces the next time."""
 
 
+def enlarge(sock: socket.socket) -> None:
+    """Room for a burst: what does not fit is lost before anybody has read it."""
+    for option in (getattr(socket, "SO_RCVBUFFORCE", socket.SO_RCVBUF), socket.SO_RCVBUF):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+            break
+        except PermissionError:
+            continue  # only root may exceed the system's limit; the plain option is capped to it
+
+
 class UDPTransport:
     """A bound UDP socket."""
 
@@ -63,12 +73,7 @@ class UDPTransport:
         self._local = LocalAddress(self._socket)
         self._queue: deque[tuple[bytes, _Peer, str | None]] = deque()
         self._is_wild = ipaddress.ip_address(self.bound[0]).is_unspecified and sys.platform == "linux"
-        for option in (getattr(socket, "SO_RCVBUFFORCE", socket.SO_RCVBUF), socket.SO_RCVBUF):
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
-                break
-            except PermissionError:
-                continue  # only root may exceed the system's limit; the plain option is capped to it
+        enlarge(self._socket)
         if sys.platform == "linux":
             self._socket.setsockopt(*_RECVERR[self._socket.family], 1)
         if self._is_wild:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -43,6 +44,43 @@ class Network:
     def remove(self) -> None:
         for space in (self.server, self.phones):
             subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True)
+
+    def second_cable(self) -> tuple[str, str]:
+        """The server's end and the phones' end of another cable, on a network of its own: 10.99.76.1 and .2."""
+        ours, theirs = f"{self.interface}b", f"{self.phone_interface}b"
+        _ip("link", "add", ours, "netns", self.server, "type", "veth", "peer", "name", theirs, "netns", self.phones)
+        for space, interface, address in ((self.server, ours, "10.99.76.1"), (self.phones, theirs, "10.99.76.2")):
+            _ip("-n", space, "addr", "add", f"{address}/24", "dev", interface)
+            _ip("-n", space, "link", "set", interface, "up")
+        return ours, theirs
+
+    def ip(self, space: str, *arguments: str) -> str:
+        """`ip` in a namespace; what it prints."""
+        done = subprocess.run(["ip", "-n", space, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def believe_sources(self) -> None:
+        """The server's kernel lets datagrams through that its routes say come from elsewhere."""
+
+        for name in ("all", self.interface):
+            command = ["ip", "netns", "exec", self.server, "sysctl", "-qw", f"net.ipv4.conf.{name}.rp_filter=0"]
+            subprocess.run(command, check=True, capture_output=True)
+
+    def forge(self, source: tuple[str, int], to: tuple[str, int], payloads: list[bytes]) -> None:
+        """Send datagrams that claim to come from somebody else."""
+
+        def work() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(PHONES))
+                for payload in payloads:
+                    udp = struct.pack("!4H", source[1], to[1], 8 + len(payload), 0) + payload
+                    head = struct.pack(
+                        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 1, 17, 0,
+                        socket.inet_aton(source[0]), socket.inet_aton(to[0]),
+                    )  # fmt: skip
+                    sock.sendto(head + udp, to)
+
+        self.inside(self.phones, work)
 
     def inside(self, space: str, work: Callable[[], T]) -> T:
         """Do it in a namespace; sockets that it opens stay there."""

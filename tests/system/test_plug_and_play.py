@@ -1,85 +1,24 @@
 """SIP plug and play on a real network: two namespaces, a real multicast group, the samples of phones.md."""
 
-import json
-import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.pnp.samples import SAMPLES, SNOM, Sample
-from tests.repositories import ENVIRONMENT
+from tests.pnp.samples import SAMPLES, SNOM
 
 from .lab import Lab, eventually
 from .network import SERVER, Network, network
+from .office import GROUP, answer, ask, metric, serve, serve_beside
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
-
-GROUP = ("224.0.1.75", 5060)
 
 
 @pytest.fixture
 def net() -> Iterator[Network]:
     with network() as made:
         yield made
-
-
-def serve(lab: Lab, net: Network, **settings: object) -> None:
-    """Start the server in its namespace."""
-    settings = {
-        "http": {"listen": f"{SERVER}:8060", "public_url": f"http://{SERVER}:8060/"},
-        "provisioning": {"authenticate": []},
-        "pnp": {"interfaces": [net.interface], **settings.pop("pnp", {})},  # type: ignore[dict-item]
-        "domains": {"example.com": {"auth": "none"}},
-        **settings,
-    }
-    file = lab.folder / "gitops-profile.yaml"
-    file.write_text(json.dumps(settings))
-    server = lab.server
-    server.listen = ("udp:0.0.0.0:5060", "tcp:0.0.0.0:5060")
-    command = ["ip", "netns", "exec", net.server, sys.executable, "-m", "gitops_profile", "serve"]
-    command += ["--repo", str(server.repository), "--state", str(server.state), "--config", str(file)]
-    command += [part for one in server.listen for part in ("--listen", one)]
-    with server.log.open("ab") as errors:
-        server.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=ENVIRONMENT)
-    server.wait_ready()
-
-
-def moved(sample: Sample) -> tuple[bytes, tuple[str, int]]:
-    """The sample on our network: 192.0.2.N is 10.99.75.N."""
-    return sample.data().replace(b"192.0.2.", b"10.99.75."), (
-        sample.source[0].replace("192.0.2.", "10.99.75."),
-        sample.source[1],
-    )
-
-
-def ask(net: Network, sample: Sample, times: int = 1) -> list[bytes]:
-    """What a phone hears within half a second, when it asks and answers its NOTIFY."""
-    data, source = moved(sample)
-    heard = []
-    with net.phone(*source) as phone:
-        for _ in range(times):
-            phone.sendto(data, GROUP)
-        phone.settimeout(1.5)
-        try:
-            while True:
-                message, sender = phone.recvfrom(65535)
-                heard.append(message)
-                if message.startswith(b"NOTIFY "):
-                    phone.sendto(answer(message), sender)
-                    phone.settimeout(0.7)  # longer than T1: whether it is repeated all the same
-        except TimeoutError:
-            return heard
-
-
-def answer(notify: bytes) -> bytes:
-    head = b"".join(
-        found[0] for name in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
-        if (found := re.search(rb"^%b:.*\r\n" % name, notify, re.MULTILINE))
-    )  # fmt: skip
-    return b"SIP/2.0 200 OK\r\n" + head + b"Content-Length: 0\r\n\r\n"
 
 
 def test_every_phone_is_told_its_url_fetches_it_and_is_known(lab: Lab, net: Network) -> None:
@@ -137,20 +76,20 @@ def test_it_works_beside_another_process_on_the_port(lab: Lab, net: Network, sha
         assert len(ask(net, SNOM)) == 2
 
 
-def serve_beside(lab: Lab, net: Network) -> None:
-    server = lab.server
-    server.listen = ()
-    file = lab.folder / "gitops-profile.yaml"
-    file.write_text(
-        json.dumps(
-            {
-                "listen": [f"udp:{SERVER}:5070"], "pnp": {"interfaces": [net.interface], "url": "https://x.example/{MAC}.xml"},
-                "domains": {"example.com": {"auth": "none"}},
-            }
-        )
-    )  # fmt: skip
-    command = ["ip", "netns", "exec", net.server, sys.executable, "-m", "gitops_profile", "serve"]
-    command += ["--repo", str(server.repository), "--state", str(server.state), "--config", str(file)]
-    with server.log.open("ab") as errors:
-        server.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=ENVIRONMENT)
-    server.wait_ready()
+def test_a_phone_on_the_servers_own_machine_is_answered_too(lab: Lab, net: Network) -> None:
+    """That is where people try it: `phone --pnp eth0`."""
+    lab.git.commit({f"profiles/device/example.com/{SNOM.mac}.xml": b"<x/>"}, "one phone")
+    serve(lab, net)
+
+    def play() -> list[bytes]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+            phone.bind((SERVER, 5062))
+            phone.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(SERVER))
+            phone.settimeout(5)
+            phone.sendto(SNOM.data().replace(b"192.0.2.67:5060", f"{SERVER}:5062".encode()), GROUP)
+            heard = [phone.recvfrom(65535) for _ in range(2)]
+            phone.sendto(answer(heard[1][0]), heard[1][1])
+            return [data for data, _ in heard]
+
+    assert [data.split(b" ", 1)[0] for data in net.inside(net.server, play)] == [b"SIP/2.0", b"NOTIFY"]
+    eventually("its answer was heard", lambda: metric(net, "200") == 1)
