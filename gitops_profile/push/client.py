@@ -121,7 +121,10 @@ class PushClient:
                 attempt.challenged.append(response.status)
                 self._attempt(attempt, now)
                 return True
-        self._ended(attempt, response.status, now)
+        if response.status == UNSENT:
+            self._failed(attempt, response.status, now)  # RFC 3263 §4.3: the next address may have room
+        else:
+            self._ended(attempt, response.status, now)
         return True
 
     def transport_failed(self, data: bytes, *, now: float) -> None:

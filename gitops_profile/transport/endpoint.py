@@ -160,9 +160,14 @@ class SIPEndpoint:
         """Give what is not the notifier's to its companion; without one it is dropped (RFC 3261 §17.1.1.2)."""
         strays = self.notifier.strays[:]
         self.notifier.strays.clear()
-        if self.companion is not None:
-            for response in strays:
-                self.companion.receive_response(response)
+        companion = self.companion
+        if companion is None:
+            return
+        for response in strays:
+            try:
+                companion.receive_response(response)
+            except Exception:
+                logger.exception("a response could not be handled status=%d", response.status)  # as in `receive`
 
     def datagram_sockets(self) -> list[socket.socket]:
         """Those of the UDP listeners."""

@@ -1,11 +1,13 @@
 """Check-syncs in virtual time, against what phones answer."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitops_profile.digest import Credentials, DigestAuthenticator, a1
 from gitops_profile.push import LineCredentials, Push, PushAnswered, PushClient, PushSent, Verdict
 from gitops_profile.sip import Flow
-from gitops_profile.sip.syntax import Request, Response, parse_message
+from gitops_profile.sip.syntax import Request, Response, SIPSyntaxError, parse_message
 
 PHONE = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.7", 5060))
 SECOND = Flow("udp", ("192.0.2.1", 5060), ("192.0.2.8", 5060))
@@ -159,6 +161,29 @@ def test_the_next_address_is_not_given_what_the_first_one_asked_for() -> None:
     assert lab.ended == [(200, Verdict.HEARD)]
 
 
+@given(st.binary(max_size=80), st.sampled_from([b"WWW-Authenticate: Digest ", b"WWW-Authenticate: ", b"Via: ", b""]))
+def test_whatever_a_phone_writes_into_its_401_it_gets_one_whole_request_or_none(junk: bytes, before: bytes) -> None:
+    lab = Lab()
+    lab.push()
+    asked = lab.sent[0][1]
+    head = "".join(
+        f"{name}: {asked.headers.get(name.lower())}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq")
+    ).encode()
+    challenge = b'WWW-Authenticate: Digest realm="' + junk + b'", nonce="' + junk + b'"\r\n'
+    try:
+        response = parse_message(b"SIP/2.0 401 X\r\n" + head + before + junk + b"\r\n" + challenge + b"\r\n")
+    except SIPSyntaxError:
+        return
+    assert isinstance(response, Response)
+    lab.client.receive_response(response, now=0.1)
+    for data, _ in lab.client.messages_to_send():
+        request = parse_message(data)
+        assert isinstance(request, Request)
+        request.check()
+        lines = data.split(b"\r\n\r\n")[0].split(b"\r\n")
+        assert len(lines) == 13 and data.endswith(b"\r\n\r\n") and b"\n" not in b"".join(lines)
+
+
 def test_the_proxy_the_phone_and_the_proxy_again_may_challenge_and_no_more() -> None:
     lab = Lab()
     lab.push()
@@ -180,6 +205,15 @@ def test_a_branch_in_the_request_uri_is_not_taken_for_ours() -> None:
     lab.client.transport_failed(data, now=0.1)
     lab.take()
     assert lab.ended == [(503, Verdict.OFFLINE)]
+
+
+def test_a_proxy_that_has_no_room_is_passed_by_for_the_next_one() -> None:
+    lab = Lab()
+    lab.push(flows=(PHONE, SECOND))
+    lab.answer(503)
+    assert lab.ended == [] and lab.sent[-1][2] == SECOND
+    lab.answer(503)
+    assert lab.ended == [(503, Verdict.OFFLINE)] and len(lab.sent) == 2
 
 
 def test_a_failed_transport_is_nobody_at_home() -> None:

@@ -35,6 +35,8 @@ KEY = ProfileKey.device("example.com", MAC)
 AOR = "sip:2001@example.com"
 STAMP = RevisionStamp("a" * 40, "A", "C", "2026-01-01T00:00:00Z", "message")
 CHALLENGE = 'WWW-Authenticate: Digest realm="x", nonce="n", qop="auth"\r\n'
+TO_AOR = NotifyPolicy(aor=AOR)
+DAY = 86400.0
 NO_WAITS = PushSettings(settle=0, longest=0, spread=0)
 
 Answer = Callable[[Request], int | None]
@@ -171,8 +173,8 @@ class Office:
             self.pusher.happened(event)
 
     async def _resolve(self, scheme: str, host: str, port: int | None, transport: str | None) -> list[Target]:
-        if host[0].isdigit():
-            return [Target(transport or "udp", host, port or 5060)]
+        if host[0] == "[" or host[0].isdigit():
+            return [Target(transport or "udp", host.strip("[]"), port or 5060)]
         if host not in self.hosts:
             raise Unresolvable(f"{host} has no address that can be used")
         return self.hosts[host]
@@ -180,6 +182,17 @@ class Office:
     @staticmethod
     def _flow_to(transport: str, remote: tuple[str, int]) -> Flow | None:
         return Flow(transport, ("192.0.2.1", 5060), remote)
+
+
+async def office_with_a_phone(**settings: object) -> Office:
+    """It has version 1, and was told nothing."""
+    office = Office(PushSettings(**({"settle": 0, "longest": 300, "spread": 0} | settings)))  # type: ignore[arg-type]
+    office.write(1)
+    office.see()
+    office.fetch()
+    await office.run(1)
+    assert office.sent == []
+    return office
 
 
 def answered(request: Request, status: int) -> Response:

@@ -1,34 +1,15 @@
 """Who is told to fetch again, when, and when no more: decided from what each phone has."""
 
-import itertools
-from contextlib import suppress
-
 import pytest
 
-from gitops_profile.config import PushSettings
-from gitops_profile.devices import VENDORS, How, Sighting
+from gitops_profile.devices import VENDORS, How
 from gitops_profile.inventory import Inventory
 from gitops_profile.presentity import NO_POLICY, NotifyPolicy, ProfileKey, ProfileRemoved
 from gitops_profile.server.push import MAX_REFUSALS, RETRY_FIRST, event_for
-from gitops_profile.sip.syntax import URI, Request, SIPSyntaxError
+from gitops_profile.sip.syntax import Request
 from tests.sip.harness import Phone
 
-from .office import AOR, KEY, MAC, OTHER, STAMP, Office
-
-TO_AOR = NotifyPolicy(aor=AOR)
-DAY = 86400.0
-
-
-async def office_with_a_phone(**settings: object) -> Office:
-    """It has version 1, and was told nothing."""
-    office = Office(PushSettings(**({"settle": 0, "longest": 300, "spread": 0} | settings)))  # type: ignore[arg-type]
-    office.write(1)
-    office.see()
-    office.fetch()
-    await office.run(1)
-    assert office.sent == []
-    return office
-
+from .office import DAY, KEY, MAC, OTHER, STAMP, TO_AOR, Office, office_with_a_phone
 
 # -- a change ------------------------------------------------------------------------------------------------------
 
@@ -306,116 +287,6 @@ async def test_nobody_gives_up_a_phone_that_is_offline_for_weeks() -> None:
     assert len(office.told) == tries
 
 
-# -- where ---------------------------------------------------------------------------------------------------------
-
-
-async def test_a_phone_that_was_never_seen_is_told_through_its_aor() -> None:
-    office = Office(PushSettings(settle=0, longest=0, spread=0, proxy="sip:192.0.2.99:5070"))
-    office.write(1, notify=TO_AOR)
-    await office.run(1)
-    [(_, request, flow)] = office.sent
-    assert request.uri == AOR and flow.remote == ("192.0.2.99", 5070)
-    assert request.headers.get("route") == "<sip:192.0.2.99:5070;lr>"
-    assert request.from_.uri == AOR
-
-
-async def test_a_phone_that_was_expected_under_the_name_of_its_profile_is_told_once_when_it_is_known() -> None:
-    lobby, alias = ProfileKey.device("example.com", "lobby"), KEY
-    office = Office()
-    office.write(1, key=lobby, notify=TO_AOR)
-    await office.run(1)
-    assert len(office.told) == 1  # nobody knows more than the AoR
-    office.see(key=str(lobby))
-    office.fetch(lobby)
-    office.write(2, key=lobby, notify=TO_AOR)
-    await office.run(1)
-    await office.restart()
-    await office.run(1)
-    assert len(office.told) == 2 and alias not in office.table
-
-
-async def test_name_servers_that_fail_are_tried_again() -> None:
-    office = Office()
-    known = office.hosts.pop("example.com")
-    office.write(1, notify=TO_AOR)
-    await office.run(60)
-    assert office.sent == [] and "no way to example.com" in (office.holding().fault or "")
-    office.hosts["example.com"] = known
-    await office.run(RETRY_FIRST)
-    assert len(office.told) == 1 and office.holding().heard_status == 200
-
-
-async def test_a_phone_that_nobody_can_reach_is_said_so_and_told_when_it_shows_where_it_is() -> None:
-    office = Office()
-    office.write(1)
-    office.fetch(contact=None)
-    office.write(2)
-    await office.run(DAY)
-    assert office.sent == [] and "notify.aor" in (office.holding().fault or "")
-    office.see()
-    await office.run(1)
-    assert len(office.told) == 1 and office.holding().fault is None
-
-
-@pytest.mark.parametrize(
-    "contact",
-    [
-        "sip:192.0.2.66:5060", "sip:victim.example:5060", "sip:192.0.2.7@192.0.2.66", "sip:[2001:db8::66]",
-        "nonsense", "tel:123", "sip:x@192.0.2.7;y=@192.0.2.66", "sip:192.0.2.7?y=@192.0.2.66",
-    ],
-)  # fmt: skip
-async def test_no_check_sync_goes_to_an_address_where_the_phone_was_not_seen(contact: str) -> None:
-    office = await office_with_a_phone()
-    office.see(contact=contact)
-    office.write(2)
-    await office.run(DAY)
-    assert {flow.remote[0] for _, _, flow in office.sent} == {"192.0.2.7"}
-
-
-def test_no_contact_is_remembered_that_leads_elsewhere_however_it_is_written() -> None:
-    parts = ("", "x@192.0.2.7", "192.0.2.7", "@192.0.2.66", ":5060", ";y=", "?y=", "[", "]")
-    kept = 0
-    for made in itertools.product(parts, repeat=4):
-        device = Inventory().see(Sighting(How.PNP, 1.0, "192.0.2.7", mac=MAC, contact="sip:" + "".join(made)))
-        assert device is not None
-        if device.contact is not None:
-            with suppress(SIPSyntaxError):  # it leads nowhere
-                assert URI.parse(device.contact).host.strip("[]") == "192.0.2.7"
-                kept += 1
-    assert kept > 10
-
-
-async def test_a_contact_leads_nowhere_else_by_its_parameters() -> None:
-    office = await office_with_a_phone()
-    office.see(contact="sip:x@192.0.2.7:5062;maddr=192.0.2.66;transport=udp?Route=sip:192.0.2.66")
-    office.write(2)
-    await office.run(1)
-    [(_, request, flow)] = office.sent
-    assert flow.remote == ("192.0.2.7", 5062) and request.uri == "sip:x@192.0.2.7:5062;transport=udp"
-
-
-async def test_one_who_has_not_shown_to_be_the_phone_gets_no_digest_of_its_password() -> None:
-    office = Office(answers_anyone=False)
-    office.write(1, notify=TO_AOR)
-    office.settings = office.settings.model_copy(update={"to": ["contact"]})
-    office.start()
-    office.see()
-    office.fetch(proven=False)
-    office.answer = lambda request: 401 if request.headers.get("authorization") is None else 200
-    office.write(2, notify=TO_AOR)
-    await office.run(1)
-    assert len(office.sent) == 1 and "has not shown" in (office.holding().fault or "")
-    office.fetch()  # now it has
-    office.write(3, notify=TO_AOR)
-    await office.run(1)
-    assert office.holding().heard_status == 200
-    office.see(address="192.0.2.66")  # and whoever takes its MAC elsewhere has not
-    office.write(4, notify=TO_AOR)
-    await office.run(1)
-    assert all(r.headers.get("authorization") is None for _, r, flow in office.sent if flow.remote[0] == "192.0.2.66")
-    assert "has not shown" in (office.holding().fault or "")
-
-
 # -- restarts ------------------------------------------------------------------------------------------------------
 
 
@@ -450,72 +321,7 @@ async def test_a_change_just_before_the_end_is_told_after_the_start_though_nothi
     assert len(office.told) == 1 and office.holding().heard_status == 200
 
 
-# -- windows and waves ---------------------------------------------------------------------------------------------
-
-
-async def test_a_held_change_is_told_when_its_window_opens_and_not_before() -> None:
-    office = await office_with_a_phone()
-    office.closed_until = office.now + 7200
-    office.write(2)
-    await office.run(7000)
-    assert office.sent == []
-    opens, office.closed_until = office.closed_until, None
-    office.pusher.opened([KEY])
-    await office.run(1)
-    assert len(office.told) == 1 and office.told[0] < opens
-
-
-async def test_a_window_that_is_never_in_sight_keeps_the_change_until_it_is() -> None:
-    office = await office_with_a_phone()
-    office.closed_until = float("inf")
-    office.write(2)
-    await office.run(DAY)
-    assert office.sent == []
-    office.closed_until = None
-    await office.run(601)
-    assert len(office.told) == 1
-
-
-async def test_when_a_window_opens_its_phones_are_spread_like_any_wave() -> None:
-    office = Office(PushSettings(settle=0, longest=0, spread=30))
-    keys = []
-    for number in range(300):
-        mac = f"00041300{number:04x}"
-        keys.append(ProfileKey.device("example.com", mac))
-        office.write(1, key=keys[-1])
-        office.see(mac=mac, address=f"192.0.2.{number % 250}")
-        office.fetch(keys[-1], mac=mac, address=f"192.0.2.{number % 250}")
-    office.closed_until = office.now + 3600
-    for key in keys:
-        office.write(2, key=key)
-    await office.run(3590)
-    opens, office.closed_until = office.closed_until, None
-    await office.run(10)
-    office.pusher.opened(keys)
-    await office.run(60)
-    assert len(office.told) == 300
-    seconds = [sum(opens + n <= at < opens + n + 1 for at in office.told) for n in range(31)]
-    assert max(seconds) < 30 and sum(seconds) == 300
-
-
-async def test_a_document_that_must_be_in_effect_soon_is_spread_over_no_more() -> None:
-    office = Office(PushSettings(settle=0, longest=0, spread=30))
-    for number in range(100):
-        key = ProfileKey.device("example.com", f"00041300{number:04x}")
-        office.write(1, key=key, notify=TO_AOR, effective_by=2)
-    begun = office.now
-    await office.run(40)
-    assert len(office.told) == 100 and max(office.told) <= begun + 2
-
-
-async def test_a_mass_change_is_decided_in_small_turns() -> None:
-    office = Office()
-    for number in range(1000):
-        office.write(1, key=ProfileKey.device("example.com", f"00041300{number:04x}"), notify=TO_AOR)
-    await office.pusher.step()
-    assert 0 < len(office.told) <= 50
-    await office.run(1)
-    assert len(office.told) == 1000
+# -- status ----------------------------------------------------------------------------------------------------------
 
 
 async def test_status_says_how_many_wait_and_how_many_were_told_in_vain() -> None:

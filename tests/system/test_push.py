@@ -51,10 +51,15 @@ class Building:
         file.write_text(json.dumps(self.settings))
         self.lab.server.start("--config", str(file))
 
-    def told(self, scenario: str = "told", *, status: str = "200 OK", transport: str = "u1") -> SIPp:
-        """The phone listens, and answers with `status`."""
+    def told(self, scenario: str = "told", *, status: str = "200 OK", transport: str = "u1", qop: str = "") -> SIPp:
+        """The phone listens, and answers with `status`, or with a challenge of this `qop`."""
         made = self.lab.folder / f"{scenario}-{status[:3]}.xml"
-        made.write_text((SCENARIOS / f"{scenario}.xml").read_text().replace("200 OK", status))
+        made.write_text(
+            (SCENARIOS / f"{scenario}.xml")
+            .read_text()
+            .replace("200 OK", status)
+            .replace("algorithm=MD5", f"algorithm=MD5{qop}")
+        )
         options = ("-i", "127.0.0.1", "-p", str(self.port), "-t", transport)
         return self.lab.phone(str(made.with_suffix("")), "2001", options=options)
 
@@ -127,13 +132,14 @@ def test_a_revert_is_told_as_well(building: Building) -> None:
     assert building.fetch()[1].strip('"') == first
 
 
-def test_a_phone_that_challenges_gets_the_credentials_of_its_line(building: Building) -> None:
+@pytest.mark.parametrize("qop", ["", ', qop="auth"'])
+def test_a_phone_that_challenges_gets_the_credentials_of_its_line(building: Building, qop: str) -> None:
     lines = building.lab.folder / "lines"
     lines.write_text("2001::s3cret\n")
     lines.chmod(0o600)
     building.settings["push"]["credentials"] = str(lines)
     settled(building)
-    phone = building.told("challenging")
+    phone = building.told("challenging", qop=qop)
     building.write(2)
     first, second = phone.finish()
     assert first.header("Call-ID") == second.header("Call-ID") and (first.cseq, second.cseq) == (1, 2)
