@@ -1,9 +1,10 @@
-"""`demo`: a scratch copy of the sample repository, a server, a few phones; a commit, and its revert."""
+"""`demo`: a scratch copy of the sample repository, a server, a subscriber and two desk phones; commits, and reverts."""
 
 import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -15,11 +16,17 @@ import typer
 
 from gitops_profile.phone import Phone, PhoneError, Received, SubscriberSettings, open_phone
 
+from .demo_phones import LOOPBACK, DeskPhone, desk_phones
 from .output import PROBLEM, fail, say
 from .sample import sample_folder
 
-PHONES = ("alice@example.com", "bob@example.com", "carol@example.net")
+ALICE = "alice@example.com"
 CHANGED = "user/example.com/alice.yaml"
+DESK = {
+    "snom": ("000413d4e5f6", "127.0.0.11", "device/example.com/branch/000413d4e5f6.yaml"),
+    "yealink": ("001565e7f801", "127.0.0.12", "device/example.com/branch/001565e7f801.yaml"),
+}
+"""Make: MAC, address, manifest."""
 WAIT = 20.0
 """Seconds until a step of the demo has failed."""
 
@@ -29,7 +36,10 @@ class DemoFailed(Exception):
 
 
 def demo() -> None:
-    """Commit a change to a scratch copy of the sample profiles, watch it reach a subscribed phone, revert it."""
+    """Commit changes to a scratch copy of the sample profiles, watch each reach the one phone it concerns, revert it.
+
+    A subscriber (RFC 6080) is told by NOTIFY; two desk phones ask by plug and play, fetch, and are told by check-sync.
+    """
     if shutil.which("git") is None:
         fail("the demo needs git; install it (apt-get install git)")
     sample = sample_folder()
@@ -56,42 +66,87 @@ async def _demo(sample: Path, scratch: Path) -> None:
     async with AsyncExitStack() as stack:
         server, port = await stack.enter_async_context(_server(repository, scratch / "state"))
         say(f"2. a server, process {server.pid}, on 127.0.0.1:{port}: gitops-profile serve --repo {repository}")
-        phones: dict[str, Phone] = {}
-        for aor in PHONES:
-            settings = SubscriberSettings(f"sip:{aor}", expires=600)
-            phones[aor] = await stack.enter_async_context(open_phone(settings, ("127.0.0.1", port)))
-            await phones[aor].subscribe()
-            received = await _document(phones[aor], aor)
-            say(f"   phone {aor} subscribed and has its profile ({len(received.body)} bytes, etag {received.etag})")
-        await _change(repository, phones)
+        alice = await stack.enter_async_context(
+            open_phone(SubscriberSettings(f"sip:{ALICE}", 600), ("127.0.0.1", port))
+        )
+        await alice.subscribe()
+        received = await _document(alice, ALICE)
+        say(f"   {ALICE} subscribed and has its profile ({len(received.body)} bytes, etag {received.etag})")
+        desk = [DeskPhone(make, mac, address) for make, (mac, address, _) in DESK.items()]
+        await stack.enter_async_context(desk_phones(*desk))
+        for phone in desk:
+            await _booted(phone)
+        snom, yealink = desk
+        say("3. a commit changes one value of one user:")
+        await _edit(repository, CHANGED, "Alice", "Alice (desk 7)")
+        await _told(repository, alice, desk, ["commit", "-q", "-a", "-m", "Alice moves to desk 7"], "the commit")
+        say("4. git revert takes it back:")
+        await _told(repository, alice, desk, ["revert", "--no-edit", "HEAD"], "the revert")
+        say(f"5. a commit changes one value of the {snom.vendor} phone:")
+        await _edit(repository, DESK[snom.vendor][2], "Bob & Sons", "Bob & Daughters")
+        await _fetched(repository, snom, [yealink], alice, ["commit", "-q", "-a", "-m", "A new name"], "the commit")
+        say("6. git revert takes it back:")
+        await _fetched(repository, snom, [yealink], alice, ["revert", "--no-edit", "HEAD"], "the revert")
+        say("done: each commit and its revert reached the one phone they concern, and no other")
 
 
-async def _change(repository: Path, phones: dict[str, Phone]) -> None:
-    alice = PHONES[0]
-    manifest = repository / "profiles" / CHANGED
+async def _booted(phone: DeskPhone) -> None:
+    try:
+        steps = await phone.until("ready")
+    except TimeoutError:
+        raise DemoFailed(f"the {phone.vendor} phone found no file within {WAIT:g} s") from None
+    url = next((step.detail for step in steps if step.kind == "url"), "")
+    got = [step for step in steps if step.kind == "fetched" and step.status == 200]
+    if not got:
+        raise DemoFailed(f"the {phone.vendor} phone was given no file: {steps[-1].detail}")
+    say(f"   {phone.vendor} {phone.mac} asked by plug and play, was told {url}")
+    say(f"   and fetched {got[-1].detail.rpartition('/')[2]} ({len(got[-1].body)} bytes, etag {got[-1].etag})")
+
+
+async def _edit(repository: Path, path: str, old: str, new: str) -> None:
+    manifest = repository / "profiles" / path
     text = manifest.read_text()
-    manifest.write_text(text.replace("Alice", "Alice (desk 7)"))
-    if manifest.read_text() == text:
-        raise DemoFailed(f"the sample {CHANGED} has no display name to change")
-    say("3. a commit changes one value of one user:")
+    if old not in text:
+        raise DemoFailed(f"the sample {path} has no {old!r} to change")
+    manifest.write_text(text.replace(old, new))
     for line in (await _git(repository, "diff", "-U0", "--no-color")).splitlines()[4:]:
         say(f"   | {line}")
-    await _told(repository, phones, alice, ["commit", "-q", "-a", "-m", "Alice moves to desk 7"], "the commit")
-    say("4. git revert takes it back:")
-    await _told(repository, phones, alice, ["revert", "--no-edit", "HEAD"], "the revert")
-    say("done: the commit and its revert reached the one phone they concern, and no other")
 
 
-async def _told(repository: Path, phones: dict[str, Phone], whom: str, command: list[str], what: str) -> None:
-    """Run git, wait for the one NOTIFY, and see that nobody else got one."""
+async def _told(repository: Path, alice: Phone, others: list[DeskPhone], command: list[str], what: str) -> None:
+    """Run git, wait for the one NOTIFY, and see that nobody else was told."""
     await _git(repository, *command)
     start = time.monotonic()
-    received = await _document(phones[whom], whom)
+    received = await _document(alice, ALICE)
     milliseconds = 1000 * (time.monotonic() - start)
-    say(f"   NOTIFY to {whom} {milliseconds:.1f} ms after {what}: {len(received.body)} bytes, etag {received.etag}")
-    for aor, phone in phones.items():
-        if aor != whom and not phone.is_quiet:
-            raise DemoFailed(f"{aor} was told of a change that does not concern it")
+    say(f"   NOTIFY to {ALICE} {milliseconds:.1f} ms after {what}: {len(received.body)} bytes, etag {received.etag}")
+    _are_quiet(others)
+
+
+async def _fetched(
+    repository: Path, phone: DeskPhone, others: list[DeskPhone], alice: Phone, command: list[str], what: str
+) -> None:
+    """Run git, wait until the phone was told and has fetched, and see that nobody else was told."""
+    await _git(repository, *command)
+    start = time.monotonic()
+    try:
+        told = (await phone.until("told"))[-1]
+        at_told = time.monotonic()
+        steps = await phone.until("ready")
+    except TimeoutError:
+        raise DemoFailed(f"no check-sync reached the {phone.vendor} phone within {WAIT:g} s") from None
+    got = [step for step in steps if step.kind == "fetched" and step.status == 200][-1]
+    say(f"   NOTIFY {told.detail} {1000 * (at_told - start):.1f} ms after {what}; fetched {len(got.body)} bytes,")
+    say(f"   etag {got.etag}, after {1000 * (time.monotonic() - start):.1f} ms")
+    _are_quiet(others)
+    if not alice.is_quiet:
+        raise DemoFailed(f"{ALICE} was told of a change that does not concern it")
+
+
+def _are_quiet(phones: list[DeskPhone]) -> None:
+    for phone in phones:
+        if not phone.steps.empty():
+            raise DemoFailed(f"the {phone.vendor} phone was told of a change that does not concern it")
 
 
 async def _document(phone: Phone, aor: str) -> Received:
@@ -111,7 +166,7 @@ async def _document(phone: Phone, aor: str) -> Received:
 async def _server(repository: Path, state: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """The real server, on a free port, stopped at the end."""
     command = [sys.executable, "-m", "gitops_profile", "serve", "--repo", str(repository), "--state", str(state)]
-    command += ["--listen", "udp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0"]
+    command += ["--listen", "udp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0", "--config", str(_settings(state))]
     log = state.with_name("server.log")
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=errors)
@@ -130,6 +185,19 @@ async def _server(repository: Path, state: Path) -> AsyncIterator[tuple[asyncio.
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+def _settings(state: Path) -> Path:
+    """Desk phones ask on the loopback interface, and are told at once instead of a minute after the last change."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    file = state.with_name("gitops-profile.yaml")
+    file.write_text(
+        f"http: {{listen: '127.0.0.1:{port}', public_url: 'http://127.0.0.1:{port}/'}}\n"
+        f"pnp: {{interfaces: [{LOOPBACK}]}}\npush: {{settle: 0, spread: 0}}\n"
+    )
+    return file
 
 
 async def _commit(repository: Path, message: str) -> None:

@@ -130,6 +130,7 @@ def _detail(data: dict[str, Any]) -> str:
     revision = data.get("revision") or {}
     parts = [(revision.get("commit") or data.get("commit", ""))[:12], revision.get("author", ""), data.get("path", "")]
     parts += [f"signed by {revision['signer']}"] if revision.get("signer") else []
+    parts += ["urgent"] if revision.get("urgent") else []
     parts += [f"{name}={data[name]}" for name in ("added", "changed", "removed") if name in data]
     parts += [f"held_back={data['held_back']}"] if data.get("held_back") else []
     # A person, or the commit that went past this one.

@@ -89,9 +89,16 @@ def read_plan(
     planned = compare(sides.before, sides.after) if not sides.problems else compare({}, {})
     waiting = sum(change.reaches_phones and _has_windows(sides.after.get(change.key)) for change in planned.changes)
     if waiting:
-        is_urgent = repository.brings_urgent(base, head)
-        sides.notes.append((DELIVERED_NOW if is_urgent else IN_WINDOWS).format(waiting))
+        sides.notes.append((DELIVERED_NOW if _is_urgent(repository, base, head) else IN_WINDOWS).format(waiting))
     return planned, sides, reboot_policies(repository, head, path, planned)
+
+
+def _is_urgent(repository: Repository, base: str, head: str) -> bool:
+    """As far as the history is here: a shallow clone says what its head says."""
+    try:
+        return repository.revision(head).urgent or repository.brings_urgent(base, head)
+    except SourceUnavailable:
+        return False
 
 
 def _has_windows(document: ProfileDocument | None) -> bool:

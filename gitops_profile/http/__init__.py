@@ -3,7 +3,7 @@
 from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admin
 from .client_address import counted_address
 from .content import ContentFetched, ProfileContent
-from .content_access import ContentAccess, Guess, Realm
+from .content_access import ContentAccess, FetchRefused, Guess, Realm
 from .content_links import ContentLinks
 from .device_gate import DeviceGate, Missed
 from .device_passwords import DevicePasswords
@@ -33,6 +33,7 @@ __all__ = [
     "DeviceGate",
     "DevicePasswords",
     "DocumentLinks",
+    "FetchRefused",
     "ForgeAnswer",
     "ForgeUnreachable",
     "Guess",

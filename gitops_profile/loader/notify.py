@@ -12,6 +12,8 @@ MAX_WINDOWS = 20
 """Of one kind, in one file: each is looked at before a change is told."""
 _SIP_URI = re.compile(r"sips?:[!#-;=?-~]+@[\w.:\[\]-]+(;[!#-;=?A-~]+)*", re.ASCII)
 MAX_URI = 256
+MAX_CRON = 200
+"""Characters: it goes with every document that inherits it."""
 
 
 def _cron(text: str) -> str:
@@ -40,7 +42,7 @@ class WindowRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cron: Annotated[str, AfterValidator(_cron)]
+    cron: Annotated[str, Field(max_length=MAX_CRON), AfterValidator(_cron)]
     """When it begins: minute, hour, day of the month, month, day of the week."""
     duration: Annotated[str, AfterValidator(_duration)]
     """How long it lasts, such as 90m, 4h or 1h30m."""

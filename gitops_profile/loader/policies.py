@@ -19,19 +19,23 @@ class Policies:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._folders: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+        self._folders: dict[tuple[str, tuple[str, ...]], tuple[dict[str, Any], NotifyPolicy]] = {}
+        """What is said by folder and bases, and what that comes to."""
         self._known: dict[NotifyPolicy, NotifyPolicy] = {}
 
     def of(self, path: str, extends: tuple[str, ...] = (), own: Notify | None = None) -> NotifyPolicy:
         """The policy of the document at `path`; raises UnreadableProfile for a base that cannot be used."""
         folder = path.rpartition("/")[0]
-        inherited = self._folders.get((folder, extends))
-        if inherited is None:
-            inherited = {}
+        found = self._folders.get((folder, extends))
+        if found is None:
+            said: dict[str, Any] = {}
             for layer in self._layers(path, extends):
-                inherited |= _said(layer)
-            self._folders[folder, extends] = inherited
-        said = inherited | _said(own)
+                said |= _said(layer)
+            found = self._folders[folder, extends] = said, self._policy(said)
+        said, policy = found
+        return policy if own is None else self._policy(said | _said(own))
+
+    def _policy(self, said: dict[str, Any]) -> NotifyPolicy:
         windows = tuple(
             rule.window(allows=name == "allow") for name in ("allow", "deny") for rule in said.get(name, ())
         )

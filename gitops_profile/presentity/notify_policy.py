@@ -1,6 +1,7 @@
 """How a phone may be told of a change: what its author allows, beside what is said to the phone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -37,7 +38,13 @@ class NotifyPolicy:
         may_reboot, aor, windows = row
         if not may_reboot and aor is None and not windows:
             return NO_POLICY
-        return cls(may_reboot, aor, tuple(Window(*window) for window in windows))
+        return cls(may_reboot, aor, _shared(tuple(map(tuple, windows))))
+
+
+@lru_cache(maxsize=1024)
+def _shared(rows: tuple[tuple[Any, ...], ...]) -> tuple[Window, ...]:
+    """Windows are those of a folder: its documents have one object."""
+    return tuple(Window(*row) for row in rows)
 
 
 NO_POLICY = NotifyPolicy()

@@ -30,7 +30,7 @@ async def with_urgency(
     documents: Iterable[ProfileDocument],
     brings_urgent: BringsUrgent | None,
 ) -> Revision:
-    """A revision is as urgent as any of the commits that come into force with it. Raises SourceUnavailable.
+    """A revision is as urgent as any of the commits that come into force with it.
 
     Git is asked only where that makes a difference: for documents that have to wait for their windows.
     """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gitops_profile.presentity import DEFAULT_DEVICE, PresentityTable, ProfileKey, ProfileType, Window
+from gitops_profile.presentity import DEFAULT_DEVICE, PresentityTable, ProfileDocument, ProfileKey, ProfileType, Window
 from gitops_profile.windows import Closed, Schedule, UnusableCron, describe
 
 from . import views
@@ -43,27 +43,37 @@ class Held:
 class Holding:
     """Asked before a change is told: by the notifier and by whoever pushes."""
 
-    def __init__(self, table: PresentityTable, *, wall: Callable[[], float] = time.time) -> None:
-        """`wall` is the clock of people: it may be set, and windows go by it."""
+    def __init__(
+        self,
+        table: PresentityTable,
+        *,
+        takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`takes_unknown_devices(domain)`: whether a device without a profile has the default's there. `wall` is the
+        clock of people: it may be set, and windows go by it.
+        """
         self._table = table
+        self._takes_unknown_devices = takes_unknown_devices
         self._wall = wall
-        self._policies: dict[Windows, _Policy] = {}
+        self._policies: dict[int, _Policy] = {}
+        """By the identity of the windows, which documents of one folder share: comparing them would take longer."""
         self._nudged = asyncio.Event()
         self.on_open: list[Callable[[list[ProfileKey]], None]] = []
         """Told which of the keys that `wait` was asked about may be told from now on."""
 
     def held(self, key: ProfileKey) -> Held | None:
         """None when the newest document of `key` may be told to its phones now; an alias has its document's policy."""
-        policy = self._policy_of(key)
-        return policy.held(self._wall()) if policy is not None else None
+        found = self._find(key)
+        return found[1] if found is not None else None
 
     def wait(self, key: ProfileKey) -> Held | None:
         """The same; one that is held is named to `on_open` when its windows open."""
-        policy = self._policy_of(key)
-        if policy is None:
+        found = self._find(key)
+        if found is None:
             return None
-        held = policy.held(self._wall())
-        if held is not None and len(policy.waiting) < MAX_WAITING:
+        policy, held = found
+        if len(policy.waiting) < MAX_WAITING:
             if not policy.waiting:
                 self._nudged.set()  # it may open before the next look
             policy.waiting.add(key)
@@ -97,12 +107,12 @@ class Holding:
         """Name what waited for windows that are open by now."""
         now = self._wall()
         opened: list[ProfileKey] = []
-        for windows, policy in list(self._policies.items()):
+        for identity, policy in list(self._policies.items()):
             if policy.waiting and policy.held(now) is None:
                 opened += policy.waiting
                 policy.waiting.clear()
             if not policy.waiting:
-                del self._policies[windows]  # whoever still has them asks again
+                del self._policies[identity]  # whoever still has them asks again
         if opened:
             logger.info("maintenance windows opened; held profiles may be told: %d", len(opened))
             for listener in self.on_open:
@@ -114,29 +124,34 @@ class Holding:
         times = [held.until - now for one in self._policies.values() if one.waiting and (held := one.held(now))]
         return max(0.05, min([*times, LOOK_EVERY]))
 
-    def _policy_of(self, key: ProfileKey) -> "_Policy | None":
+    def _find(self, key: ProfileKey) -> "tuple[_Policy, Held] | None":
         """The windows that a change of `key` has to wait for; None when it need not."""
-        table = self._table
-        own = table.resolve(key)
-        if own is None and key.profile_type is ProfileType.DEVICE:
-            own = ProfileKey.device(key.domain, DEFAULT_DEVICE)  # what an unknown device has
-        document = table.get(own) if own is not None else None
-        if own is None or document is None or not document.notify.windows:
-            return None
-        stamp = table.revision_of(own)
-        if stamp is not None and stamp.urgent:
+        document = self._table.get(key) or self._given(key)
+        if document is None or not document.notify.windows:
             return None
         windows = document.notify.windows
-        policy = self._policies.get(windows)
+        policy = self._policies.get(id(windows))
         if policy is None:
-            policy = self._policies[windows] = _Policy(windows)
-        return policy
+            policy = self._policies[id(windows)] = _Policy(windows)
+        held = policy.held(self._wall())
+        if held is None:
+            return None
+        stamp = self._table.revision_of(document.key)
+        return (policy, held) if stamp is None or not stamp.urgent else None
+
+    def _given(self, key: ProfileKey) -> ProfileDocument | None:
+        """The document that an alias or an unknown device has."""
+        own = self._table.resolve(key)
+        if own is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
+            own = ProfileKey.device(key.domain, DEFAULT_DEVICE)
+        return self._table.get(own) if own is not None else None
 
 
 class _Policy:
     """The windows that some documents have in common: they are looked at once for all of them."""
 
     def __init__(self, windows: Windows) -> None:
+        self.windows = windows  # kept, so that nothing else has its identity
         self.waiting: set[ProfileKey] = set()
         self._from = self._to = 0.0
         self._held: Held | None = None

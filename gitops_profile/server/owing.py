@@ -82,7 +82,7 @@ class Owing:
     def subscription(self, device: Device, document: ProfileDocument) -> Subscription | None:
         """The subscription, under any name of the document, by which the notifier tells this phone.
 
-        A user's profile may be subscribed to by another phone of his than this.
+        A user's profile may be subscribed to by another phone of his than this, and so may a document of many phones.
         """
         here, other = source_of(device.address), None
         for key in (document.key, *document.aliases):
@@ -90,7 +90,7 @@ class Owing:
                 if subscription.source == here:
                     return subscription
                 other = subscription
-        return other if document.key.profile_type is ProfileType.DEVICE else None
+        return other if document.key == self.own(device) and document.key.profile_type is ProfileType.DEVICE else None
 
 
 def _knows(holding: Holding | None, etag: str) -> bool:

@@ -198,14 +198,15 @@ class Server:
             authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
             on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
         )  # fmt: skip
+        takes_unknown = partial(gatekeeping.takes_unknown_devices, config)
         self._package = UAProfile(
             self._journal.table,
             url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
             tag_of=tag_of,
-            takes_unknown_devices=partial(gatekeeping.takes_unknown_devices, config),
+            takes_unknown_devices=takes_unknown,
         )
         instance = derived_key(secret, "instance").hex()[:12]
-        self._holding = Holding(self._journal.table)
+        self._holding = Holding(self._journal.table, takes_unknown_devices=takes_unknown)
         self._holding.on_open.append(self._opened)
         self._notifier = Notifier(
             self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate,

@@ -1,6 +1,7 @@
 """Where the profiles come from: a repository of this machine, or a clone of a remote in the state folder."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -25,6 +26,8 @@ from . import views
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
+
+logger = logging.getLogger(__name__)
 
 
 class Source:
@@ -96,10 +99,22 @@ class Source:
         return await self._ask(self.repository.first_parents, old, new, limit)
 
     async def brings_urgent(self, old: str, new: str) -> bool:
-        """As `Repository.brings_urgent`, once the history is there. Raises SourceUnavailable."""
-        if self._clone is not None:
-            await self.is_ancestor(old, new)
-        return await self._ask(self.repository.brings_urgent, old, new)
+        """As `Repository.brings_urgent`; a clone's missing history is fetched.
+
+        Where that cannot be had, nobody said so: it is no reason for a revision to wait.
+        """
+        try:
+            if self._clone is not None:
+                await self.is_ancestor(old, new)
+            try:
+                return await self._ask(self.repository.brings_urgent, old, new)
+            except SourceUnavailable:
+                if self._clone is None or not await self._clone.deepen():
+                    raise
+                return await self._ask(self.repository.brings_urgent, old, new)
+        except SourceUnavailable as error:
+            logger.warning("whether a commit before %s says `Deliver: now` is not known: %s", new[:12], error)
+            return False
 
     async def resolve(self, ref: str) -> str | None:
         """As `Repository.resolve`."""

@@ -31,15 +31,16 @@ def unseen_commits(
     return [(commit, tuple(parents)) for commit, *parents in rows]
 
 
-def brings_urgent(commands: git.Git, old: str, new: str) -> bool:
+def brings_urgent(commands: git.Git, old: str, new: str, said: Callable[[git.GitCommandError], str]) -> bool:
     """Whether a commit that the new one has in its history, and the old one has not, has the trailer `Deliver: now`.
 
-    Where that history is not there, as when the old one is gone, nobody has said so.
+    Raises SourceUnavailable where that history is not there, as when the old one is gone.
     """
-    command = ["git", "log", "-z", "--format=%B", "-i", f"--grep={MAY_BE_URGENT}", f"--max-count={MAX_URGENT}", new]
+    grep = ("--basic-regexp", "--regexp-ignore-case", f"--grep={MAY_BE_URGENT}", f"--max-count={MAX_URGENT}")
+    command = ["git", "-c", "core.commitGraph=false", "rev-list", "--format=%B%x00", *grep, new, f"^{old}"]
     try:
-        out = commands.execute([*command, f"^{old}"], env=_AS_IT_IS, stdout_as_string=False)
-    except git.GitCommandError:
-        return False
+        out = commands.execute(command, env=_AS_IT_IS, stdout_as_string=False)
+    except git.GitCommandError as error:
+        raise SourceUnavailable(f"the history of {new[:12]} is not complete: {said(error)}") from error
     assert isinstance(out, bytes), "as asked for"
-    return any(map(is_urgent, out.split(b"\0")))
+    return any(map(is_urgent, out.split(b"\0")))  # each behind a line with its id, which makes no paragraph

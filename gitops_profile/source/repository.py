@@ -289,9 +289,9 @@ class Repository:
         return [parse_commit(name.decode(), data.replace(b"\n    ", b"\n")) for name, _, data in commits], count
 
     def brings_urgent(self, old_commit: str, new_commit: str) -> bool:
-        """Whether a commit that the new one has in its history, and the old one has not, is urgent."""
+        """Whether a commit that only the new one has in its history is urgent; raises SourceUnavailable as `unseen`."""
         self.place()
-        return brings_urgent(self._repo.git, old_commit, new_commit)
+        return brings_urgent(self._repo.git, old_commit, new_commit, _said)
 
     def unseen(self, old_commit: str, new_commit: str, limit: int) -> list[tuple[str, tuple[str, ...]]]:
         """Commits, each with its parents, that the new one has in its history and the old one has not; the newest

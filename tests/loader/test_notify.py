@@ -132,6 +132,7 @@ def test_a_change_of_profiles_yaml_reaches_everything() -> None:
         ("{deny: [{cron: 0 0 * * *, duration: 90}]}", "2:35: notify.deny.0.duration: Input should be a valid string"),
         ("{deny: [{cron: 0 0 * * *, duration: 5s}]}", "2:35: notify.deny.0.duration: Value error, '5s' is no duration"),
         ("{deny: [{cron: 0 0 * * *, duration: 32d}]}", "'32d' is not between 1m and 31d"),
+        (f"{{deny: [{{cron: '0 {','.join('0' * 101)} * * *', duration: 1h}}]}}", "at most 200 characters"),
         ("{deny: [{cron: 0 0 * * *}]}", "notify.deny.0.duration: Field required"),
         ("{deny: [{cron: 0 0 * * *, duration: 1h, timezone: Mars/Base}]}", "'Mars/Base' is no time zone"),
         ("{deny: [{cron: 0 0 * * *, duration: 1h, timezone: ../../etc/passwd}]}", "is no time zone"),

@@ -146,6 +146,42 @@ def test_of_several_addresses_the_next_is_tried_when_one_does_not_answer() -> No
     assert lab.answer(200) and lab.ended == [(200, Verdict.HEARD)]
 
 
+def test_the_next_address_is_not_given_what_the_first_one_asked_for() -> None:
+    lab = Lab()
+    lab.push(flows=(PHONE, SECOND))
+    lab.answer(401, 'WWW-Authenticate: Digest realm="x", nonce="n"\r\n')
+    assert lab.sent[-1][1].headers.get("authorization")
+    lab.run(33)
+    assert lab.sent[-1][2] == SECOND and lab.sent[-1][1].headers.get("authorization") is None
+    lab.answer(401, 'WWW-Authenticate: Digest realm="y", nonce="m"\r\n')
+    assert 'realm="y"' in (lab.sent[-1][1].headers.get("authorization") or "")
+    lab.answer(200)
+    assert lab.ended == [(200, Verdict.HEARD)]
+
+
+def test_the_proxy_the_phone_and_the_proxy_again_may_challenge_and_no_more() -> None:
+    lab = Lab()
+    lab.push()
+    for status, header in ((407, "Proxy"), (401, "WWW"), (407, "Proxy"), (401, "WWW")):
+        lab.answer(status, f'{header}-Authenticate: Digest realm="{header}", nonce="n", qop="auth"\r\n')
+    assert [request.cseq for _, request, _ in lab.sent] == [1, 2, 3, 4]
+    last = lab.sent[-1][1]
+    assert last.headers.get("authorization") and last.headers.get("proxy-authorization")
+    assert lab.ended == [(401, Verdict.REFUSED)]
+
+
+def test_a_branch_in_the_request_uri_is_not_taken_for_ours() -> None:
+    lab = Lab()
+    push = Push(
+        "d", "sip:192.0.2.7;branch=z9hG4bKevil", "check-sync", (PHONE,), versions=(("device/x/y", "e1"),)
+    )  # fmt: skip
+    lab.client.send(push, now=0.0)
+    [(data, _)] = lab.client.messages_to_send()
+    lab.client.transport_failed(data, now=0.1)
+    lab.take()
+    assert lab.ended == [(503, Verdict.OFFLINE)]
+
+
 def test_a_failed_transport_is_nobody_at_home() -> None:
     lab = Lab()
     lab.push()

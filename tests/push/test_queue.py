@@ -71,6 +71,30 @@ def test_a_later_look_does_not_put_off_an_earlier_one() -> None:
     assert told(queue, 10_000) == [] and len(queue) == 0
 
 
+def test_changes_after_a_look_that_is_far_ahead_are_not_put_off_for_ever_either() -> None:
+    queue = PushQueue(WAITS)
+    queue.again("a", 20_000)  # a retry, or a window that is closed
+    for second in range(0, 290, 10):
+        queue.want("a", second)
+    assert "a" in queue and "b" not in queue
+    [(_, at)] = told(queue, 100_000)
+    assert 300 <= at <= 330
+
+
+def test_who_is_seen_or_let_in_is_told_in_turn_and_not_later_than_before() -> None:
+    queue = PushQueue(WAITS)
+    for number in range(100):
+        queue.seen(f"s{number}", 0)
+        queue.opens(f"w{number}", 100, within=10)
+    queue.want("early", 0, urgent=True)
+    queue.seen("early", 0)
+    queue.opens("early", 100)
+    found = dict(told(queue, 10_000))
+    assert found["early"] == 0
+    assert all(60 <= found[f"s{n}"] <= 90 and 100 <= found[f"w{n}"] <= 110 for n in range(100))
+    assert len({found[f"w{n}"] for n in range(100)}) == 100
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 500), st.booleans()), max_size=30))
 def test_each_phone_is_told_exactly_once_after_its_last_change(wants: list[tuple[str, float, bool]]) -> None:
     queue = PushQueue(WAITS)

@@ -40,7 +40,9 @@ class Lab:
     def __init__(self, now: str = "2026-03-04T12:00") -> None:
         self.now = at(now)
         self.table = PresentityTable()
-        self.holding = Holding(self.table, wall=lambda: self.now)
+        self.holding = Holding(
+            self.table, takes_unknown_devices=lambda domain: domain == "example.com", wall=lambda: self.now
+        )
         self.opened: list[ProfileKey] = []
         self.holding.on_open.append(self.opened.extend)
 
@@ -110,7 +112,10 @@ def test_an_alias_and_an_unknown_device_have_the_policy_of_what_they_are_given()
     lab.add(DEFAULT, NIGHT)
     assert lab.holding.held(other) is not None
     assert lab.holding.held(PHONE) is not None
-    assert lab.holding.held(ProfileKey.device("example.org", "x")) is None
+    org = "example.org"
+    lab.add(ProfileKey.device(org, "default"), NIGHT)
+    assert lab.holding.held(ProfileKey.device(org, "default")) is not None
+    assert lab.holding.held(ProfileKey.device(org, "gone")) is None  # it has nothing now, and is told so at once
 
 
 def test_what_waits_is_named_when_its_windows_open_and_only_then() -> None:

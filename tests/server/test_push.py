@@ -120,6 +120,8 @@ async def test_every_phone_that_was_given_a_common_document_is_told_of_it() -> N
     for number, mac in enumerate((MAC, OTHER)):
         office.see(address=f"192.0.2.{20 + number}", mac=mac)
         office.fetch(common, address=f"192.0.2.{20 + number}", mac=mac)
+    office.notifiers.package.documents[str(common)] = b"<a/>"
+    office.notifiers.receive(Phone(office.notifiers, str(common)).build())  # somebody else subscribes to it
     office.write(2, key=common)
     await office.run(1)
     assert {flow.remote[0] for _, _, flow in office.sent} == {"192.0.2.20", "192.0.2.21"}
@@ -229,8 +231,11 @@ async def test_a_phone_that_challenges_for_ever_is_at_fault_and_left_alone_more_
         office.see()
         await office.run(60)
     assert len(office.told) == MAX_REFUSALS + 1  # what it shows changes nothing
-    office.answer = lambda request: 200
     office.write(3, notify=TO_AOR)
+    await office.run(RETRY_FIRST + 10)
+    assert len(office.told) == MAX_REFUSALS + 3  # and a change begins anew
+    office.answer = lambda request: 200
+    office.write(4, notify=TO_AOR)
     await office.run(1)
     assert office.holding().fault is None and office.holding().heard_status == 200
 
@@ -241,7 +246,9 @@ async def test_a_refusal_is_remembered_over_a_restart() -> None:
     office.write(2)
     await office.run(1)
     await office.restart()
-    await office.run(RETRY_FIRST - 10)
+    await office.run(RETRY_FIRST / 2)
+    office.see()
+    await office.run(RETRY_FIRST / 2 - 10)
     assert len(office.told) == 1
     await office.run(20)
     assert len(office.told) == 2
@@ -270,6 +277,7 @@ async def test_a_phone_that_was_offline_is_told_at_its_next_contact(status: int 
     assert len(office.told) == 1  # perhaps it fetches by itself
     await office.run(40)
     assert len(office.told) == 2 and office.holding().fault is None
+    assert office.pusher.facts() == {"waiting": 0, "under_way": 0, "in_vain": 0}
 
 
 async def test_a_phone_that_comes_back_and_fetches_is_not_told_as_well() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import Repository
+from gitops_profile.source import Repository, SourceUnavailable
 from gitops_profile.source.revision import is_urgent, parse_commit
 from tests.repositories import Git
 
@@ -72,7 +72,11 @@ def test_a_revision_brings_the_urgency_of_whatever_it_merged(tmp_path: Path) -> 
         assert repository.brings_urgent(second, merged)
         assert repository.brings_urgent(second, later)
         assert not repository.brings_urgent(merged, later)
-        assert not repository.brings_urgent("0" * 40, later)
+        with pytest.raises(SourceUnavailable):
+            repository.brings_urgent("0" * 40, later)
+        work("config", "grep.patternType", "fixed")
+        work("config", "log.showSignature", "true")
+        assert repository.brings_urgent(second, merged)
         assert not repository.revision(merged).urgent
         assert repository.revision(first).urgent
         between, _ = repository.first_parents(first, later, 10)

@@ -19,6 +19,7 @@ def test_the_demo_ends_well(lab: Lab) -> None:
     done = lab.run("demo")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(b"NOTIFY to alice@example.com") == 2 and b"done: " in done.stdout
+    assert done.stdout.count(b"NOTIFY check-sync;reboot=false") == 2
 
 
 def test_check_says_where_the_problem_is(lab: Lab) -> None:

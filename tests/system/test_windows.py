@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.repositories import Git
+
 from .lab import Lab, eventually, file_of, profile
 from .test_content import curl
 
@@ -130,3 +132,24 @@ def test_a_phone_without_a_subscription_is_told_when_its_windows_open_also_behin
         eventually("it has heard", lambda: device()["rung"] == "acknowledged")
         assert fetch() == b"2"
         eventually("it has been fetched", lambda: device()["rung"] == "fetched")
+
+
+def test_an_urgent_commit_on_an_old_branch_is_seen_in_a_clone_that_began_shallow(lab: Lab) -> None:
+    bare = Git(lab.folder / "profiles.git", bare=True)
+    lab.git("remote", "add", "origin", str(bare.folder))
+    lab.git.commit({DEFAULTS: SHUT, file_of("alice"): profile("alice", 1), file_of("bob"): profile("bob", 1)})
+    lab.git("branch", "fix")
+    for number in range(5):
+        lab.write(bob=10 + number)
+    lab.git("push", "-q", "origin", "main")
+    lab.server.repository = f"file://{bare.folder}"  # type: ignore[assignment]  # `serve --repo URL`
+    lab.server.start()
+    alice = lab.phone("watch", "alice", 2)
+    alice.has(1)
+    lab.git("switch", "-q", "fix")
+    lab.git.commit({file_of("alice"): profile("alice", 2)}, "Fix it\n\nDeliver: now")
+    lab.git("switch", "-q", "main")
+    lab.git("merge", "-q", "--no-ff", "-m", "Merge the fix", "fix")
+    lab.git("push", "-q", "origin", "main")
+    assert lab.run("reconcile", "--state", str(lab.server.state)).returncode == 0
+    assert alice.finish()[1].body == profile("alice", 2), lab.server.stderr()

@@ -1,0 +1,162 @@
+"""A phone's document over HTTP from the real server, beside nginx serving the same bytes from a file, in the same run.
+
+Run it with `python tests/bench/bench_http.py [--smoke]`. One worker of nginx, one server of ours; the phones are this
+process, eight connections that stay open. The figure to compare is CPU per request: one core is shared with the phones.
+Without nginx the other row is left out, and says so.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.repositories import ENVIRONMENT, Git
+
+MAC = "0004132a1122"
+BODY = b"<settings>" + b"x" * 1000 + b"</settings>"
+CONNECTIONS = 8
+AGENT = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-00004-g9ba52f5 0004132A1122 SXM:0 UXM:0)"
+TICK = os.sysconf("SC_CLK_TCK")
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server's figures."""
+
+    name: str
+    per_second: float
+    cpu: float
+    """Seconds for one request."""
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process so far, all threads, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def load(port: int, path: str, requests: int, pid: int, name: str) -> Row:
+    """Ask for the document again and again; every answer must be the document."""
+    text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n\r\n".encode()
+    sockets = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(CONNECTIONS)]
+    try:
+        for sock in sockets:  # once, so that both have warmed up
+            sock.sendall(text)
+            check(sock)
+        start, used = time.perf_counter(), cpu_of(pid)
+        for _ in range(requests // CONNECTIONS):
+            for sock in sockets:
+                sock.sendall(text)
+            for sock in sockets:
+                check(sock)
+        done = requests // CONNECTIONS * CONNECTIONS
+        return Row(name, done / (time.perf_counter() - start), (cpu_of(pid) - used) / done)
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def check(sock: socket.socket) -> None:
+    data = b""
+    while not data.endswith(BODY):
+        received = sock.recv(65536)
+        if not received:
+            raise RuntimeError(f"the connection ended after {data[:80]!r}")
+        data += received
+    if not data.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"it answered {data[:80]!r}")
+
+
+@contextmanager
+def ours(folder: Path) -> Iterator[tuple[int, int, str]]:
+    """The real server: its process, its port, and the path."""
+    git = Git(folder / "repository")
+    git.commit({f"profiles/device/example.com/{MAC}.xml": BODY}, "a phone")
+    port = free_port()
+    settings = folder / "gitops-profile.yaml"
+    settings.write_text(
+        json.dumps({"http": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}/"}})
+    )
+    command = [sys.executable, "-m", "gitops_profile", "serve", "--repo", str(git.folder)]
+    command += ["--state", str(folder / "state"), "--config", str(settings), "--listen", "udp:127.0.0.1:0"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=ENVIRONMENT)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith(b"ready "), (folder / "log").read_text()
+        yield process.pid, port, f"/p/example.com/{MAC}.xml"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def nginx(folder: Path, program: str) -> Iterator[tuple[int, int, str]]:
+    """One worker of nginx, with the same document in a file."""
+    (folder / "www").mkdir(parents=True)
+    folder.chmod(0o755)
+    (folder / "www" / f"{MAC}.xml").write_bytes(BODY)
+    port = free_port()
+    settings = folder / "nginx.conf"
+    settings.write_text(
+        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"user root; events {{ worker_connections 64; }}\n"
+        f"http {{ access_log off; keepalive_requests 100000000; types {{ text/xml xml; }}\n"
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/www; }} }}\n"
+    )
+    process = subprocess.Popen([program, "-c", str(settings), "-p", str(folder)])
+    try:
+        end = time.monotonic() + PATIENCE
+        worker = ""
+        while not worker:
+            assert process.poll() is None and time.monotonic() < end, "nginx did not start"
+            time.sleep(0.05)
+            worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split(" ")[0]
+        yield int(worker), port, f"/{MAC}.xml"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="a small run: does it still work?")
+    requests = 2_000 if parser.parse_args().smoke else 40_000
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
+        with ours(Path(name) / "ours") as (pid, port, path):
+            row = load(port, path, requests, pid, "gitops-profile")
+        program = shutil.which("nginx")
+        if program is None or os.geteuid() != 0:
+            print(
+                f"| GET, {len(BODY)} bytes | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU | no nginx beside |"
+            )
+            return
+        with nginx(Path(name) / "nginx", program) as (pid, port, path):
+            peer = load(port, path, 5 * requests, pid, "nginx")
+        print(
+            f"| GET, {len(BODY)} bytes | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU each | nginx "
+            f"{peer.per_second:,.0f}/s, {1e6 * peer.cpu:.0f} µs: {peer.cpu / row.cpu:.2f} × as many a core |"
+        )
+
+
+if __name__ == "__main__":
+    main()
