@@ -27,6 +27,7 @@ class PnPRequest:
     """What a phone asks by multicast."""
 
     vias: tuple[str, ...]
+    """The lines, each perhaps several hops."""
     from_: str
     to: str
     call_id: str
@@ -63,7 +64,7 @@ def read_request(data: bytes) -> PnPRequest | Response:
 
 def _read(request: Request) -> PnPRequest:
     headers = request.headers
-    vias, from_, to, call_id = headers.items("via"), headers.get("from"), headers.get("to"), headers.get("call-id")
+    vias, from_, to, call_id = headers.all("via"), headers.get("from"), headers.get("to"), headers.get("call-id")
     cseq = _CSEQ.fullmatch(headers.get("cseq") or "")
     if not vias or not from_ or not to or not call_id or cseq is None:
         raise NotPnP("without Via, From, To, Call-ID or CSeq nobody can be answered")

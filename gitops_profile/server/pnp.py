@@ -135,7 +135,7 @@ class PlugAndPlay:
     def _url(self, request: PnPRequest, mac: str | None, key: ProfileKey | None) -> str:
         filled = {
             "{mac}": mac or "", "{MAC}": (mac or "").upper(), "{vendor}": request.vendor.name,
-            "{model}": quote(request.model or "", safe=""), "{version}": quote(request.version or "", safe=""),
+            "{model}": _quoted(request.model), "{version}": _quoted(request.version),
         }  # fmt: skip
         if self._settings.url is not None:
             return _filled(self._settings.url if mac is not None else _for_all(self._settings.url), filled)
@@ -238,6 +238,11 @@ def _for_all(template: str) -> str:
     """The folder of a URL that names a MAC, for a phone whose MAC nobody knows."""
     named = re.search(r"\{mac\}", template, re.IGNORECASE)
     return template if named is None else template[: template.rindex("/", 0, named.start()) + 1]
+
+
+def _quoted(said: str | None) -> str:
+    """One part of a path, of whatever bytes the phone has sent."""
+    return quote(said or "", safe="", errors="surrogateescape")
 
 
 def _filled(text: str, places: dict[str, str]) -> str:

@@ -27,6 +27,7 @@ from gitops_profile.sip.syntax import (
 
 from . import generate
 from .dialogues import check_notifier, check_ua_profile, dialogue
+from .plug_and_play import check_responder, datagram
 
 STATUSES = {400, 416, 489, 505, 513}
 
@@ -256,5 +257,6 @@ TARGETS = [
     Target("stream", generate.stream, check_stream),
     Target("notifier", dialogue, check_notifier),
     Target("ua-profile", dialogue, check_ua_profile),
+    Target("pnp", datagram, check_responder),
     Target("cost", generate.long_value, check_cost),
 ]

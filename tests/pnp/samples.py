@@ -15,9 +15,10 @@ class Sample:
     model: str | None
     answer_to: tuple[str, int]
     """Where the NOTIFY goes."""
+    encoding: str = "utf-8"
 
     def data(self, line_end: str = "\r\n") -> bytes:
-        return self.text.replace("\n", line_end).encode()
+        return self.text.replace("\n", line_end).encode(self.encoding)
 
 
 def _sample(

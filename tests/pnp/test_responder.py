@@ -334,3 +334,11 @@ def test_the_url_comes_as_the_type_that_the_phone_takes(accept: str, used: str) 
     lab.receive(data, SNOM.source)
     lab.run(0.02)
     assert f"Content-Type: {used}\r\n".encode() in lab.notifies[0][1]
+
+
+@pytest.mark.parametrize("via", ['SIP/2.0/UDP h;received="é,', "SIP/2.0/UDP a, SIP/2.0/UDP b", "nonsense"])
+def test_a_via_that_is_no_via_goes_back_as_it_came(via: str) -> None:
+    lab = Lab()
+    lab.receive(SNOM.data().replace(b"SIP/2.0/UDP 192.0.2.67:5060;rport", via.encode()), SNOM.source)
+    lab.run(0.02)
+    assert f"\r\nVia: {via}\r\n".encode() in lab.responses[0] and len(lab.notifies) == 1

@@ -146,6 +146,13 @@ async def test_what_a_phone_says_of_itself_stays_one_part_of_the_path() -> None:
         assert await made.url(sample) == "https://x.example/..%2Fa%3Fb%23c%20%252e%7Bmac%7D/00135e874b49"
 
 
+async def test_bytes_that_are_no_text_are_an_escape_in_the_url() -> None:
+    async with office(devices="all", url="https://x.example/{model}/{version}/{mac}") as made:
+        odd = SNOM.text.replace('model="OEM"', 'model="m\N{DEGREE SIGN}"').replace("7.1.19", "7\x01")
+        sample = Sample("odd", odd, SNOM.source, SNOM.mac, SNOM.vendor, None, SNOM.answer_to, encoding="latin-1")
+        assert await made.url(sample) == "https://x.example/m%B0/7%01/00135e874b49"
+
+
 async def test_status_says_where_it_is_heard() -> None:
     async with office() as made:
         assert made.pnp.facts() == [{"interface": "lo", "address": "127.0.0.1", "trouble": None}]
