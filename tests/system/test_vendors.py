@@ -135,7 +135,7 @@ def test_a_phone_that_cannot_be_told_has_the_newest_when_it_comes(
     for version in (1, 2):
         if version == 2:
             commit = lab.git.commit({file: manifest(version, None)}, f"version {version}")
-            assert lab.command("wait", commit, "--for", "applied")["reached"]
+            assert lab.command("wait", "--revision", commit, "--for", "applied")["reached"]
         handset = Handset(lab, make, "--url", base, "--count", "1")
         handsets.append(handset)
         handset.process.wait(PATIENCE)
