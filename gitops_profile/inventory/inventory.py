@@ -1,8 +1,8 @@
 """The inventory in memory: a fold of sightings and of what became of pushes. It does no I/O and knows no clock.
 
 Bounded: a phone with a profile of its own stays. Of the others, whom anybody can invent, the newest are kept, and of
-those from one address a few, so that a flood of random MACs pushes out nothing but itself (invariant I9): strangers were
-given nothing, guests a file of many phones.
+those from one address a few, so that a flood of random MACs pushes out nothing but itself (invariant I9). Strangers
+were given nothing; guests were given a file of many phones.
 """
 
 import ipaddress
