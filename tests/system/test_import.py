@@ -2,11 +2,14 @@
 
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
+
+from gitops_profile.inventory import MAX_STRANGERS_PER_SOURCE
 
 from .lab import Lab
 
@@ -117,3 +120,39 @@ def test_what_is_no_candidate_and_no_folder_is_refused_and_nothing_is_written(
     done = office.run("import", *arguments, "--state", str(office.server.state))
     assert done.returncode != 0 and reason in " ".join(done.stderr.decode().split())
     assert tree(office) == before
+
+
+def subscribe(lab: Lab, phone: socket.socket, mac: str) -> bytes:
+    """As an unknown Snom does; what it is answered."""
+    host, _, port = lab.server.address().rpartition(":")
+    here = f"127.0.0.1:{phone.getsockname()[1]}"
+    phone.sendto(
+        f"SUBSCRIBE sip:{mac}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{mac}\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:{mac}@example.com>;tag={mac}\r\nTo: <sip:{mac}@example.com>\r\n"
+        f"Call-ID: {mac}\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:{here}>\r\nExpires: 3600\r\n"
+        'Event: ua-profile;profile-type="device";vendor="snom";model="D785";version="10.1"\r\n'
+        "Content-Length: 0\r\n\r\n".encode(),
+        (host, int(port)),
+    )
+    while True:
+        message = phone.recv(65535)
+        if message.startswith(b"SIP/2.0 "):
+            return message
+
+
+def test_unknown_devices_that_are_accepted_are_candidates_and_a_flood_of_them_is_bounded(lab: Lab) -> None:
+    lab.git.commit(FILES | {f"{DEVICES}/default.cfg": "a=0\n"})
+    file = lab.folder / "gitops-profile.yaml"
+    file.write_text(json.dumps({"domains": {"example.com": {"auth": "none", "unknown_device": "accept"}}}))
+    lab.server.start("--config", str(file))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.settimeout(10)
+        for number in range(MAX_STRANGERS_PER_SOURCE + 50):
+            assert subscribe(lab, phone, f"0004130{number:05x}").startswith(b"SIP/2.0 200 ")
+        assert subscribe(lab, phone, KNOWN).startswith(b"SIP/2.0 200 ")
+    rows = lab.ask("devices")
+    assert {row["mac"] for row in rows if row["key"]} == {KNOWN}
+    assert len(rows) == MAX_STRANGERS_PER_SOURCE + 1
+    _, unknown = command(lab, "get", "devices", "--unknown")
+    assert {(row["vendor"], row["model"], row["how"]) for row in unknown} == {("snom", "D785", "subscribe")}
