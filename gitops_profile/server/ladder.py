@@ -112,9 +112,16 @@ class Ladder:
         return datetime.fromisoformat(stamp.committed_at).timestamp() if stamp is not None else None
 
     def devices(self, keys: Collection[ProfileKey] | None) -> list[Device]:
-        """The phones with one of these profiles; None: all. One that stands in for a phone that was seen is none."""
+        """The phones with one of these profiles; None: all. One that stands in for a phone that was seen is none.
+
+        Neither is one that was only expected, by an AoR that its manifest names no more.
+        """
         devices = list(self._inventory) if keys is None else self._inventory.holders(map(str, keys))
-        return [device for device in devices if not self._inventory.is_stand_in(device)]
+        return [
+            device
+            for device in devices
+            if (device.how or self._owing.policy(device).aor is not None) and not self._inventory.is_stand_in(device)
+        ]
 
     def device(self, name: str) -> Device | None:
         """The phone of this name in the inventory."""

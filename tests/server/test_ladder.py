@@ -7,6 +7,7 @@ from typing import Any
 from gitops_profile.devices import How, Rung, Sighting
 from gitops_profile.inventory import Device, Inventory
 from gitops_profile.presentity import (
+    NotifyPolicy,
     PresentityTable,
     ProfileAdded,
     ProfileChanged,
@@ -210,10 +211,24 @@ async def test_a_phone_that_was_only_expected_counts_until_another_was_seen_with
     bench = Bench()
     desk = ProfileKey.device("example.com", "desk")
     document = ProfileDocument(
-        desk, "text/plain", b"a=1", "p", aliases=(ProfileKey.device("example.com", "00085daabbcc"),)
-    )
+        desk, "text/plain", b"a=1", "p", aliases=(ProfileKey.device("example.com", "00085daabbcc"),),
+        notify=NotifyPolicy(aor="sip:2001@example.com"),
+    )  # fmt: skip
     bench.table.apply(ProfileAdded(document, STAMP))
     bench.inventory.expect(str(desk), str(desk), None, 1000.0)
     assert (await bench.ladder.summary())["ladder"]["desired"] == 1
     bench.inventory.see(Sighting(How.PNP, 1001.0, "192.0.2.8", "00085daabbcc", key=str(desk)))
     assert (await bench.ladder.summary())["ladder"]["desired"] == 1
+
+
+async def test_a_phone_that_was_only_expected_and_has_no_aor_any_more_is_none() -> None:
+    bench = Bench()
+    document = bench.table.get(KEY)
+    assert document is not None
+    with_aor = replace(document, notify=NotifyPolicy(aor="sip:2001@example.com"))
+    bench.table.apply(ProfileChanged(with_aor, STAMP))
+    bench.inventory.expect(MAC, str(KEY), MAC, 1000.0)
+    assert len(bench.ladder.devices([KEY])) == 1
+    bench.table.apply(ProfileChanged(document, STAMP))
+    assert bench.ladder.devices([KEY]) == [] and bench.ladder.devices(None) == []
+    assert sum((await bench.ladder.summary())["ladder"].values()) == 0, "else it would be unreachable for ever"
