@@ -29,6 +29,7 @@ from gitops_profile.presentity import (
     ProfileKey,
     RevisionStamp,
     is_device_id,
+    mac_of,
 )
 
 from .content import holds
@@ -267,10 +268,10 @@ class DeviceDocuments:
         tag: str | None,
         proof: Proof | None,
     ) -> None:
-        """Tell who was seen. A phone that says its MAC in its User-Agent alone asked for a file of many."""
+        """Tell who was seen. Who asked for a file of many is who he has shown to be, else who his User-Agent says."""
         agent = request.headers.get("User-Agent")
         claim = read_user_agent(agent) if agent else NOTHING_SAID
-        mac = asked.file.mac or claim.mac
+        mac = asked.file.mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
         vendor = vendor_of(None, mac, claim.vendor)
         source = self._gate.source(request)
         self._see(
@@ -278,7 +279,7 @@ class DeviceDocuments:
                 how, self._clock(), source, mac=mac, vendor=vendor.name if vendor.name != "generic" else None,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
                 user_agent=agent[:MAX_USER_AGENT] if agent else None, key=str(key) if key is not None else None,
-                etag=tag, status=status, proven=proof is not None and proof.subject in (asked.device, str(key)),
+                etag=tag, status=status, proven=proof is not None and proof.subject in (mac, asked.device, str(key)),
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).

@@ -353,3 +353,14 @@ async def test_a_named_document_that_is_one_phones_own_is_given_to_that_phone_al
     assert await curl(f"{site.root}reception1.xml", *as_lobby) == HIDDEN
     assert await curl(f"{site.root}{device}.xml", *as_lobby) == HIDDEN
     assert await curl(f"{site.root}reception1.xml", "--digest", "--user", f"{UNKNOWN}:own") == ("200", b"<reception/>")
+
+
+@pytest.mark.parametrize("agent", ["curl/8", f"Panasonic_KX-HDV130/01.133 ({LOBBY.upper()})"])
+async def test_a_file_for_all_phones_was_fetched_by_the_phone_that_showed_itself(make: Make, agent: str) -> None:
+    site = await make(ways={Way.DIGEST})
+    common = ProfileDocument(ProfileKey.device(DOMAIN, "y000000000096"), "text/plain", b"a = 1", "y.cfg")
+    site.table.apply(ProfileAdded(common, STAMP))
+    asked = ("--digest", *AS_DESK, "--user-agent", agent)
+    assert await curl(f"{site.root}y000000000096.cfg", *asked) == ("200", b"a = 1")
+    seen = site.seen[-1]
+    assert (seen.mac, seen.status, seen.proven) == (DESK, 200, True), "else its check-sync's challenge is not answered"
