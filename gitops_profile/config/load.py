@@ -31,6 +31,7 @@ SHORT_FLAGS = {
     "repository.poll": "--poll",
     "repository.fetch": "--fetch",
     "http.listen": "--http",
+    "pnp.interfaces": "--pnp",
 }
 
 EXPECTED = {

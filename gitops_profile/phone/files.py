@@ -82,6 +82,8 @@ class Files:
                 if given is not None:
                     answer, _, _ = await self._once(session, method, url, headers | {"Authorization": given}, text)
                 return answer
+        except aiohttp.NonHttpUrlClientError as error:
+            raise PhoneError(f"{url} cannot be fetched: only http and https are known here") from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise PhoneError(f"{url} cannot be fetched: {str(error) or 'no answer in time'}") from error
 

@@ -200,6 +200,8 @@ def test_a_variable_below_what_is_no_section_names_the_file(file: Path) -> None:
 def test_an_error_names_the_flag_that_made_it() -> None:
     with pytest.raises(ConfigError, match=r"^--http: http\.listen: 'x' is not ADDRESS:PORT"):
         load_config(environment={}, flags={"http.listen": "x"})
+    with pytest.raises(ConfigError, match=r"^--pnp: "):
+        load_config(environment={}, flags={"pnp.interfaces": ["lo"]})
 
 
 def test_every_setting_can_be_given_by_its_variable_and_by_its_flag() -> None:
