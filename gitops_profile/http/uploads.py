@@ -13,6 +13,8 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+FILE_COSTS = 4096
+"""Bytes that a file counts for at least: nobody may fill the folder with empty ones."""
 
 
 class UploadMode(StrEnum):
@@ -81,7 +83,7 @@ class Uploads:
         for path in self._folder.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):  # somebody tidies up beside us
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
+                found.append((status.st_mtime_ns, max(status.st_size, FILE_COSTS), path))
         total = sum(size for _, size, _ in found)
         for _, size, path in sorted(found, key=lambda one: one[0]):
             if total <= self.limits.total_bytes:

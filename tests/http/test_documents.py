@@ -205,12 +205,19 @@ async def test_an_endless_upload_without_a_length_is_cut_off(tmp_path: Path) -> 
 
 
 async def test_what_is_kept_is_bounded_and_the_oldest_goes(tmp_path: Path) -> None:
-    async with serving(keeping(tmp_path, file_bytes=1000, total_bytes=2500)) as site:
+    async with serving(keeping(tmp_path, file_bytes=5000, total_bytes=12_500)) as site:
         for device in (DESK, LOBBY):
             for name in ("boot", "app"):
-                status, _, _ = await head_of(f"{site.root}{device}-{name}.log", "--data-binary", name[0] * 1000)
+                status, _, _ = await head_of(f"{site.root}{device}-{name}.log", "--data-binary", name[0] * 5000)
                 assert status == 201
         assert kept_in(tmp_path) == [f"{LOBBY}-app.log", f"{LOBBY}-boot.log"]
+
+
+async def test_files_without_content_do_not_fill_the_folder(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, total_bytes=5 * 4096)) as site:
+        for number in range(12):
+            assert (await head_of(f"{site.root}{DESK}-n{number}.log", "--data-binary", ""))[0] == 201
+        assert len(kept_in(tmp_path)) == 5
 
 
 async def test_uploads_may_be_forgotten_or_refused() -> None:
