@@ -120,7 +120,7 @@ class DeviceDocuments:
                 raise _NOT_FOUND
             response = _answer(request, shown, tag, self._table.revision_of(document.key))
         except FetchRefused as refused:
-            tag = None
+            key = tag = None  # who was given nothing is not seen to have anything
             response = _refusal(refused)
         await self._send(request, response)
         if request.method == "HEAD":

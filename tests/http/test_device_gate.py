@@ -364,3 +364,12 @@ async def test_a_file_for_all_phones_was_fetched_by_the_phone_that_showed_itself
     assert await curl(f"{site.root}y000000000096.cfg", *asked) == ("200", b"a = 1")
     seen = site.seen[-1]
     assert (seen.mac, seen.status, seen.proven) == (DESK, 200, True), "else its check-sync's challenge is not answered"
+
+
+async def test_who_was_given_nothing_is_seen_with_no_profile(make: Make) -> None:
+    site = await make(ways={Way.LINK})
+    alice = ProfileKey.user(DOMAIN, "alice")
+    site.table.apply(ProfileAdded(ProfileDocument(alice, "text/xml", b"<a/>", "a.xml"), STAMP))
+    assert await curl(site.url(DESK)) == HIDDEN
+    assert await curl(f"{site.root}user/alice") == HIDDEN
+    assert [one.key for one in site.seen] == [None, None], "else wait waits for whoever guessed"
