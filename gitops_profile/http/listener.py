@@ -52,6 +52,7 @@ class HTTPListener:
             application,
             access_log=None,
             logger=_aiohttp_logger,
+            auto_decompress=False,  # what is no gzip is a traceback of aiohttp's, and a little that is, is a lot
             keepalive_timeout=self._limits.keepalive_seconds,
             shutdown_timeout=self._limits.shutdown_seconds,
         )

@@ -196,3 +196,14 @@ async def test_a_unix_socket_is_served_too(tmp_path_factory: pytest.TempPathFact
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
     writer.close()
     await listener.close()
+
+
+@pytest.mark.parametrize("line", [b"GET /hello", b"POST /size", b"PUT /hello"])
+async def test_a_body_that_is_not_packed_as_it_says_ends_in_no_traceback(
+    line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening() as address, connected(address) as (reader, writer):
+        head = b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n"
+        writer.write(line + head + b"abc")
+        assert (await reader.read()).startswith(b"HTTP/1.1 ")
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
