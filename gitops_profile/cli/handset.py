@@ -31,7 +31,7 @@ from .output import Format, emit_json, fail, printable, say
 
 def play(
     vendor: str | None,
-    mac_text: str,
+    mac_text: str | None,
     pnp: str | None,
     url: str | None,
     *,
@@ -47,10 +47,8 @@ def play(
     make = MAKES.get((vendor or "").lower())
     if make is None:
         fail(f"--vendor {vendor or ''!r}: one of {', '.join(MAKES)}")
-    mac = mac_of(mac_text)
-    if mac is None:
-        fail(f"--mac {mac_text!r} is no MAC, such as 000413d4e5f6")
-    if url is None and (pnp is None or make.pnp_user is None):
+    mac = _mac(make, mac_text, url)
+    if url is None and (pnp is None or make.asking is None):
         why = f"phones of {make.vendor} do no plug and play" if pnp is not None else "without plug and play"
         fail(f"{why}: give the URL of its files with --url" + ("" if pnp else ", or an interface with --pnp"))
     try:
@@ -67,6 +65,16 @@ def play(
         fail(str(error))
     except KeyboardInterrupt:
         return
+
+
+def _mac(make: Make, text: str | None, url: str | None) -> str:
+    """Its MAC; empty for a softphone that is given the URL of its one file."""
+    if text is None and not make.has_mac and url is not None and not url.endswith("/"):
+        return ""
+    mac = mac_of(text or "")
+    if mac is None:
+        fail(f"--mac {text or ''!r} is no MAC, such as 000413d4e5f6")
+    return mac
 
 
 def certificate_context(ca: Path | None, insecure: bool, certificate: Path | None) -> ssl.SSLContext | None:
@@ -88,7 +96,7 @@ async def _run(hardware: Hardware, make: Make, mac: str, count: int | None, outp
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     if output is Format.TEXT:
-        say(f"{make.vendor} {make.model} {mac}")
+        say(f"{make.vendor} {make.model} {mac}".rstrip())
     ended = 0
     try:
         async for step in hardware.steps():

@@ -31,6 +31,11 @@ def mac_of(make: Make) -> str:
     return f"02{os.getpid() & 0xFFFF:04x}{sorted(MAKES).index(make.vendor):02x}{0xAB:02x}01"
 
 
+def asks(make: Make) -> bool:
+    """Whether it can be known by its plug-and-play SUBSCRIBE."""
+    return make.asking is not None and make.asking.user is not None
+
+
 class Handset:
     """`gitops-profile phone --vendor … --mac …`, a process of its own."""
 
@@ -105,11 +110,11 @@ def test_a_commit_and_its_revert_reach_the_phone(lab: Lab, handsets: list[Handse
     file = f"profiles/device/{DOMAIN}/{mac}.yaml"
     lab.git.commit({file: manifest(1, None)}, "version 1")
     base = serve(lab)
-    options = ["--pnp", "lo"] if make.pnp_user is not None else ["--url", base]
+    options = ["--pnp", "lo"] if asks(make) else ["--url", base]
     handset = Handset(lab, make, *options, "--line", str(lab.folder / "line"))
     handsets.append(handset)
     # A phone without plug and play, and one that wants its line's credentials, is told by the AoR of its manifest.
-    aor = f"sip:2001@{handset.address}:{handset.port}" if make.pnp_user is None or make.habits.challenges else None
+    aor = f"sip:2001@{handset.address}:{handset.port}" if not asks(make) or make.habits.challenges else None
     eventually("it has version 1", lambda: handset.got("version 1"))
     lab.git.commit({file: manifest(2, aor)}, "version 2")
     eventually("it has version 2", lambda: handset.got("version 2"))
