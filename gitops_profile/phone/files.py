@@ -1,5 +1,6 @@
 """A desk phone's HTTP side: its files one after the other, with whatever shows who it is, and its log."""
 
+import base64
 import secrets
 import ssl
 from collections.abc import AsyncIterator
@@ -15,6 +16,8 @@ from .makes import Make
 
 MAX_FILES = 32
 """Of one run: a file that names others may name itself."""
+MACROS = (("$mac", "{mac}"), ("$MAU", "{MAC}"), ("$MA", "{mac}"), ("$PN", "{model}"))
+"""What Planet and Fanvil, and Cisco, write in a URL for what others write with braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Files:
                 break
 
     def _ahead(self, url: str) -> list[tuple[str, ...]]:
-        filled = self._make.fill(url.replace("$mac", "{mac}").replace("$MA", "{mac}"), self._mac)
+        for macro, place in MACROS:
+            url = url.replace(macro, place)
+        filled = self._make.fill(url, self._mac)
         if not filled.endswith("/"):
             return [(filled,)]
         return [
@@ -128,8 +133,9 @@ class Files:
         if given is not None:
             return given
         offers_basic = any(value[:5].lower() == "basic" for value in challenges)
-        if offers_basic and url.startswith("https:"):
-            return aiohttp.BasicAuth(self._password.user, self._password.password, "utf-8").encode()
+        if offers_basic and urlsplit(url).scheme == "https":
+            shown = f"{self._password.user}:{self._password.password}".encode()
+            return f"Basic {base64.b64encode(shown).decode()}"
         return None
 
     async def _once(
