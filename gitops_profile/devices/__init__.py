@@ -12,12 +12,13 @@ from .oui import vendor_of_mac
 from .presentation import shown_to
 from .sighting import How, Sighting
 from .user_agent import NOTHING_SAID, Claim, read_user_agent
-from .vendor import GENERIC, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, vendor_of
+from .vendor import GENERIC, SAYS_NOTHING, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, vendor_of
 
 __all__ = [
     "GENERIC",
     "HEARD_WITHOUT_EFFECT",
     "NOTHING_SAID",
+    "SAYS_NOTHING",
     "VENDORS",
     "CheckSync",
     "Claim",

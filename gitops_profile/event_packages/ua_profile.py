@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from gitops_profile.devices import GENERIC, SAYS_NOTHING, mac_in, read_user_agent, vendor_of
 from gitops_profile.presentity import (
     DEFAULT_DEVICE,
     InvalidKey,
@@ -105,6 +106,17 @@ class UAProfile:
             case ProfileType.USER:
                 return [ProfileKey.user(domain, user or "")]
         raise SubscriptionRefused(404, "Profile type not served")
+
+    def device(self, request: Request, event: EventHeader) -> tuple[str | None, str | None, str | None]:
+        """What it says of itself (RFC 6080 §6.2.2); one that says `OEM` is looked for by its MAC and its User-Agent."""
+        said = event.parameters
+        vendor = said.get("vendor") or said.get("vender")  # sic: Panasonic, phones.md 3
+        if vendor is None or vendor.lower() not in SAYS_NOTHING:
+            return vendor, said.get("model"), said.get("version")
+        claim = read_user_agent(request.headers.get("user-agent"))
+        found = vendor_of(vendor, mac_in(request.uri) or claim.mac, claim.vendor)
+        model = said.get("model") if (said.get("model") or "").lower() not in SAYS_NOTHING else claim.model
+        return vendor if found is GENERIC else found.name, model, said.get("version") or claim.firmware
 
     def affected(self, keys: Iterable[ProfileKey], subscribed: Collection[str]) -> list[str]:
         """The resources whose state may be another one after `keys` changed; `subscribed` are all there are.

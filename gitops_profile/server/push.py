@@ -196,7 +196,7 @@ class Pusher:
         due = self._queue.take_due(self._now(), AT_ONCE)
         async with asyncio.TaskGroup() as tasks:  # one whose name servers are slow must not keep the others
             for name in due:
-                tasks.create_task(self._tell(name))
+                tasks.create_task(self._try_to_tell(name))
         return self._now() if self._news else self._queue.next_deadline()
 
     def _queue_holders(self, key: ProfileKey, has_opened: bool) -> None:
@@ -229,6 +229,13 @@ class Pusher:
             else:
                 urgent = any(self._is_urgent(one.key) for one in owed)
                 self._queue.want(device.device, self._now(), urgent=urgent)
+
+    async def _try_to_tell(self, name: str) -> None:
+        try:
+            await self._tell(name)
+        except Exception:
+            # What one phone said of itself must not end the telling of all others; it is a bug, and says so.
+            logger.exception("a phone could not be told device=%s", name)
 
     async def _tell(self, name: str) -> None:
         device = self._inventory.get(name)

@@ -68,6 +68,9 @@ class EventPackage(Protocol):
     def resource(self, request: Request, event: EventHeader) -> str:
         """What an initial SUBSCRIBE asks for; raises SubscriptionRefused."""
 
+    def device(self, request: Request, event: EventHeader) -> tuple[str | None, str | None, str | None]:
+        """Vendor, model and version of whoever sends an initial SUBSCRIBE; None for what is not known."""
+
     def accepts(self, resource: str, audience: Audience) -> bool:
         """Whether the audience takes some presentation of the resource."""
 

@@ -102,15 +102,16 @@ def event_of(request: Request, package: EventPackage) -> EventHeader:
     return event
 
 
-def audience_of(request: Request, event: EventHeader, contact: Address, flow: Flow, identity: str | None) -> Audience:
+def audience_of(
+    request: Request, event: EventHeader, contact: Address, flow: Flow, identity: str | None, package: EventPackage
+) -> Audience:
     """What of the request decides what its sender is shown."""
-    parameters = event.parameters
-    vendor = parameters.get("vendor") or parameters.get("vender")  # sic: Panasonic, phones.md 3
+    vendor, model, version = package.device(request, event)
     return Audience(
         accept=accept_of(request),
         vendor=vendor,
-        model=parameters.get("model"),
-        version=parameters.get("version"),
+        model=model,
+        version=version,
         schemes=contact.parameters.get("schemes"),
         identified=identity is not None,
         secure=is_protected(request, flow),

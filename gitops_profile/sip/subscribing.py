@@ -90,7 +90,7 @@ class Subscribing:
         resource = resource_of(request, event, self._package)
         if not self._access.permits(identity, resource):
             raise Refused(403, NOT_YOURS)
-        audience = audience_of(request, event, contact, flow, identity)
+        audience = audience_of(request, event, contact, flow, identity, self._package)
         if not self._package.accepts(resource, audience):
             raise Refused(406)
         expires = self._settings.durations.grant(request)

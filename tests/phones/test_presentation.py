@@ -49,10 +49,6 @@ def test_who_does_not_say_gets_what_all_others_get(name: str) -> None:
     assert phone.notifies[0].body == document(row.document, 1).body
 
 
-@pytest.mark.xfail(
-    reason="F6, issue 5: vendor OEM says nothing; User-Agent and the MAC's OUI would (phones.md 1.3, 3)",
-    raises=AssertionError,
-)
 def test_an_oem_is_known_by_its_user_agent() -> None:
     row = BY_NAME["gigaset-device"]
     phone = Handset(household(row.document), row)

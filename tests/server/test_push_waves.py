@@ -1,7 +1,10 @@
 """Many phones at once, and those whose window is closed."""
 
+import pytest
+
 from gitops_profile.config import PushSettings
-from gitops_profile.presentity import ProfileKey
+from gitops_profile.presentity import NotifyPolicy, ProfileKey
+from gitops_profile.sip import Target
 
 from .office import DAY, KEY, TO_AOR, Office, office_with_a_phone
 
@@ -67,6 +70,27 @@ async def test_where_it_is_switched_off_nobody_is_told_and_nothing_piles_up() ->
     office.write(2)
     await office.run(DAY)
     assert office.sent == [] and office.pusher.facts() == {"waiting": 0, "under_way": 0, "in_vain": 0}
+
+
+async def test_a_phone_that_trips_a_bug_keeps_no_other_from_being_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = Office()
+    resolve = office._resolve
+
+    async def trip(scheme: str, host: str, port: int | None, transport: str | None) -> list[Target]:
+        if host == "bug.example":
+            raise RuntimeError("a bug")
+        return await resolve(scheme, host, port, transport)
+
+    monkeypatch.setattr(office, "_resolve", trip)
+    office.start()
+    for number, domain in enumerate(("bug.example", "example.com")):
+        key = ProfileKey.device("example.com", f"00041300000{number}")
+        office.write(1, key=key, notify=NotifyPolicy(aor=f"sip:x@{domain}"))
+    await office.run(1)
+    assert [request.uri for _, request, _ in office.sent] == ["sip:x@example.com"]
+    assert "could not be told device=000413000000" in caplog.text
 
 
 async def test_a_mass_change_is_decided_in_small_turns() -> None:

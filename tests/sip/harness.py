@@ -44,6 +44,10 @@ class FakePackage:
             raise SubscriptionRefused(403, "Not provisioned")
         return user
 
+    def device(self, request: Request, event: EventHeader) -> tuple[str | None, str | None, str | None]:
+        said = event.parameters
+        return said.get("vendor"), said.get("model"), said.get("version")
+
     def accepts(self, resource: str, audience: Audience) -> bool:
         return audience.accept is None or "text/xml" in audience.accept
 
