@@ -1,6 +1,7 @@
 """`phone --mac`: a desk phone of some make, played, so that a repository can be rehearsed without hardware."""
 
 import asyncio
+import json
 import secrets
 import signal
 import ssl
@@ -26,7 +27,7 @@ from gitops_profile.phone import (
 from gitops_profile.presentity import mac_of
 from gitops_profile.transport import InterfaceUnusable, find_interface
 
-from .output import Format, emit_json, fail, printable, say
+from .output import Format, fail, printable, say
 
 
 def play(
@@ -109,20 +110,20 @@ async def _run(hardware: Hardware, make: Make, mac: str, count: int | None, outp
 
 
 def _print(step: Step, output: Format) -> None:
-    now = datetime.now().astimezone()
+    when = datetime.fromtimestamp(step.at).astimezone()
     if output is Format.JSON:
-        emit_json(
-            {
-                "time": now.isoformat(timespec="milliseconds"),
-                "kind": step.kind,
-                "detail": step.detail,
-                "status": step.status,
-                "etag": step.etag,
-                "body": step.body.decode("utf-8", "backslashreplace") if step.status == 200 else None,
-            }
-        )
+        facts = {
+            "time": when.isoformat(timespec="milliseconds"),
+            "kind": step.kind,
+            "detail": step.detail,
+            "status": step.status,
+            "etag": step.etag,
+            "body": step.body.decode("utf-8", "backslashreplace") if step.status == 200 else None,
+        }
+        say(printable(json.dumps(facts, ensure_ascii=False)))  # a line for each step
+        sys.stdout.flush()
         return
     said = f" {step.status}" if step.status is not None else ""
     said += f", {len(step.body)} bytes, etag {step.etag}" if step.status == 200 and step.kind == "fetched" else ""
-    say(printable(f"{now:%H:%M:%S.%f}"[:12] + f" {step.kind}: {step.detail}{said}"))
+    say(printable(f"{when:%H:%M:%S.%f}"[:12] + f" {step.kind}: {step.detail}{said}"))
     sys.stdout.flush()

@@ -25,6 +25,8 @@ class Step:
     status: int | None = None
     etag: str | None = None
     body: bytes = field(default=b"", repr=False)
+    at: float = field(default_factory=time.time, compare=False)
+    """Unix seconds."""
 
 
 class Hardware:
