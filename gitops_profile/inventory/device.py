@@ -58,6 +58,11 @@ class Device:
         return self.key is None and not self.holdings
 
     @property
+    def is_guest(self) -> bool:
+        """Whether it has no profile, and was given what is of many phones; its MAC is what it says."""
+        return self.key is None and bool(self.holdings) and self.mac is not None
+
+    @property
     def only_subscribes(self) -> bool:
         """Whether it was never given a document by URL, and was seen last when it subscribed."""
         return self.how == "subscribe" and all(holding.etag is None for holding in self.holdings.values())

@@ -1,20 +1,24 @@
 """The inventory in memory: a fold of sightings and of what became of pushes. It does no I/O and knows no clock.
 
-Bounded: a phone that was given something stays; of strangers, whom anybody can invent, the newest few are kept, and of
-those from one address a few again, so that a flood of random MACs pushes out nothing but itself (invariant I9).
+Bounded: a phone with a profile of its own stays. Of the others, whom anybody can invent, the newest are kept, and of
+those from one address a few, so that a flood of random MACs pushes out nothing but itself (invariant I9). Strangers
+were given nothing; guests were given a file of many phones.
 """
 
 import ipaddress
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from gitops_profile.devices import How, Sighting
 
+from .crowd import Crowd
 from .device import Device, Holding
 
 MAX_STRANGERS = 2000
 MAX_STRANGERS_PER_SOURCE = 200
+MAX_GUESTS = 20_000
+MAX_GUESTS_PER_SOURCE = 2000
+"""A site behind one address."""
 MAX_TEXT = 255
 """Characters of what a phone says of itself."""
 MAX_HOLDINGS = 16
@@ -36,10 +40,8 @@ class Inventory:
         self._devices: dict[str, Device] = {}
         self._holders: dict[str, set[str]] = {}
         """By profile: the phones whose own it is, or that were given it."""
-        self._strangers: dict[str, None] = {}
-        """The one that was seen longest ago first."""
-        self._sources: Counter[str] = Counter()
-        """How many strangers each address has brought."""
+        self._strangers = Crowd(MAX_STRANGERS, MAX_STRANGERS_PER_SOURCE)
+        self._guests = Crowd(MAX_GUESTS, MAX_GUESTS_PER_SOURCE)
         self._changed: dict[str, None] = {}
         self._written_seen: dict[str, float] = {}
         self.take_up(devices)
@@ -48,7 +50,6 @@ class Inventory:
         """What was written in an earlier life."""
         for device in sorted(devices, key=lambda device: device.last_seen):
             self._keep(device)
-        self._changed.clear()
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -88,19 +89,21 @@ class Inventory:
         device = self._devices.get(sighting.device)
         is_new = device is None
         if device is None:
+            if sighting.key is None and not self._strangers.takes(sighting.address):
+                return None  # what a flood costs is this
             device = Device(sighting.device, sighting.address, sighting.at, sighting.at, str(sighting.how))
-            if sighting.key is None and self._sources[sighting.address] >= MAX_STRANGERS_PER_SOURCE:
-                return None
-        was_stranger, news = not is_new and device.is_stranger, is_new
+        before = None if is_new else self._crowd(device)
         address = device.address
-        if was_stranger:
-            self._forget_stranger(device)
-        news = self._learn(device, sighting) or news
+        news = self._learn(device, sighting) or is_new
         for holding in device.holdings.values():
             news = _note_return(holding, sighting.at) or news
         if sighting.status is not None and sighting.key is not None:
             news = self._note_answer(device, sighting) or news
         device.last_seen, device.how = max(device.last_seen, sighting.at), str(sighting.how)
+        crowd = self._crowd(device)
+        if crowd is not None and crowd is not before and not crowd.takes(device.address):
+            self._drop(device)
+            return None
         self._keep(device)
         stale = device.last_seen - self._written_seen.get(device.device, 0.0) >= SEEN_AGAIN_AFTER
         if news or stale or address != device.address:
@@ -140,8 +143,6 @@ class Inventory:
         found = self._devices.get(device)
         if found is None:
             return None
-        if found.is_stranger:
-            self._forget_stranger(found)
         holding = found.holding(key)
         self._keep(found)
         self._changed[device] = None
@@ -203,30 +204,35 @@ class Inventory:
 
     # -- what is kept ----------------------------------------------------------------------------------------------
 
+    def _crowd(self, device: Device) -> Crowd | None:
+        """Of whom it is one; None of those that stay: there are no more of them than profiles."""
+        if device.is_stranger:
+            return self._strangers
+        return self._guests if device.is_guest else None
+
     def _keep(self, device: Device) -> None:
         self._devices[device.device] = device
-        if device.is_stranger:
-            self._strangers[device.device] = None
-            self._sources[device.address] += 1
-            if len(self._strangers) > MAX_STRANGERS:
-                self._drop(self._devices[next(iter(self._strangers))])
-            return
         for key in (device.key, *device.holdings):
             if key is not None:
                 self._holders.setdefault(key, set()).add(device.device)
+        crowd = self._crowd(device)
+        for other in (self._strangers, self._guests):
+            if other is not crowd:
+                other.leave(device.device)
+        too_many = crowd.enter(device.device, device.address) if crowd is not None else None
+        if too_many is not None:
+            self._drop(self._devices[too_many])
 
-    def _drop(self, stranger: Device) -> None:
-        self._forget_stranger(stranger)
-        del self._devices[stranger.device]
-        self._written_seen.pop(stranger.device, None)
-        self._changed[stranger.device] = None
-
-    def _forget_stranger(self, stranger: Device) -> None:
-        """It is one no more, or is looked at again."""
-        self._strangers.pop(stranger.device, None)
-        self._sources[stranger.address] -= 1
-        if self._sources[stranger.address] <= 0:
-            del self._sources[stranger.address]
+    def _drop(self, device: Device) -> None:
+        """Forget it, if it is known at all."""
+        self._strangers.leave(device.device)
+        self._guests.leave(device.device)
+        keys, device.holdings = list(device.holdings), {}
+        for key in keys:
+            self._let_go(key, device)
+        self._written_seen.pop(device.device, None)
+        if self._devices.pop(device.device, None) is not None:
+            self._changed[device.device] = None
 
     def _let_go(self, key: str, device: Device) -> None:
         if key == device.key or key in device.holdings:

@@ -194,11 +194,14 @@ class Hardware:
             return
         claim = read_user_agent(held.user_agent)
         vendor = vendor_of(held.audience.vendor, mac, claim.vendor)
+        # An unknown device that is accepted has the default's profile, and none of its own.
+        has_profile = self._table.resolve(ProfileKey.parse(event.resource)) is not None
         self.see(
             Sighting(
                 How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
                 vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
-                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent, key=event.resource,
+                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent,
+                key=event.resource if has_profile else None,
                 contact=held.dialog.remote_target, proven=held.identity is not None,
             )
         )  # fmt: skip

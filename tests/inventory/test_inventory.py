@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from gitops_profile.devices import How, Sighting
 from gitops_profile.inventory import (
+    MAX_GUESTS,
+    MAX_GUESTS_PER_SOURCE,
     MAX_STRANGERS,
     MAX_STRANGERS_PER_SOURCE,
     Device,
@@ -195,3 +197,46 @@ def test_what_is_damaged_or_somebody_elses_is_said_so(tmp_path: Path) -> None:
     other.write_bytes(b"SQLite format 3\0" + b"nonsense" * 100)
     with pytest.raises(InventoryUnavailable, match="other.db"):
         InventoryStore(other)
+
+
+def test_a_flood_of_invented_phones_that_are_given_a_common_file_is_bounded_too() -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    common = "device/example.com/y000000000096"
+    given = replace(GET, key=common, etag="c1", proven=False, address="198.51.100.1")
+    inventory.see(replace(given, at=50.0, mac="aaaaaaaaaaaa"))
+    for number in range(2 * MAX_GUESTS_PER_SOURCE):
+        inventory.see(replace(given, at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
+    assert len(inventory) == MAX_GUESTS_PER_SOURCE + 2
+    for number in range(MAX_GUESTS + 1000):
+        inventory.see(replace(given, at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+    assert len(inventory) == MAX_GUESTS + 1 == len(inventory.holders([common, KEY]))
+    assert inventory.get(MAC) is not None
+
+
+def test_strangers_that_are_given_something_one_after_another_are_bounded() -> None:
+    inventory = Inventory()
+    for number in range(2 * MAX_GUESTS_PER_SOURCE):
+        seen = replace(PNP, mac=f"{number:012x}", key=None)
+        inventory.see(seen)
+        inventory.see(replace(GET, mac=seen.mac, key="device/example.com/common", at=150.0))
+    assert len(inventory) == MAX_GUESTS_PER_SOURCE
+    gone = inventory.take_changed()[1]
+    assert f"{MAX_GUESTS_PER_SOURCE:012x}" in gone
+
+
+def test_a_guest_that_gets_a_profile_of_its_own_stays_whatever_comes() -> None:
+    inventory = Inventory()
+    common = "device/example.com/common"
+    inventory.see(replace(GET, key=common))
+    inventory.see(replace(GET, at=120.0))
+    for number in range(MAX_GUESTS + 10):
+        inventory.see(replace(GET, at=200.0, key=common, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+    phone = inventory.get(MAC)
+    assert phone is not None and sorted(phone.holdings) == [KEY, common]
+
+
+def test_what_is_too_much_of_an_earlier_life_is_forgotten_on_disk_as_well() -> None:
+    earlier = [Device(f"{n:012x}", f"192.0.2.{n % 250}", 1.0, float(n), "pnp") for n in range(MAX_STRANGERS + 3)]
+    kept, gone = Inventory(earlier).take_changed()
+    assert (kept, gone) == ([], [f"{n:012x}" for n in range(3)])
