@@ -12,6 +12,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+BLOCK = 4096
+"""Bytes that the smallest file counts for: empty ones would fill the file system without ever reaching a bound."""
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -31,7 +33,9 @@ class UploadLimits:
     file_bytes: int = 1 << 20
     """Of one upload; more is answered 413."""
     total_bytes: int = 64 << 20
-    """Of all that are kept; the ones written longest ago go."""
+    """Of all that are kept, BLOCK for a smaller one; the ones written longest ago go."""
+    device_files: int = 32
+    """Of one device; the ones written longest ago go. No device crowds out the others with names."""
 
 
 class TooLarge(Exception):
@@ -81,11 +85,12 @@ class Uploads:
         for path in self._folder.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):  # somebody tidies up beside us
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in found)
+                found.append((status.st_mtime_ns, max(status.st_size, BLOCK), path))
+        total, own = sum(size for _, size, _ in found), sum(path.parent == newest.parent for _, _, path in found)
         for _, size, path in sorted(found, key=lambda one: one[0]):
-            if total <= self.limits.total_bytes:
-                return
-            if path != newest:
-                path.unlink(missing_ok=True)
-                total -= size
+            is_own = path.parent == newest.parent
+            if path == newest or not (total > self.limits.total_bytes or (is_own and own > self.limits.device_files)):
+                continue
+            path.unlink(missing_ok=True)
+            total -= size
+            own -= is_own

@@ -205,12 +205,27 @@ async def test_an_endless_upload_without_a_length_is_cut_off(tmp_path: Path) -> 
 
 
 async def test_what_is_kept_is_bounded_and_the_oldest_goes(tmp_path: Path) -> None:
-    async with serving(keeping(tmp_path, file_bytes=1000, total_bytes=2500)) as site:
+    async with serving(keeping(tmp_path, file_bytes=1000, total_bytes=10_000)) as site:
         for device in (DESK, LOBBY):
             for name in ("boot", "app"):
                 status, _, _ = await head_of(f"{site.root}{device}-{name}.log", "--data-binary", name[0] * 1000)
                 assert status == 201
         assert kept_in(tmp_path) == [f"{LOBBY}-app.log", f"{LOBBY}-boot.log"]
+
+
+async def test_empty_files_fill_no_disk(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, total_bytes=10_000)) as site:
+        for number in range(5):
+            status, _, _ = await head_of(f"{site.root}{DESK}-{number}.log", "--data-binary", "")
+            assert status == 201
+    assert kept_in(tmp_path) == [f"{DESK}-3.log", f"{DESK}-4.log"]
+
+
+async def test_a_phone_with_many_names_drops_its_own_files_and_nobody_elses(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, device_files=2)) as site:
+        for name in (f"{LOBBY}-boot", *(f"{DESK}-{number}" for number in range(5))):
+            assert (await head_of(f"{site.root}{name}.log", "--data-binary", "x"))[0] == 201
+    assert kept_in(tmp_path) == [f"{DESK}-3.log", f"{DESK}-4.log", f"{LOBBY}-boot.log"]
 
 
 async def test_uploads_may_be_forgotten_or_refused() -> None:
