@@ -133,10 +133,21 @@ class FileRoutes:
 
 
 _MAC_ANYWHERE = re.compile(rf"(?<![0-9A-Fa-f])(?:{HEX_MAC})(?![0-9A-Fa-f])")
+_MAC_ALONE = re.compile(
+    rf"(?<![0-9A-Za-z])(?:{HEX_MAC}|{_UNDERSCORED}|(?:[0-9A-Fa-f]{{4}}\.){{2}}[0-9A-Fa-f]{{4}})(?![0-9A-Za-z])"
+)
+_NO_MAC = "0" * 12
+"""Poly's name of what all phones share."""
+
+
+def _mac_within(name: str) -> str | None:
+    """The phone that a name for all phones is about after all: `000413aabbcc.cfg.xml` looks like a model's."""
+    found = (bare(one[0]) for one in _MAC_ALONE.finditer(name))
+    return next((mac for mac in found if mac != _NO_MAC), None)
 
 
 def _request(rule: FileRule, name: str, groups: dict[str, str | None]) -> FileRequest:
-    mac = bare(groups["mac"] or "") if "mac" in groups else None
+    mac = bare(groups["mac"] or "") if "mac" in groups else _mac_within(name)
     filled = {
         "{mac}": mac or "",
         "{model}": groups.get("model") or "",

@@ -22,7 +22,14 @@ from gitops_profile.devices import (
     shown_to,
     vendor_of,
 )
-from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey, RevisionStamp
+from gitops_profile.presentity import (
+    Presentation,
+    PresentityTable,
+    ProfileDocument,
+    ProfileKey,
+    RevisionStamp,
+    is_device_id,
+)
 
 from .content import holds
 from .content_access import FetchRefused
@@ -164,8 +171,18 @@ class DeviceDocuments:
         if proof.etag is not None and proof.etag != tag:
             return False
         if asked.file.kind is FileKind.COMMON:
-            return not shown.sensitive
+            return not shown.sensitive and self._is_for_all(asked, key, proof)
         return proof.subject in (asked.file.mac, str(key))
+
+    def _is_for_all(self, asked: Asked, key: ProfileKey | None, proof: Proof) -> bool:
+        """Whether no phone has this document as its own, by name or alias, but perhaps the one that asks.
+
+        A file for all phones is named as somebody likes: so might the document of one phone be.
+        """
+        document = self._table.get(key) if key is not None else None
+        names = (document.key, *document.aliases) if document is not None else ()
+        own = [one.name for one in names if is_device_id(one.name)]
+        return not own or self._resolve(asked.domain, proof.subject) == key
 
     def _miss(self, request: web.Request, asked: Asked, proof: Proof | None, document: ProfileDocument | None) -> None:
         """Tell the gate, unless it is one more file that a phone looks for which may have its document."""

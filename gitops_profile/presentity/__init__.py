@@ -22,7 +22,7 @@ from .events import (
 )
 from .events_codec import UnknownEvent, decode_event, encode_event
 from .history import ProfileHistory, Version, difference, request_number
-from .identifier import canonical_device, mac_of
+from .identifier import canonical_device, is_device_id, mac_of
 from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain
 from .notify_policy import NO_POLICY, NotifyPolicy, Window
 from .repository_rules import NO_RULES, FileRule, RepositoryRules
@@ -72,6 +72,7 @@ __all__ = [
     "difference",
     "encode_event",
     "entity_tag",
+    "is_device_id",
     "mac_of",
     "request_number",
 ]

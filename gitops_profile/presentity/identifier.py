@@ -17,6 +17,7 @@ _UUID = re.compile(
 # Timestamp and clock sequence zero; the variant is 10 by the rule and 00 in the example of RFC 6080 §7.1.
 _MAC_UUID_FIELDS = ("00000000", "0000", "1000")
 _MAC_UUID_VARIANTS = ("8000", "0000")
+_NOBODYS_MAC = "0" * 12
 
 
 def mac_of(text: str) -> str | None:
@@ -42,3 +43,8 @@ def canonical_device(text: str) -> str:
     if fields[:3] == _MAC_UUID_FIELDS and fields[3] in _MAC_UUID_VARIANTS:
         return fields[4]
     return "-".join(fields)
+
+
+def is_device_id(name: str) -> bool:
+    """Whether a canonical name is the MAC or UUID of one device; `000000000000` is what all devices share."""
+    return (mac_of(name) is not None and name != _NOBODYS_MAC) or _UUID.fullmatch(name) is not None

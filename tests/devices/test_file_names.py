@@ -76,6 +76,23 @@ def test_an_unknown_name_with_a_mac_is_about_that_phone() -> None:
     assert ROUTES.read("0004f2a1b2c3-unheard.of") == FileRequest(FileKind.NONE, "0004f2a1b2c3")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "0004f2a1b2c3.cfg.xml", "0004F2A1B2C3.boot.cfg", "0004f2a1b2c3-phone.xml", "00-04-f2-a1-b2-c3.x.cfg",
+        "00:04:f2:a1:b2:c3-web.xml", "0004.f2a1.b2c3.cfg", "config.0004f2a1b2c3.cfg", "0004f2a1b2c3_.xml",
+    ],
+)  # fmt: skip
+def test_a_name_with_a_mac_in_it_is_never_one_for_all_phones(path: str) -> None:
+    request = ROUTES.read(path)
+    assert request.kind is not FileKind.COMMON and request.mac == "0004f2a1b2c3"
+
+
+def test_a_rule_of_a_repository_that_names_a_phone_is_about_it() -> None:
+    routes = FileRoutes([FileRule("special-001565aabbcc.ini", ("special",))])
+    assert routes.read("special-001565AABBCC.ini") == FileRequest(FileKind.DOCUMENT, "001565aabbcc", ("special",))
+
+
 def test_a_repository_has_the_first_word() -> None:
     routes = FileRoutes([FileRule("{mac}.cfg", ("{mac}-mine",)), FileRule("site.cfg", ("site",))])
     assert routes.read("001565AABBCC.cfg") == FileRequest(FileKind.DOCUMENT, "001565aabbcc", ("001565aabbcc-mine",))

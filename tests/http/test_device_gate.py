@@ -9,12 +9,12 @@ import pytest
 
 from gitops_profile.digest import read_generations
 from gitops_profile.http import Missed, Way
-from gitops_profile.presentity import ProfileKey
+from gitops_profile.presentity import ProfileAdded, ProfileDocument, ProfileKey
 from gitops_profile.transport import Certificates
 from tests.transport.authority import Authority, Issued
 
 from .device_site import DESK, LOBBY, LOOPBACK, PROXIED, UNKNOWN, DeviceSite, body, line
-from .site import DOMAIN, curl
+from .site import DOMAIN, STAMP, curl
 
 Make = Callable[..., Awaitable[DeviceSite]]
 
@@ -323,3 +323,33 @@ async def test_new_phones_need_to_show_nothing_for_a_while(make: Make) -> None:
     assert await curl(site.url(DESK)) == ("200", body(DESK))
     open_to.clear()
     assert (await curl(site.url(DESK)))[0] == "401"
+
+
+# -- what is for all phones, and what only looks like it
+
+
+@pytest.mark.parametrize("name", [f"{DESK}.cfg.xml", f"{DESK.upper()}.boot.cfg", f"{DESK}-phone.xml"])
+async def test_the_document_of_another_phone_is_not_given_by_a_name_that_looks_like_a_models(
+    make: Make, name: str
+) -> None:
+    site = await make(ways={Way.DIGEST})
+    directory = ProfileKey.device(DOMAIN, f"{DESK}-phone")
+    site.table.apply(ProfileAdded(ProfileDocument(directory, "text/xml", b"<own/>", "d.xml"), STAMP))
+    assert await curl(f"{site.root}{name}", "--digest", "--user", f"{LOBBY}:lobby") == HIDDEN
+    assert [one.device for one in site.missed] == [DESK]
+
+
+async def test_a_named_document_that_is_one_phones_own_is_given_to_that_phone_alone(make: Make) -> None:
+    site = await make(ways={Way.DIGEST}, credentials=line(UNKNOWN, "own") + line(LOBBY, "lobby"))
+    desk = ProfileDocument(
+        ProfileKey.device(DOMAIN, "reception1"), "text/xml", b"<reception/>", "r.xml",
+        aliases=(ProfileKey.device(DOMAIN, UNKNOWN),),
+    )  # fmt: skip
+    device = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+    other = ProfileDocument(ProfileKey.device(DOMAIN, device), "text/xml", b"<uuid/>", "u.xml")
+    for one in (desk, other):
+        site.table.apply(ProfileAdded(one, STAMP))
+    as_lobby = ("--digest", "--user", f"{LOBBY}:lobby")
+    assert await curl(f"{site.root}reception1.xml", *as_lobby) == HIDDEN
+    assert await curl(f"{site.root}{device}.xml", *as_lobby) == HIDDEN
+    assert await curl(f"{site.root}reception1.xml", "--digest", "--user", f"{UNKNOWN}:own") == ("200", b"<reception/>")
