@@ -79,18 +79,19 @@ class Files:
         filled = self._make.fill(url, self._mac)
         if not filled.endswith("/"):
             return [(filled,)]
-        return [
-            tuple(urljoin(filled, self._make.fill(name, self._mac)) for name in names) for names in self._make.files
-        ]
+        fill = self._make.fill
+        try:
+            return [tuple(urljoin(filled, fill(name, self._mac)) for name in names) for names in self._make.files]
+        except ValueError as error:
+            raise PhoneError(f"{filled} is no URL: {error}") from error
 
     def _named_in(self, answer: File) -> list[str]:
         """The URLs of the files that a file names, on the same server: its credentials are for no other."""
         if self._make.includes is None or answer.status == 304:
             return self._named.get(answer.url, [])
         groups = self._make.includes.findall(answer.body.decode("utf-8", "replace"))
-        found = [urljoin(answer.url, name.strip()) for group in groups for name in group.split(",") if name.strip()]
-        here = urlsplit(answer.url)
-        near = [one for one in found if urlsplit(one)[:2] == (here.scheme, here.netloc)]
+        names = [name.strip() for group in groups for name in group.split(",") if name.strip()]
+        near = [one for name in names if (one := _near(answer.url, name)) is not None]
         self._named[answer.url] = near
         return near
 
@@ -150,3 +151,12 @@ class Files:
                     raise ValueError(f"it has more than {MAX_BYTES} bytes")
             answer = File(url, response.status, response.headers.get("ETag"), bytes(body))
             return answer, response.headers.getall("WWW-Authenticate", []), response.url.raw_path_qs
+
+
+def _near(url: str, name: str) -> str | None:
+    """The URL of `name` beside `url`; None when it is no name, or one on another server."""
+    try:
+        found = urljoin(url, name)
+        return found if urlsplit(found)[:2] == urlsplit(url)[:2] else None
+    except ValueError:
+        return None

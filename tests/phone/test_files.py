@@ -147,7 +147,12 @@ def test_a_file_that_names_itself_or_others_for_ever_ends() -> None:
 
 
 def test_a_file_cannot_send_it_to_another_server() -> None:
-    site = Site({f"{MAC}.boot": "include:config http://127.0.0.1:1/x.cfg\ninclude:config ok.cfg\n", "ok.cfg": ""})
+    site = Site(
+        {
+            f"{MAC}.boot": "include:config http://127.0.0.1:1/x.cfg\ninclude:config http://[\ninclude:config ok.cfg\n",
+            "ok.cfg": "",
+        }
+    )
     assert [one.status for one in fetch(site, MAKES["yealink"])] == [200, 200]
     assert site.asked == [f"{MAC}.boot", "ok.cfg"]
 
@@ -229,11 +234,15 @@ def test_it_shows_its_certificate_and_gives_nothing_to_a_server_that_it_does_not
         fetch(site, MAKES["fanvil"])
 
 
-def test_a_server_that_is_not_there_or_not_trusted_is_an_error() -> None:
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/x", "http://127.0.0.1:1/", "http://[/", "http://[", "tftp://127.0.0.1/", "", "/", "\0"]
+)
+def test_a_server_that_is_not_there_and_a_url_that_is_none_are_errors(url: str) -> None:
     async def ask() -> None:
-        await Files(MAKES["snom"], MAC).get("http://127.0.0.1:1/x")
+        async for _ in Files(MAKES["snom"], MAC).run(url):
+            raise AssertionError("nothing can come from there")
 
-    with pytest.raises(PhoneError, match="cannot be fetched"):
+    with pytest.raises(PhoneError):
         asyncio.run(ask())
 
 
