@@ -27,8 +27,12 @@ BY_THEMSELVES = sorted(name for name in MAKES if VENDORS[name].refetch is None)
 
 
 def mac_of(make: Make) -> str:
-    """A MAC that no other test's server knows: all of them hear the same group on the loopback interface."""
-    return f"02{os.getpid() & 0xFFFF:04x}{sorted(MAKES).index(make.vendor):02x}{0xAB:02x}01"
+    """A MAC that no other test's server knows: all of them hear the same group on the loopback interface.
+
+    It is its vendor's where a phone says no more than OEM before its first fetch.
+    """
+    oui = "7c2f80" if make.vendor == "gigaset" else "0213ab"
+    return f"{oui}{os.getpid() & 0xFFFF:04x}{sorted(MAKES).index(make.vendor):02x}"
 
 
 def asks(make: Make) -> bool:
