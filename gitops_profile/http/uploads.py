@@ -34,12 +34,18 @@ class UploadLimits:
     """Of one upload; more is answered 413."""
     total_bytes: int = 64 << 20
     """Of all that are kept, BLOCK for a smaller one; the ones written longest ago go."""
+    at_once: int = 32
+    """Uploads under way that are to be kept: each is in memory until it is whole; one more is answered 503."""
     device_files: int = 32
     """Of one device; the ones written longest ago go. No device crowds out the others with names."""
 
 
 class TooLarge(Exception):
     """An upload above its bound."""
+
+
+class TooMany(Exception):
+    """More uploads at once than are taken in."""
 
 
 class Uploads:
@@ -50,12 +56,22 @@ class Uploads:
         self.limits = limits
         self._folder = folder
         self._writing = asyncio.Lock()
+        self._under_way = 0
 
     async def take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
-        """Take one in; whether there was none of this name before. Raises TooLarge, and OSError when it cannot be kept.
+        """Take one in; whether there was none of this name before. The file has the new content whole, or the old one.
 
-        The file has the new content whole, or the old one.
+        Raises TooLarge, TooMany, and OSError when it cannot be kept.
         """
+        if self._under_way >= self.limits.at_once:
+            raise TooMany
+        self._under_way += 1
+        try:
+            return await self._take(device, name, chunks)
+        finally:
+            self._under_way -= 1
+
+    async def _take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
         received, size = [], 0
         async for chunk in chunks:
             size += len(chunk)

@@ -165,6 +165,10 @@ class Pusher:
         """The phones that have it or should; one that was never seen can be told when its AoR is known."""
         key = document.key
         holders = self._inventory.holders([str(key)])
+        for name in (key, *document.aliases):
+            device = self._inventory.get(name.name)  # perhaps it was seen before it had a profile
+            if device is not None and device.contact is not None and device not in holders:
+                holders.append(device)
         if holders or document.notify.aor is None or key.profile_type is not ProfileType.DEVICE:
             return holders
         mac = mac_of(key.name)
@@ -258,6 +262,8 @@ class Pusher:
         try:
             push = await self._reach.address(device, policy, Push(name, "", str(event), (), versions=versions))
         except Unreachable as error:
+            if error.is_lasting and device.is_stranger:
+                return  # anybody can ask for its file: that it was given none and is nowhere is no fault of a phone
             for key, _ in versions:
                 self._inventory.push_failed(name, key, str(error), now)
             if not error.is_lasting:

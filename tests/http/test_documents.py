@@ -228,6 +228,20 @@ async def test_a_phone_with_many_names_drops_its_own_files_and_nobody_elses(tmp_
     assert kept_in(tmp_path) == [f"{DESK}-3.log", f"{DESK}-4.log", f"{LOBBY}-boot.log"]
 
 
+async def test_more_at_once_than_fit_into_memory_are_put_off(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, at_once=1)) as site:
+        address = urlsplit(site.root)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"PUT {address.path}{DESK}-app.log HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab".encode())
+        await writer.drain()
+        statuses = [(await head_of(f"{site.root}{DESK}-boot.log", "--data-binary", "x"))[0] for _ in range(5)]
+        assert statuses[-1] == 503  # the first one has been begun by then
+        writer.write(b"cd")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 201")
+        assert (await head_of(f"{site.root}{DESK}-web.log", "--data-binary", "x"))[0] == 201
+        writer.close()
+
+
 async def test_uploads_may_be_forgotten_or_refused() -> None:
     async with serving() as site:
         assert (await head_of(f"{site.root}{DESK}-app.log", "--data-binary", "x"))[0] == 204

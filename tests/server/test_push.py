@@ -117,6 +117,31 @@ async def test_a_removed_profile_is_told_to_nobody() -> None:
     assert office.sent == []
 
 
+async def test_a_phone_that_was_seen_before_it_had_a_profile_is_told_when_it_has_one() -> None:
+    office = Office()
+    office.see()  # by plug and play: a candidate for `import`
+    await office.run(1)
+    assert office.sent == []
+    office.write(1)
+    await office.run(DAY)
+    assert len(office.told) == 1
+    assert office.sent[0][2].remote == ("192.0.2.7", 5060)
+
+
+async def test_who_was_given_nothing_and_cannot_be_told_is_no_phone_that_faulted() -> None:
+    office = Office()
+    office.write(1)
+    office.see(How.GET, "198.51.100.9", status=401)  # anybody can ask for any MAC
+    await office.run(1)
+    office.write(2)
+    await office.run(DAY)
+    await office.restart()
+    await office.run(DAY)
+    device = office.inventory.get(MAC)
+    assert device is not None and device.is_stranger and office.sent == []
+    assert office.inventory.holders([str(KEY)]) == []  # `wait` waits for nobody
+
+
 async def test_a_change_while_a_check_sync_is_under_way_is_told_after_it() -> None:
     office = await office_with_a_phone()
     office.answer = lambda request: None
