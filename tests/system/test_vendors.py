@@ -14,6 +14,7 @@ import pytest
 from gitops_profile.devices import VENDORS
 from gitops_profile.phone import MAKES, Make
 from tests.repositories import ENVIRONMENT
+from tests.transport.authority import Authority
 
 from .lab import PATIENCE, Lab, eventually
 from .test_content import free_port
@@ -163,6 +164,8 @@ def test_a_commit_and_its_revert_reach_the_phone(office: Office, vendor: str) ->
     eventually("status says so", lambda: set(office.ladder()) == {"fetched"})
     challenged = [step for step in handset.steps() if step["kind"] == "challenged"]
     assert (len(challenged) >= 2) == make.habits.challenges
+    sent = {step["status"] for step in handset.steps() if step["kind"] == "sent"}
+    assert sent == ({201} if make.log is not None else set())
 
 
 @pytest.mark.parametrize("vendor", BY_THEMSELVES)
@@ -212,3 +215,41 @@ def test_the_phone_says_what_is_missing(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "gitops_profile", "phone", *options]
         done = subprocess.run(command, capture_output=True, check=False, env=ENVIRONMENT, timeout=20, cwd=tmp_path)
         assert done.returncode == 2 and says in done.stderr.decode(), done.stderr.decode()
+
+
+def test_a_sensitive_document_comes_over_tls_to_a_phone_that_shows_who_it_is(lab: Lab, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    web, port, mac = authority.issue("web", "IP:127.0.0.1"), free_port(), mac_of(MAKES["poly"])
+    lab.git.commit({file_of(MAKES["poly"]): b"body: secret\nsensitive: true\n"})
+    credentials, password = tmp_path / "devices.htdigest", tmp_path / "password"
+    password.write_text("s3cret\n")
+    assert lab.run("passwd", str(credentials), "--device", mac, given=b"s3cret").returncode == 0
+    ways = {"authenticate": ["certificate", "digest", "basic"], "device_ca": str(authority.certificate)}
+    http = {"listen": f"127.0.0.1:{port}", "public_url": f"https://127.0.0.1:{port}/", "tls": True}
+    settings = {
+        "http": http, "tls": {"certificate": str(web.certificate), "key": str(web.key)},
+        "provisioning": {**ways, "credentials": str(credentials)},
+    }  # fmt: skip
+    file = lab.folder / "gitops-profile.yaml"
+    file.write_text(json.dumps(settings))
+    lab.server.start("--config", str(file))
+    own = authority.issue("phone", common_name=mac.upper())
+    pem = tmp_path / "own.pem"
+    pem.write_bytes(own.certificate.read_bytes() + own.key.read_bytes())
+    stranger = tmp_path / "stranger.pem"
+    other = authority.issue("stranger", common_name="0213ab000000")
+    stranger.write_bytes(other.certificate.read_bytes() + other.key.read_bytes())
+    url = f"https://127.0.0.1:{port}/p/{DOMAIN}/{mac}.cfg"
+    trusts = ["--ca", str(authority.certificate)]
+    for options, status in (
+        ([*trusts, "--certificate", str(pem)], 200),
+        ([*trusts, "--password-file", str(password)], 200),
+        ([*trusts, "--certificate", str(stranger)], 404),
+        (trusts, 401),
+        ([], None),
+    ):
+        command = ["phone", "--vendor", "poly", "--mac", mac, "--url", url, "--count", "1", "-o", "json"]
+        done = lab.run(*command, *options)
+        first = json.loads(done.stdout.splitlines()[0])
+        assert (first["kind"], first["status"]) == ("fetched" if status else "failed", status), options
+        assert (first["body"] == "secret") == (status == 200)
