@@ -1,6 +1,7 @@
 """`phone --mac`: a desk phone of some make, played, so that a repository can be rehearsed without hardware."""
 
 import asyncio
+import json
 import secrets
 import signal
 import ssl
@@ -26,12 +27,12 @@ from gitops_profile.phone import (
 from gitops_profile.presentity import mac_of
 from gitops_profile.transport import InterfaceUnusable, find_interface
 
-from .output import Format, emit_json, fail, printable, say
+from .output import Format, fail, printable, say
 
 
 def play(
     vendor: str | None,
-    mac_text: str,
+    mac_text: str | None,
     pnp: str | None,
     url: str | None,
     *,
@@ -47,10 +48,8 @@ def play(
     make = MAKES.get((vendor or "").lower())
     if make is None:
         fail(f"--vendor {vendor or ''!r}: one of {', '.join(MAKES)}")
-    mac = mac_of(mac_text)
-    if mac is None:
-        fail(f"--mac {mac_text!r} is no MAC, such as 000413d4e5f6")
-    if url is None and (pnp is None or make.pnp_user is None):
+    mac = _mac(make, mac_text, url)
+    if url is None and (pnp is None or make.asking is None):
         why = f"phones of {make.vendor} do no plug and play" if pnp is not None else "without plug and play"
         fail(f"{why}: give the URL of its files with --url" + ("" if pnp else ", or an interface with --pnp"))
     try:
@@ -67,6 +66,16 @@ def play(
         fail(str(error))
     except KeyboardInterrupt:
         return
+
+
+def _mac(make: Make, text: str | None, url: str | None) -> str:
+    """Its MAC; empty for a softphone that is given the URL of its one file."""
+    if text is None and not make.has_mac and url is not None and not url.endswith("/"):
+        return ""
+    mac = mac_of(text or "")
+    if mac is None:
+        fail(f"--mac {text or ''!r} is no MAC, such as 000413d4e5f6")
+    return mac
 
 
 def certificate_context(ca: Path | None, insecure: bool, certificate: Path | None) -> ssl.SSLContext | None:
@@ -88,7 +97,7 @@ async def _run(hardware: Hardware, make: Make, mac: str, count: int | None, outp
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     if output is Format.TEXT:
-        say(f"{make.vendor} {make.model} {mac}")
+        say(f"{make.vendor} {make.model} {mac}".rstrip())
     ended = 0
     try:
         async for step in hardware.steps():
@@ -101,20 +110,20 @@ async def _run(hardware: Hardware, make: Make, mac: str, count: int | None, outp
 
 
 def _print(step: Step, output: Format) -> None:
-    now = datetime.now().astimezone()
+    when = datetime.fromtimestamp(step.at).astimezone()
     if output is Format.JSON:
-        emit_json(
-            {
-                "time": now.isoformat(timespec="milliseconds"),
-                "kind": step.kind,
-                "detail": step.detail,
-                "status": step.status,
-                "etag": step.etag,
-                "body": step.body.decode("utf-8", "backslashreplace") if step.status == 200 else None,
-            }
-        )
+        facts = {
+            "time": when.isoformat(timespec="milliseconds"),
+            "kind": step.kind,
+            "detail": step.detail,
+            "status": step.status,
+            "etag": step.etag,
+            "body": step.body.decode("utf-8", "backslashreplace") if step.status == 200 else None,
+        }
+        say(printable(json.dumps(facts, ensure_ascii=False)))  # a line for each step
+        sys.stdout.flush()
         return
     said = f" {step.status}" if step.status is not None else ""
     said += f", {len(step.body)} bytes, etag {step.etag}" if step.status == 200 and step.kind == "fetched" else ""
-    say(printable(f"{now:%H:%M:%S.%f}"[:12] + f" {step.kind}: {step.detail}{said}"))
+    say(printable(f"{when:%H:%M:%S.%f}"[:12] + f" {step.kind}: {step.detail}{said}"))
     sys.stdout.flush()

@@ -83,10 +83,10 @@ def phone(
     With --mac a desk phone is played instead, of the make that --vendor names: it asks by plug and play (--pnp) or is
     given a --url, fetches its files, and fetches them again at each check-sync.
     """
-    if mac is not None:
+    if mac is not None or (aor is None and url is not None):
         play(
             vendor, mac, pnp, url, address=address, port=port, line=_line(line),
-            password=_password(password_file, user or mac_of(mac), "") if password_file is not None else None,
+            password=_password(password_file, user or mac_of(mac or ""), "") if password_file is not None else None,
             context=certificate_context(ca, insecure, certificate), count=count, output=output,
         )  # fmt: skip
         return

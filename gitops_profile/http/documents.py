@@ -38,7 +38,7 @@ from .device_gate import DeviceGate
 from .device_proof import Proof
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
-from .uploads import TooLarge, UploadMode, Uploads
+from .uploads import TooLarge, TooMany, UploadMode, Uploads
 
 logger = logging.getLogger(__name__)
 
@@ -238,6 +238,8 @@ class DeviceDocuments:
                 is_new = await self._uploads.take(device, asked.name, _chunks(request))
         except TooLarge as error:
             raise too_large from error
+        except TooMany as error:
+            raise FetchRefused(503, "Too many are sending something now.", ("Retry-After", "60")) from error
         except TimeoutError as error:
             raise FetchRefused(408, "It took too long.") from error
         except OSError as error:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+BLOCK = 4096
+"""Bytes that the smallest file counts for: empty ones would fill the file system without ever reaching a bound."""
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-FILE_COSTS = 4096
-"""Bytes that a file counts for at least: nobody may fill the folder with empty ones."""
 
 
 class UploadMode(StrEnum):
@@ -33,11 +33,19 @@ class UploadLimits:
     file_bytes: int = 1 << 20
     """Of one upload; more is answered 413."""
     total_bytes: int = 64 << 20
-    """Of all that are kept; the ones written longest ago go."""
+    """Of all that are kept, BLOCK for a smaller one; the ones written longest ago go."""
+    at_once: int = 32
+    """Uploads under way that are to be kept: each is in memory until it is whole; one more is answered 503."""
+    device_files: int = 32
+    """Of one device; the ones written longest ago go. No device crowds out the others with names."""
 
 
 class TooLarge(Exception):
     """An upload above its bound."""
+
+
+class TooMany(Exception):
+    """More uploads at once than are taken in."""
 
 
 class Uploads:
@@ -48,12 +56,22 @@ class Uploads:
         self.limits = limits
         self._folder = folder
         self._writing = asyncio.Lock()
+        self._under_way = 0
 
     async def take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
-        """Take one in; whether there was none of this name before. Raises TooLarge, and OSError when it cannot be kept.
+        """Take one in; whether there was none of this name before. The file has the new content whole, or the old one.
 
-        The file has the new content whole, or the old one.
+        Raises TooLarge, TooMany, and OSError when it cannot be kept.
         """
+        if self._under_way >= self.limits.at_once:
+            raise TooMany
+        self._under_way += 1
+        try:
+            return await self._take(device, name, chunks)
+        finally:
+            self._under_way -= 1
+
+    async def _take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
         received, size = [], 0
         async for chunk in chunks:
             size += len(chunk)
@@ -83,11 +101,12 @@ class Uploads:
         for path in self._folder.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):  # somebody tidies up beside us
                 status = path.stat()
-                found.append((status.st_mtime_ns, max(status.st_size, FILE_COSTS), path))
-        total = sum(size for _, size, _ in found)
+                found.append((status.st_mtime_ns, max(status.st_size, BLOCK), path))
+        total, own = sum(size for _, size, _ in found), sum(path.parent == newest.parent for _, _, path in found)
         for _, size, path in sorted(found, key=lambda one: one[0]):
-            if total <= self.limits.total_bytes:
-                return
-            if path != newest:
-                path.unlink(missing_ok=True)
-                total -= size
+            is_own = path.parent == newest.parent
+            if path == newest or not (total > self.limits.total_bytes or (is_own and own > self.limits.device_files)):
+                continue
+            path.unlink(missing_ok=True)
+            total -= size
+            own -= is_own

@@ -7,13 +7,14 @@ from .files import File, Files
 from .handset import Handset, Told
 from .hardware import Hardware, Step, new_token, open_socket
 from .line import SECURE, TRANSPORTS, PhoneError, server_context
-from .makes import MAKES, Make
+from .makes import MAKES, Asking, Make
 from .subscriber import Received, Subscriber, SubscriberSettings
 
 __all__ = [
     "MAKES",
     "SECURE",
     "TRANSPORTS",
+    "Asking",
     "Fetched",
     "File",
     "Files",

@@ -1,9 +1,11 @@
 """A desk phone's HTTP side: its files one after the other, with whatever shows who it is, and its log."""
 
+import base64
 import secrets
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
@@ -11,6 +13,11 @@ from .credentials import Password
 from .fetch import MAX_BYTES, SECONDS
 from .line import PhoneError
 from .makes import Make
+
+MAX_FILES = 32
+"""Of one run: a file that names others may name itself."""
+MACROS = (("$mac", "{mac}"), ("$MAU", "{MAC}"), ("$MA", "{mac}"), ("$PN", "{model}"))
+"""What Planet and Fanvil, and Cisco, write in a URL for what others write with braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,48 @@ class Files:
         self._password = password
         self.held: dict[str, str] = {}
         """Entity-tag by URL."""
+        self._named: dict[str, list[str]] = {}
 
-    def names(self, url: str) -> list[str]:
-        """The URLs it asks for: those of its files in a folder, or the one file that is named."""
-        filled = self._make.fill(url.replace("$mac", "{mac}").replace("$MA", "{mac}"), self._mac)
+    async def run(self, url: str) -> AsyncIterator[File]:
+        """Ask for its files in a folder, in its order, or for the one file that is named, and for what these name.
+
+        Ends after MAX_FILES questions. Raises PhoneError when nobody answers.
+        """
+        ahead, asked = self._ahead(url), set[str]()
+        while ahead and len(asked) < MAX_FILES:
+            for name in ahead.pop(0):
+                if name in asked:
+                    break
+                asked.add(name)
+                answer = await self.get(name)
+                yield answer
+                if answer.status not in (200, 304):
+                    continue
+                if named := self._named_in(answer):
+                    ahead = [*((one,) for one in named), *(() if self._make.is_led_by_includes else ahead)]
+                break
+
+    def _ahead(self, url: str) -> list[tuple[str, ...]]:
+        for macro, place in MACROS:
+            url = url.replace(macro, place)
+        filled = self._make.fill(url, self._mac)
         if not filled.endswith("/"):
-            return [filled]
-        return [urljoin(filled, self._make.fill(name, self._mac)) for name in self._make.files]
+            return [(filled,)]
+        fill = self._make.fill
+        try:
+            return [tuple(urljoin(filled, fill(name, self._mac)) for name in names) for names in self._make.files]
+        except ValueError as error:
+            raise PhoneError(f"{filled} is no URL: {error}") from error
+
+    def _named_in(self, answer: File) -> list[str]:
+        """The URLs of the files that a file names, on the same server: its credentials are for no other."""
+        if self._make.includes is None or answer.status == 304:
+            return self._named.get(answer.url, [])
+        groups = self._make.includes.findall(answer.body.decode("utf-8", "replace"))
+        names = [name.strip() for group in groups for name in group.split(",") if name.strip()]
+        near = [one for name in names if (one := _near(answer.url, name)) is not None]
+        self._named[answer.url] = near
+        return near
 
     async def get(self, url: str) -> File:
         """Fetch one; raises PhoneError when nobody answers."""
@@ -94,8 +136,9 @@ class Files:
         if given is not None:
             return given
         offers_basic = any(value[:5].lower() == "basic" for value in challenges)
-        if offers_basic and url.startswith("https:"):
-            return aiohttp.BasicAuth(self._password.user, self._password.password, "utf-8").encode()
+        if offers_basic and urlsplit(url).scheme == "https":
+            shown = f"{self._password.user}:{self._password.password}".encode()
+            return f"Basic {base64.b64encode(shown).decode()}"
         return None
 
     async def _once(
@@ -110,3 +153,12 @@ class Files:
                     raise ValueError(f"it has more than {MAX_BYTES} bytes")
             answer = File(url, response.status, response.headers.get("ETag"), bytes(body))
             return answer, response.headers.getall("WWW-Authenticate", []), response.url.raw_path_qs
+
+
+def _near(url: str, name: str) -> str | None:
+    """The URL of `name` beside `url`; None when it is no name, or one on another server."""
+    try:
+        found = urljoin(url, name)
+        return found if urlsplit(found)[:2] == urlsplit(url)[:2] else None
+    except ValueError:
+        return None

@@ -25,6 +25,8 @@ class Step:
     status: int | None = None
     etag: str | None = None
     body: bytes = field(default=b"", repr=False)
+    at: float = field(default_factory=time.time, compare=False)
+    """Unix seconds."""
 
 
 class Hardware:
@@ -47,61 +49,73 @@ class Hardware:
         self._url = url
         self._group = group
         self._by_multicast = by_multicast
+        self._heard: asyncio.Queue[Told] = asyncio.Queue()
 
     async def steps(self) -> AsyncIterator[Step]:
-        """What happens, for ever."""
+        """What happens, for ever. It answers at once whatever it is doing; what it is told it does one after the other.
+
+        Raises PhoneError when it cannot ask.
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._receive)
+        try:
+            async for step in self._live():
+                yield step
+        finally:
+            loop.remove_reader(self._socket)
+
+    async def _live(self) -> AsyncIterator[Step]:
         async for step in self._boot():
             yield step
         while True:
-            told = await self._told()
+            told = await self._heard.get()
             if told.kind in ("challenged", "refused"):
                 yield Step(told.kind, told.detail)
-                continue
-            yield Step("told", told.detail)
-            if told.kind == "reboot":
+            elif told.kind == "reboot":
+                yield Step("told", told.detail)
                 yield Step("rebooting", told.detail)
                 async for step in self._boot():
                     yield step
-            elif self._url is not None:
-                async for step in self._fetch(self._url):
+            elif told.kind == "fetch":
+                yield Step("told", told.detail)
+                async for step in self._fetch():
                     yield step
 
     async def _boot(self) -> AsyncIterator[Step]:
         """Plug and play, unless its URL is given, then its files."""
-        if self._by_multicast:
-            request = self._handset.ask()
-            if request is not None:
-                for wait in ASKS:
-                    self._socket.sendto(request, self._group)
-                    yield Step("asked", f"plug and play of {self._group[0]}:{self._group[1]}")
-                    try:
-                        async with asyncio.timeout(wait):
-                            told = await self._told()
-                            while told.kind != "url":
-                                told = await self._told()
-                    except TimeoutError:
-                        continue
-                    self._url = told.detail
-                    yield Step("url", told.detail)
+        request = self._handset.ask() if self._by_multicast else None
+        if request is not None:
+            for wait in ASKS:
+                self._ask(request)
+                yield Step("asked", f"plug and play of {self._group[0]}:{self._group[1]}")
+                url = await self._url_within(wait)
+                if url is not None:
+                    self._url = url
+                    yield Step("url", url)
                     break
+        async for step in self._fetch():
+            yield step
+
+    async def _url_within(self, seconds: float) -> str | None:
+        """What plug and play says; a check-sync meanwhile is done by the boot."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (told := await self._heard.get()).kind != "url":
+                    continue
+        except TimeoutError:
+            return None
+        return told.detail
+
+    async def _fetch(self) -> AsyncIterator[Step]:
         if self._url is None:
             yield Step("failed", "nobody said where its files are: give --url, or serve with --pnp")
             return
-        async for step in self._fetch(self._url):
-            yield step
-
-    async def _fetch(self, url: str) -> AsyncIterator[Step]:
         got = False
-        last = url
-        for name in self._files.names(url):
-            try:
-                answer = await self._files.get(name)
-            except PhoneError as error:
-                yield Step("failed", str(error))
-                return
-            got, last = got or answer.status in (200, 304), name
-            yield Step("fetched", answer.url, answer.status, answer.etag, answer.body)
+        last = self._url
         try:
+            async for answer in self._files.run(self._url):
+                got, last = got or answer.status in (200, 304), answer.url
+                yield Step("fetched", answer.url, answer.status, answer.etag, answer.body)
             sent = await self._files.put_log(last, f"{time.time():.0f} it has booted\n")
         except PhoneError as error:
             yield Step("failed", str(error))
@@ -110,16 +124,25 @@ class Hardware:
             yield Step("sent", sent.url, sent.status)
         yield Step("ready", "it has its files" if got else "it has no file, and waits")
 
-    async def _told(self) -> Told:
-        """The next thing that a message comes to."""
-        loop = asyncio.get_running_loop()
-        while True:
-            data, sender = await loop.sock_recvfrom(self._socket, 65535)
-            answer, told = self._handset.receive(data)
-            if answer is not None:
+    def _ask(self, request: bytes) -> None:
+        try:
+            self._socket.sendto(request, self._group)
+        except OSError as error:
+            raise PhoneError(f"plug and play of {self._group[0]} cannot be sent: {error.strerror}") from error
+
+    def _receive(self) -> None:
+        try:
+            data, sender = self._socket.recvfrom(65535)
+        except (BlockingIOError, ConnectionError):
+            return  # nothing there, or an ICMP answer to an earlier datagram
+        answer, told = self._handset.receive(data)
+        if told is not None:
+            self._heard.put_nowait(told)
+        if answer is not None:
+            try:
                 self._socket.sendto(answer, sender)
-            if told is not None:
-                return told
+            except OSError:
+                return  # as if it were lost: the server repeats its NOTIFY, and gets the same answer
 
 
 def open_socket(address: str, port: int = 0) -> socket.socket:

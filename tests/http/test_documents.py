@@ -205,19 +205,41 @@ async def test_an_endless_upload_without_a_length_is_cut_off(tmp_path: Path) -> 
 
 
 async def test_what_is_kept_is_bounded_and_the_oldest_goes(tmp_path: Path) -> None:
-    async with serving(keeping(tmp_path, file_bytes=5000, total_bytes=12_500)) as site:
+    async with serving(keeping(tmp_path, file_bytes=1000, total_bytes=10_000)) as site:
         for device in (DESK, LOBBY):
             for name in ("boot", "app"):
-                status, _, _ = await head_of(f"{site.root}{device}-{name}.log", "--data-binary", name[0] * 5000)
+                status, _, _ = await head_of(f"{site.root}{device}-{name}.log", "--data-binary", name[0] * 1000)
                 assert status == 201
         assert kept_in(tmp_path) == [f"{LOBBY}-app.log", f"{LOBBY}-boot.log"]
 
 
-async def test_files_without_content_do_not_fill_the_folder(tmp_path: Path) -> None:
-    async with serving(keeping(tmp_path, total_bytes=5 * 4096)) as site:
-        for number in range(12):
-            assert (await head_of(f"{site.root}{DESK}-n{number}.log", "--data-binary", ""))[0] == 201
-        assert len(kept_in(tmp_path)) == 5
+async def test_empty_files_fill_no_disk(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, total_bytes=10_000)) as site:
+        for number in range(5):
+            status, _, _ = await head_of(f"{site.root}{DESK}-{number}.log", "--data-binary", "")
+            assert status == 201
+    assert kept_in(tmp_path) == [f"{DESK}-3.log", f"{DESK}-4.log"]
+
+
+async def test_a_phone_with_many_names_drops_its_own_files_and_nobody_elses(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, device_files=2)) as site:
+        for name in (f"{LOBBY}-boot", *(f"{DESK}-{number}" for number in range(5))):
+            assert (await head_of(f"{site.root}{name}.log", "--data-binary", "x"))[0] == 201
+    assert kept_in(tmp_path) == [f"{DESK}-3.log", f"{DESK}-4.log", f"{LOBBY}-boot.log"]
+
+
+async def test_more_at_once_than_fit_into_memory_are_put_off(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path, at_once=1)) as site:
+        address = urlsplit(site.root)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"PUT {address.path}{DESK}-app.log HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab".encode())
+        await writer.drain()
+        statuses = [(await head_of(f"{site.root}{DESK}-boot.log", "--data-binary", "x"))[0] for _ in range(5)]
+        assert statuses[-1] == 503  # the first one has been begun by then
+        writer.write(b"cd")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 201")
+        assert (await head_of(f"{site.root}{DESK}-web.log", "--data-binary", "x"))[0] == 201
+        writer.close()
 
 
 async def test_uploads_may_be_forgotten_or_refused() -> None:

@@ -173,6 +173,7 @@ async def test_suspensions_survive_in_a_snapshot(lab: Lab) -> None:
     assert await lab.suspending.resume(SCOPE, "bob") == (SCOPE, 1)
 
 
+@pytest.mark.alone
 async def test_ten_thousand_profiles_that_are_held_back_do_not_block_the_loop(lab: Lab) -> None:
     names = [f"{HQ}/{n:012x}.xml" for n in range(10_000)]
     lab.git.commit(dict.fromkeys(names, "<p/>"))
