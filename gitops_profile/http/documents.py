@@ -242,6 +242,8 @@ class DeviceDocuments:
             raise FetchRefused(503, "Too many are sending something now.", ("Retry-After", "60")) from error
         except TimeoutError as error:
             raise FetchRefused(408, "It took too long.") from error
+        except ConnectionError:
+            raise  # the phone has gone: nothing is wrong with the disk
         except OSError as error:
             logger.warning("an upload cannot be kept device=%s: %s", device, error.strerror or error)
             raise FetchRefused(507, "There is no room for it now.") from error

@@ -127,7 +127,16 @@ class HTTPListener:
         if len(self._heard) > 2 * self._limits.connections:
             self._forget_closed()
         self._heard.add(request.protocol)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ConnectionError:
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            return web.Response(status=500)  # to nobody: he has gone, which is no error of ours
+        finally:
+            # What was sent and not read would stay until garbage is collected: a gigabyte, of one who hurries.
+            if request.content.exception() is None:
+                request.content.read_nowait(-1)
 
     def _forget_closed(self) -> list[web.RequestHandler]:
         """The connections that are open; those that are not are heard of no more."""

@@ -207,3 +207,39 @@ async def test_a_body_that_is_not_packed_as_it_says_ends_in_no_traceback(
         writer.write(line + head + b"abc")
         assert (await reader.read()).startswith(b"HTTP/1.1 ")
     assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_who_goes_away_before_his_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    gone = asyncio.Event()
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        gone.set()
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    listener = HTTPListener([web.get("/hello", late)])
+    address = await listener.listen("127.0.0.1", 0)
+    async with connected(address) as (_, writer):
+        writer.write(GET)
+        await gone.wait()
+        await asyncio.sleep(0.05)
+    await listener.close()
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_what_was_sent_and_not_read_is_not_kept() -> None:
+    kept: list[web.Request] = []
+
+    async def refusing(request: web.Request) -> web.Response:
+        kept.append(request)
+        return web.Response(status=404)
+
+    listener = HTTPListener([web.put("/hello", refusing)])
+    address = await listener.listen("127.0.0.1", 0)
+    body = b"x" * 60_000
+    head = b"PUT /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n"
+    assert await exchange(address, head + body) == b"HTTP/1.1 404 Not Found"
+    await asyncio.sleep(0.05)
+    assert not kept[0].content._buffer
+    await listener.close()
