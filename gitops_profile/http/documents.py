@@ -53,7 +53,6 @@ _HEADERS = {
     "Cache-Control": "private, no-cache",
     "X-Content-Type-Options": "nosniff",
 }
-_NOT_FOUND = FetchRefused(404, "There is no document here.")
 _NOBODYS = ProfileDocument(ProfileKey.device("nobody.invalid", "nobody"), "text/plain", b"", "", sensitive=True)
 """Stands in for a document that is not there."""
 
@@ -117,7 +116,7 @@ class DeviceDocuments:
             may = self._may(request, asked, key, shown, proof, tag)
             if document is None or not may:
                 self._miss(request, asked, proof, document)
-                raise _NOT_FOUND
+                raise _not_found()
             response = _answer(request, shown, tag, self._table.revision_of(document.key))
         except FetchRefused as refused:
             key = tag = None  # who was given nothing is not seen to have anything
@@ -229,7 +228,7 @@ class DeviceDocuments:
         allowed = (allowed or self._gate.is_open(request)) and not self._gate.is_decoy(device)
         if device is None or not known or not allowed:
             self._gate.missed(request, device, exists=known, proof=proof)
-            raise _NOT_FOUND
+            raise _not_found()
         too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
         if (request.content_length or 0) > self._uploads.limits.file_bytes:
             raise too_large
@@ -318,6 +317,11 @@ def _has(request: web.Request, tag: str, changed: datetime | None) -> bool:
         return parsedate_to_datetime(since) == changed
     except (ValueError, TypeError, OverflowError):
         return False
+
+
+def _not_found() -> FetchRefused:
+    """A new one each time: an exception keeps the frames of every place where it was raised, and their requests."""
+    return FetchRefused(404, "There is no document here.")
 
 
 def _refusal(refused: FetchRefused) -> web.Response:

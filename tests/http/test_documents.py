@@ -1,6 +1,7 @@
 """Documents by URL, asked for by curl: the answers that phones and proxies build on."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from gitops_profile.devices import How
 from gitops_profile.http import UploadLimits, UploadMode, Uploads
@@ -285,3 +287,12 @@ async def test_a_slow_reader_is_cut_off_and_has_not_fetched() -> None:
                     received += 0  # it was aborted, which is what was wanted
             assert received < 32 << 20
         assert not any(seen.etag for seen in site.seen)
+
+
+async def test_a_request_for_nothing_is_forgotten() -> None:
+    async with serving() as site:
+        for _ in range(3):
+            assert (await curl(site.url(UNKNOWN)))[0] == "404"
+        gc.collect()
+        waiting = [one for one in gc.get_objects() if type(one) is web.Request]
+        assert len(waiting) <= 1, "a flood of them would fill the memory"
