@@ -299,6 +299,8 @@ class Config(_Section):
     def _devices_show_who_they_are(self) -> Self:
         if "certificate" in (self.provisioning.authenticate or ()) and not self.http.tls:
             raise ValueError("provisioning.authenticate: certificate needs http.tls: true")
+        if self.provisioning.authenticate == ["basic"] and not (self.http.tls or self.trusted_proxies):
+            raise ValueError("provisioning.authenticate: basic needs http.tls: true, or a proxy in trusted_proxies")
         return self
 
     @model_validator(mode="after")

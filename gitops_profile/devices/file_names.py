@@ -128,11 +128,10 @@ class FileRoutes:
             found = pattern.fullmatch(name)
             if found is not None:
                 return _request(rule, name, found.groupdict())
-        mac = _MAC_ANYWHERE.search(name)
-        return FileRequest(FileKind.NONE, bare(mac[0])) if mac is not None else NOTHING
+        mac = _mac_within(name)
+        return FileRequest(FileKind.NONE, mac) if mac is not None else NOTHING
 
 
-_MAC_ANYWHERE = re.compile(rf"(?<![0-9A-Fa-f])(?:{HEX_MAC})(?![0-9A-Fa-f])")
 _MAC_ALONE = re.compile(
     rf"(?<![0-9A-Za-z])(?:{HEX_MAC}|{_UNDERSCORED}|(?:[0-9A-Fa-f]{{4}}\.){{2}}[0-9A-Fa-f]{{4}})(?![0-9A-Za-z])"
 )

@@ -27,6 +27,7 @@ def read(tmp_path: Path, text: str) -> Config:
         ("{authenticate: [basic]}", "basic needs credentials"),
         ("{authenticate: [certificate]}", "certificate needs device_ca"),
         ("{authenticate: [certificate], device_ca: ca.pem}", "certificate needs http.tls: true"),
+        ("{authenticate: [basic], credentials: x}", "basic needs http.tls: true"),
         ("{authenticate: [mac]}", "'certificate', 'digest', 'basic' or 'link'"),
         ("{misses: 0}", "misses"),
         ("{misses: 100000}", "misses"),

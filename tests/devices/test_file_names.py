@@ -62,7 +62,9 @@ def test_the_master_of_poly_is_no_phone() -> None:
     assert request.kind is FileKind.COMMON and request.mac is None
 
 
-@pytest.mark.parametrize("path", ["", "/", "lobby.cfg", "index.html", "a\0b.cfg", "x" * 2000, "..", "favicon.ico"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "lobby.cfg", "index.html", "a\0b.cfg", "x" * 2000, "..", "favicon.ico", "y000000000096"]
+)
 def test_any_other_name_means_nothing(path: str) -> None:
     assert ROUTES.read(path) == FileRequest(FileKind.NONE)
 
