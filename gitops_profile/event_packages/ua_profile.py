@@ -43,10 +43,15 @@ class UAProfile:
         url_of: URLOf = lambda key, shown: None,
         tag_of: TagOf = lambda shown: shown.etag,
         takes_unknown_devices: Callable[[str], bool] = lambda domain: False,
+        links_age: Callable[[], int] = lambda: 0,
     ) -> None:
         """`tag_of(shown)` is the entity-tag that phones see, which may tell nothing of what is sensitive.
 
-        `takes_unknown_devices(domain)`: whether a device without a profile is accepted there."""
+        `takes_unknown_devices(domain)`: whether a device without a profile is accepted there. When `links_age()` is
+        another number, `url_of` is asked anew.
+        """
+        self._links_age = links_age
+        self._age = 0
         self._table = table
         self._url_of = url_of
         self._tag_of = tag_of
@@ -147,6 +152,10 @@ class UAProfile:
         return self._render(document).for_audience(audience)
 
     def _render(self, document: ProfileDocument) -> "_Rendered":
+        age = self._links_age()
+        if age != self._age:
+            self._age = age
+            self._rendered.clear()
         rendered = self._rendered.get(document.key)
         if rendered is None or rendered.document is not document:
             rendered = self._rendered[document.key] = _Rendered(document, self._url_of, self._tag_of)

@@ -46,9 +46,11 @@ class ProfileContent:
         self._access = access
         self._on_fetch = on_fetch
         self._tag_of = tag_of
+        self.links_age = links.age
+        """Whether what `url_of` gave is to be asked for anew: when this is another number."""
 
     def url_of(self, key: ProfileKey, shown: Presentation) -> str | None:
-        """Where `shown` can be fetched for as long as it is in force; None when it would never be served."""
+        """Where `shown` can be fetched while it is in force, for a time; None when it would never be served."""
         if shown.sensitive and not self._access.may_serve(key.domain):
             return None
         return self._links.url(key, self._tag_of(shown))
@@ -85,7 +87,9 @@ class ProfileContent:
         shown_now: tuple[Presentation, ...] = (document, *document.variants) if document is not None else ()
         found = [shown for shown in shown_now if self._tag_of(shown) == etag]
         if key is None or not found:
-            raise FetchRefused(410, "This version is not in force any more: the NOTIFY about the change has its link.")
+            raise FetchRefused(
+                410, "This link is over, or its version is not in force any more: the newest NOTIFY has another."
+            )
         # One etag is one content: when a variant says that it is sensitive, it is.
         user = self._access.check(request, key) if any(shown.sensitive for shown in found) else None
         return found[0], user

@@ -56,4 +56,4 @@ def build_content(
         on_guess=guessed,
         clock=clock,
     )
-    return ProfileContent(table, ContentLinks(config.http.public_url, secret), access, on_fetch, tag_of)
+    return ProfileContent(table, ContentLinks(config.http.public_url, secret, clock), access, on_fetch, tag_of)

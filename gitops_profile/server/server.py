@@ -202,6 +202,7 @@ class Server:
             self._journal.table,
             url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
             tag_of=tag_of,
+            links_age=self._content.links_age if self._content is not None else lambda: 0,
             takes_unknown_devices=takes_unknown,
         )
         instance = derived_key(secret, "instance").hex()[:12]

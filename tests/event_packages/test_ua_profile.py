@@ -268,3 +268,14 @@ def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
 )  # fmt: skip
 def test_accept_ranges(accept: str, verdict: bool) -> None:
     assert accepted(accept, "text/xml; charset=utf-8") is verdict
+
+
+def test_a_link_is_made_anew_in_time_and_the_version_stays_the_same() -> None:
+    age = [1]
+    links = UAProfile(table(), url_of=lambda key, shown: f"https://x.example/{age[0]}", links_age=lambda: age[0])
+    audience = Audience(accept="message/external-body")
+    first, again = links.state(str(ALICE), audience), links.state(str(ALICE), audience)
+    assert first is again and first is not None and b"https://x.example/1" in first.content
+    age[0] = 2
+    later = links.state(str(ALICE), audience)
+    assert later is not None and b"https://x.example/2" in later.content and later.etag == first.etag
