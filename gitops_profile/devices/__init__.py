@@ -12,7 +12,7 @@ from .oui import vendor_of_mac
 from .presentation import shown_to
 from .sighting import How, Sighting
 from .user_agent import NOTHING_SAID, Claim, read_user_agent
-from .vendor import GENERIC, SAYS_NOTHING, VENDORS, CheckSync, PnPURL, Vendor, vendor_named, vendor_of
+from .vendor import GENERIC, SAYS_NOTHING, VENDORS, CheckSync, PnPURL, Vendor, event_for, vendor_named, vendor_of
 
 __all__ = [
     "GENERIC",
@@ -34,6 +34,7 @@ __all__ = [
     "Sighting",
     "Standing",
     "Vendor",
+    "event_for",
     "mac_in",
     "read_user_agent",
     "shown_to",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gitops_profile.presentity import NotifyPolicy
+
 from .oui import vendor_of_mac
 
 
@@ -45,6 +47,11 @@ class Vendor:
     """The file of `PnPURL.FULL`; {mac}, {MAC} and {model} are filled in."""
     names: tuple[str, ...] = ()
     """What its phones may call themselves, in lower case, beside `name`."""
+
+    @property
+    def known_name(self) -> str | None:
+        """The name; None of GENERIC, who is nobody."""
+        return self.name if self is not GENERIC else None
 
 
 _SYNC = CheckSync("check-sync")
@@ -121,3 +128,8 @@ def vendor_of(said: str | None, mac: str | None, user_agent_vendor: str | None =
         if name and (found := vendor_named(name)) is not GENERIC:
             return found
     return GENERIC
+
+
+def event_for(vendor: Vendor, policy: NotifyPolicy) -> CheckSync | None:
+    """What a phone of this vendor is told: never to reboot, unless its manifest allows it and nothing else works."""
+    return vendor.refetch or (vendor.reboot if policy.may_reboot else None)

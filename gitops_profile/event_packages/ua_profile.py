@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from gitops_profile.devices import GENERIC, SAYS_NOTHING, mac_in, read_user_agent, vendor_of
+from gitops_profile.devices import SAYS_NOTHING, mac_in, read_user_agent, vendor_of
 from gitops_profile.presentity import (
     DEFAULT_DEVICE,
     InvalidKey,
@@ -121,7 +121,7 @@ class UAProfile:
         claim = read_user_agent(request.headers.get("user-agent"))
         found = vendor_of(vendor, mac_in(request.uri) or claim.mac, claim.vendor)
         model = said.get("model") if (said.get("model") or "").lower() not in SAYS_NOTHING else claim.model
-        return vendor if found is GENERIC else found.name, model, said.get("version") or claim.firmware
+        return found.known_name or vendor, model, said.get("version") or claim.firmware
 
     def affected(self, keys: Iterable[ProfileKey], subscribed: Collection[str]) -> list[str]:
         """The resources whose state may be another one after `keys` changed; `subscribed` are all there are.

@@ -279,7 +279,7 @@ class DeviceDocuments:
         source = self._gate.source(request)
         self._see(
             Sighting(
-                how, self._clock(), source, mac=mac, vendor=vendor.name if vendor.name != "generic" else None,
+                how, self._clock(), source, mac=mac, vendor=vendor.known_name,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
                 user_agent=agent[:MAX_USER_AGENT] if agent else None, key=str(key) if key is not None else None,
                 etag=tag, status=status, proven=proof is not None and proof.subject in (mac, asked.device, str(key)),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gitops_profile.devices import HEARD_WITHOUT_EFFECT
 from gitops_profile.sip import Flow, host_port
 
 AGENT = "gitops-profile"
@@ -33,7 +34,6 @@ class Verdict(StrEnum):
     """It wants other credentials, or nothing of us."""
 
 
-_UNSUPPORTED = frozenset({405, 481, 489, 501})
 _OFFLINE = frozenset({404, 408, 410, 430, 480, 500, 502, 503, 504})
 
 
@@ -41,7 +41,7 @@ def verdict_of(status: int) -> Verdict:
     """What a final status means for a phone that was told."""
     if 200 <= status < 300:
         return Verdict.HEARD
-    if status in _UNSUPPORTED:
+    if status in HEARD_WITHOUT_EFFECT:
         return Verdict.UNSUPPORTED
     return Verdict.OFFLINE if status in _OFFLINE else Verdict.REFUSED
 

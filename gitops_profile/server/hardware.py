@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gitops_profile.config import Config
-from gitops_profile.devices import GENERIC, How, Sighting, read_user_agent, vendor_of
+from gitops_profile.devices import How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
@@ -199,7 +199,7 @@ class Hardware:
         self.see(
             Sighting(
                 How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
-                vendor=vendor.name if vendor is not GENERIC else None, model=held.audience.model or claim.model,
+                vendor=vendor.known_name, model=held.audience.model or claim.model,
                 firmware=held.audience.version or claim.firmware, user_agent=held.user_agent,
                 key=event.resource if has_profile else None,
                 contact=held.dialog.remote_target, proven=held.identity is not None,

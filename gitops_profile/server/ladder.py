@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
-from gitops_profile.devices import Facts, Rung, Standing, standing, vendor_of, worst
+from gitops_profile.devices import Facts, Rung, Standing, event_for, standing, vendor_of, worst
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.inventory import Device, Holding, Inventory
 from gitops_profile.presentity import (
@@ -138,9 +138,8 @@ class Ladder:
     def can_be_told(self, device: Device, document: ProfileDocument) -> bool:
         """Whether a check-sync can be sent at all: its vendor knows one, and somebody knows where it is."""
         vendor = vendor_of(None, device.mac, device.vendor)
-        knows = vendor.refetch is not None or (vendor.reboot is not None and document.notify.may_reboot)
         places = {"aor": document.notify.aor, "contact": device.contact}
-        return knows and any(places[way] is not None for way in self._ways)
+        return event_for(vendor, document.notify) is not None and any(places[way] is not None for way in self._ways)
 
     # -- what is told ----------------------------------------------------------------------------------------------
 

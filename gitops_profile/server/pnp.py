@@ -123,10 +123,9 @@ class PlugAndPlay:
     def _asked(self, request: PnPRequest, source: str) -> None:
         key = self._own_key(request.mac) if request.mac is not None else None
         named = request.contact_uri if request.contact is not None and request.contact[0] == source else None
-        vendor = request.vendor.name if request.vendor.name != "generic" else None
         self._see(
             Sighting(
-                How.PNP, self._clock(), source, mac=request.mac, vendor=vendor, model=request.model,
+                How.PNP, self._clock(), source, mac=request.mac, vendor=request.vendor.known_name, model=request.model,
                 firmware=request.version, user_agent=request.user_agent, key=str(key) if key is not None else None,
                 contact=named,
             )

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from gitops_profile.config import PushSettings
-from gitops_profile.devices import CheckSync, Vendor, vendor_of
+from gitops_profile.devices import event_for, vendor_of
 from gitops_profile.inventory import Device, Inventory
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import (
-    NotifyPolicy,
     PresentityTable,
     ProfileDocument,
     ProfileKey,
@@ -271,11 +270,6 @@ class Pusher:
             return
         if not self.line.is_busy(name):  # nor since
             self.line.send(push)
-
-
-def event_for(vendor: Vendor, policy: NotifyPolicy) -> CheckSync | None:
-    """What a phone of this vendor is told: never to reboot, unless its manifest allows it and nothing else works."""
-    return vendor.refetch or (vendor.reboot if policy.may_reboot else None)
 
 
 def _refused_at(device: Device, owed: Owed) -> float | None:

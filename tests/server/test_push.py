@@ -2,10 +2,10 @@
 
 import pytest
 
-from gitops_profile.devices import VENDORS, How
+from gitops_profile.devices import VENDORS, How, event_for
 from gitops_profile.inventory import Inventory
 from gitops_profile.presentity import NO_POLICY, NotifyPolicy, ProfileKey, ProfileRemoved
-from gitops_profile.server.push import MAX_REFUSALS, RETRY_FIRST, event_for
+from gitops_profile.server.push import MAX_REFUSALS, RETRY_FIRST
 from gitops_profile.sip.syntax import Request
 from tests.sip.harness import Phone
 
