@@ -129,10 +129,7 @@ class PushClient:
 
     def transport_failed(self, data: bytes, *, now: float) -> None:
         """`data` could not be sent: the next address, or nobody is there (RFC 3263 §4.3)."""
-        if not data.startswith(b"NOTIFY "):
-            return
-        start = data.find(b";branch=", data.find(b"\r\nVia:")) + len(b";branch=")  # the Request-URI may have one, too
-        transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
+        transaction = self._layer.drop_unsent(data)
         if transaction is not None:
             self._failed(transaction.owner, UNSENT, now)
 

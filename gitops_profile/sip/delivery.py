@@ -318,10 +318,7 @@ class Delivery:
 
     def transport_failed(self, data: bytes, flow: Flow, *, now: float) -> None:
         """`data` could not be sent (RFC 3261 §18.4). A failed response is the peer's to ask for again."""
-        if not data.startswith(b"NOTIFY "):
-            return
-        start = data.find(b";branch=", data.find(b"\r\nVia: ")) + len(b";branch=")
-        transaction = self._layer.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
+        transaction = self._layer.drop_unsent(data)
         if transaction is not None:
             seconds = now - transaction.started
             self._answered(transaction.owner, TRANSPORT_FAILED, 0, seconds, now, is_lost=True)

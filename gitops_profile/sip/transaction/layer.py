@@ -173,6 +173,13 @@ class TransactionLayer:
         """End a client transaction whose transport failed (§17.1.4)."""
         return self._clients.pop(branch, None)
 
+    def drop_unsent(self, data: bytes) -> ClientTransaction | None:
+        """The same by the bytes of what could not be sent; None for what is no request, or none of ours any more."""
+        if not data.startswith(b"NOTIFY "):
+            return None
+        start = data.find(b";branch=", data.find(b"\r\nVia: ")) + len(b";branch=")  # the Request-URI may have one, too
+        return self.drop_client(data[start : data.find(b";", start)].decode("ascii", "replace"))
+
     # -- time ------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
