@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gitops_profile.devices import SAYS_NOTHING, mac_in, read_user_agent, vendor_of
 from gitops_profile.presentity import (
-    DEFAULT_DEVICE,
     InvalidKey,
     Presentation,
     PresentityTable,
     ProfileDocument,
     ProfileKey,
     ProfileType,
+    parsed_key,
 )
 from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
@@ -71,7 +70,7 @@ class UAProfile:
 
     def domain_of(self, resource: str) -> str:
         """The domain of a profile."""
-        return _key(resource).domain
+        return parsed_key(resource).domain
 
     def resource(self, request: Request, event: EventHeader) -> str:
         """The key of the profile that an initial SUBSCRIBE asks for; raises SubscriptionRefused.
@@ -162,15 +161,12 @@ class UAProfile:
         return rendered
 
     def _document(self, resource: str) -> ProfileDocument | None:
-        key = _key(resource)
+        key = parsed_key(resource)
         document = self._table.get(key)
         if document is not None:
             return document
         self._indirect.add(resource)
-        other = self._table.resolve(key)
-        if other is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
-            other = ProfileKey.device(key.domain, DEFAULT_DEVICE)
-        return self._table.get(other) if other is not None else None
+        return self._table.given(key, self._takes_unknown_devices)
 
     def forget_rendered(self, key: ProfileKey) -> None:
         """Drop what was rendered for a document that is gone."""
@@ -266,12 +262,6 @@ class _Presented:
 
 def _shown(document: ProfileDocument, audience: Audience) -> Presentation:
     return document.for_device(audience.vendor, audience.model, audience.version)
-
-
-@lru_cache(maxsize=1 << 18)
-def _key(resource: str) -> ProfileKey:
-    """The key of a resource name: parsed once, not for every NOTIFY."""
-    return ProfileKey.parse(resource)
 
 
 def _uri_domain(uri: URI) -> str:

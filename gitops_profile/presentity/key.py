@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from .identifier import canonical_device
@@ -82,6 +83,12 @@ class ProfileKey:
         if self.profile_type is ProfileType.LOCAL_NETWORK:
             return f"local-network/{self.domain}"
         return f"{self.profile_type}/{self.domain}/{self.name}"
+
+
+@lru_cache(maxsize=1 << 18)
+def parsed_key(text: str) -> ProfileKey:
+    """`ProfileKey.parse`, done once for each of the texts that come again and again: resources of subscriptions."""
+    return ProfileKey.parse(text)
 
 
 def _checked(name: str) -> str:

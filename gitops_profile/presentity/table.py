@@ -1,7 +1,7 @@
 """The presentity table: a fold of presentity events, and nothing else. Live running and replay share `apply`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from .events import (
     RevisionSuperseded,
 )
 from .events_codec import decode_event, encode_event
-from .key import ProfileKey
+from .key import DEFAULT_DEVICE, ProfileKey, ProfileType
 from .notify_policy import NotifyPolicy
 from .repository_rules import NO_RULES, RepositoryRules
 from .variant import Variant
@@ -159,6 +159,15 @@ class PresentityTable:
     def get(self, key: ProfileKey) -> ProfileDocument | None:
         """The document in force whose own key is `key`, or None; `resolve` finds aliases."""
         return self._documents.get(key)
+
+    def given(self, key: ProfileKey, takes_unknown_devices: Callable[[str], bool]) -> ProfileDocument | None:
+        """The document that whoever asks for `key` is given: its own, that of the alias, or for a device that nobody
+        knows the default of its domain, where that is taken.
+        """
+        own = self.resolve(key)
+        if own is None and key.profile_type is ProfileType.DEVICE and takes_unknown_devices(key.domain):
+            own = ProfileKey.device(key.domain, DEFAULT_DEVICE)
+        return self._documents.get(own) if own is not None else None
 
     def revision_of(self, key: ProfileKey) -> RevisionStamp | None:
         """The commit that last changed the document of `key`."""

@@ -9,9 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from gitops_profile.presentity import DEFAULT_DEVICE, PresentityTable, ProfileDocument, ProfileKey, ProfileType, Window
+from gitops_profile.presentity import PresentityTable, ProfileKey, Window, parsed_key
 from gitops_profile.windows import Closed, Schedule, UnusableCron, describe
 
 from . import views
@@ -90,7 +89,7 @@ class Holding:
 
     def holds(self, resource: str) -> bool:
         """Whether the notifier has to wait with a change of this resource; it is named to `on_open`, too."""
-        return self._table.windowed > 0 and self.wait(_key(resource)) is not None
+        return self._table.windowed > 0 and self.wait(parsed_key(resource)) is not None
 
     async def run(self) -> None:
         """Tell `on_open` of what opens."""
@@ -126,7 +125,7 @@ class Holding:
 
     def _find(self, key: ProfileKey) -> "tuple[_Policy, Held] | None":
         """The windows that a change of `key` has to wait for; None when it need not."""
-        document = self._table.get(key) or self._given(key)
+        document = self._table.given(key, self._takes_unknown_devices)
         if document is None or not document.notify.windows:
             return None
         windows = document.notify.windows
@@ -138,13 +137,6 @@ class Holding:
             return None
         stamp = self._table.revision_of(document.key)
         return (policy, held) if stamp is None or not stamp.urgent else None
-
-    def _given(self, key: ProfileKey) -> ProfileDocument | None:
-        """The document that an alias or an unknown device has."""
-        own = self._table.resolve(key)
-        if own is None and key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
-            own = ProfileKey.device(key.domain, DEFAULT_DEVICE)
-        return self._table.get(own) if own is not None else None
 
 
 class _Policy:
@@ -174,11 +166,6 @@ class _Policy:
             if self._to == float("inf"):
                 self._to = now + 60 * _MINUTE
         return self._held
-
-
-@lru_cache(maxsize=1 << 18)
-def _key(resource: str) -> ProfileKey:
-    return ProfileKey.parse(resource)
 
 
 def _why(closed: Closed) -> str:

@@ -13,6 +13,7 @@ from gitops_profile.presentity import (
     ProfileDocument,
     ProfileKey,
     ProfileType,
+    parsed_key,
 )
 from gitops_profile.push import Verdict, verdict_of
 from gitops_profile.sip import Notifier, Subscription, source_of
@@ -54,7 +55,7 @@ class Owing:
     def documents(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
         """Its own document and the others that it was given, while they exist: with the tag that it should have."""
         own = self.own(device)
-        keys = [ProfileKey.parse(name) for name in device.holdings]
+        keys = [parsed_key(name) for name in device.holdings]
         if own is not None and own not in keys:
             keys.insert(0, own)
         for key in keys:
