@@ -6,7 +6,7 @@ hash A1, and no `repr` shows one.
 
 from .algorithms import ALGORITHMS, a1, offer
 from .authenticator import DigestAuthenticator, Lookup, Outcome, Reason, Verdict
-from .challenge import Challenge
+from .challenge import Challenge, read_challenges
 from .client import answer
 from .credentials import Credentials, choose_credentials
 from .generations import MAX_GENERATIONS, add_generation, generations_of, read_generations
@@ -37,6 +37,7 @@ __all__ = [
     "choose_credentials",
     "generations_of",
     "offer",
+    "read_challenges",
     "read_generations",
     "remove_user",
     "replace_user",

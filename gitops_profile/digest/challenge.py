@@ -1,5 +1,6 @@
 """WWW-Authenticate and Proxy-Authenticate (RFC 7616 §3.3)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .parameters import DigestSyntaxError, quote, read_parameters, token
@@ -52,3 +53,16 @@ class Challenge:
             parts.append("stale=true")
         parts.append(f"algorithm={token(self.algorithm)}")
         return "Digest " + ", ".join(parts)
+
+
+def read_challenges(values: Iterable[str]) -> list[Challenge]:
+    """The digest challenges among header values; what cannot be read is as if it were not there."""
+    found = []
+    for value in values:
+        try:
+            challenge = Challenge.parse(value)
+        except DigestSyntaxError:
+            continue
+        if challenge is not None:
+            found.append(challenge)
+    return found

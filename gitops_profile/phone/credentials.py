@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gitops_profile.digest import ALGORITHMS, Challenge, DigestSyntaxError, a1, answer
+from gitops_profile.digest import ALGORITHMS, a1, answer, read_challenges
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +15,8 @@ class Password:
 
     def answer(self, values: Iterable[str], *, method: str, uri: str, nc: int, cnonce: str) -> str | None:
         """The Authorization for the WWW-Authenticate `values`; None when none of them can be answered."""
-        challenges = []
-        for value in values:
-            try:
-                challenge = Challenge.parse(value)
-            except DigestSyntaxError:
-                continue  # as if it were not there
-            if challenge is not None:
-                challenges.append(challenge)
         given = answer(
-            challenges,
+            read_challenges(values),
             username=self.user,
             lookup=lambda user, realm: {name: a1(name, user, realm, self.password) for name in ALGORITHMS},
             method=method,

@@ -7,15 +7,11 @@ import ssl
 from dataclasses import dataclass
 from email.message import Message
 
-import aiohttp
-
 from .credentials import Password
+from .http_client import ask_http
 from .line import PhoneError
 
 EXTERNAL_BODY = "message/external-body"
-MAX_BYTES = 16 << 20
-SECONDS = 30.0
-"""For a fetch, the challenge included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,55 +56,19 @@ class Fetched:
 
 async def follow(pointer: Pointer, context: ssl.SSLContext | None = None, password: Password | None = None) -> Fetched:
     """Get the document; `password` is for a digest challenge, `context` for https. Raises PhoneError."""
-    try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session:
-            answer = await _get(session, pointer, context, {})
-            if answer.status == 401 and password is not None:
-                cnonce = secrets.token_hex(8)
-                given = password.answer(answer.challenges, method="GET", uri=answer.target, nc=1, cnonce=cnonce)
-                if given is not None:
-                    answer = await _get(session, pointer, context, {"Authorization": given})
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise PhoneError(f"{pointer.url} cannot be fetched: {str(error) or 'no answer in time'}") from error
+
+    def authorize(challenges: list[str], target: str) -> str | None:
+        if password is None:
+            return None
+        return password.answer(challenges, method="GET", uri=target, nc=1, cnonce=secrets.token_hex(8))
+
+    answer = await ask_http("GET", pointer.url, authorize=authorize, context=context)
     if answer.status == 401:
         hint = "the password is not right" if password else "it asks for a password: give it with --password-file"
         raise PhoneError(f"{pointer.url} was not given: {hint}")
-    if answer.document is None:
+    if answer.status != 200:
         raise PhoneError(f"{pointer.url} was not given: status {answer.status}")
-    return answer.document
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    target: str
-    """As it stood in the request line."""
-    challenges: list[str]
-    document: Fetched | None
-
-
-async def _get(
-    session: aiohttp.ClientSession, pointer: Pointer, context: ssl.SSLContext | None, headers: dict[str, str]
-) -> _Answer:
-    tls = True if context is None else context
-    async with session.get(pointer.url, headers=headers, ssl=tls, allow_redirects=False) as response:
-        document = None
-        if response.status == 200:
-            body = await _read(response.content)
-            differences = tuple(pointer.differences(body))
-            document = Fetched(response.headers.get("Content-Type", ""), body, differences)
-        challenges = response.headers.getall("WWW-Authenticate", [])
-        return _Answer(response.status, response.url.raw_path_qs, challenges, document)
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The whole body; raises ValueError when it is too large."""
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"it has more than {MAX_BYTES} bytes")
-    return bytes(body)
+    return Fetched(answer.headers.get("Content-Type", ""), answer.body, tuple(pointer.differences(answer.body)))
 
 
 def _parameter(message: Message, name: str) -> str | None:

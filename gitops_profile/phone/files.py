@@ -5,12 +5,11 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
-
 from .credentials import Password
-from .fetch import MAX_BYTES, SECONDS
+from .http_client import ask_http
 from .line import PhoneError
 from .makes import Make
 
@@ -115,21 +114,13 @@ class Files:
         return {"User-Agent": self._make.fill(self._make.user_agent, self._mac), **dict(self._make.headers)}
 
     async def _send(self, method: str, url: str, headers: dict[str, str], text: str | None = None) -> File:
-        try:
-            connector = aiohttp.TCPConnector(local_addr=(self._address, 0) if self._address else None)
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
-            async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-                answer, challenges, target = await self._once(session, method, url, headers, text)
-                given = self._answer(challenges, method, target, url) if answer.status == 401 else None
-                if given is not None:
-                    answer, _, _ = await self._once(session, method, url, headers | {"Authorization": given}, text)
-                return answer
-        except aiohttp.NonHttpUrlClientError as error:
-            raise PhoneError(f"{url} cannot be fetched: only http and https are known here") from error
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise PhoneError(f"{url} cannot be fetched: {str(error) or 'no answer in time'}") from error
+        answer = await ask_http(
+            method, url, authorize=partial(self._authorize, method, url), headers=headers, text=text,
+            context=self._context, address=self._address,
+        )  # fmt: skip
+        return File(url, answer.status, answer.headers.get("ETag"), answer.body)
 
-    def _answer(self, challenges: list[str], method: str, target: str, url: str) -> str | None:
+    def _authorize(self, method: str, url: str, challenges: list[str], target: str) -> str | None:
         if self._password is None:
             return None
         given = self._password.answer(challenges, method=method, uri=target, nc=1, cnonce=secrets.token_hex(8))
@@ -140,19 +131,6 @@ class Files:
             shown = f"{self._password.user}:{self._password.password}".encode()
             return f"Basic {base64.b64encode(shown).decode()}"
         return None
-
-    async def _once(
-        self, session: aiohttp.ClientSession, method: str, url: str, headers: dict[str, str], text: str | None
-    ) -> tuple[File, list[str], str]:
-        tls = True if self._context is None else self._context
-        async with session.request(method, url, headers=headers, ssl=tls, allow_redirects=False, data=text) as response:
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise ValueError(f"it has more than {MAX_BYTES} bytes")
-            answer = File(url, response.status, response.headers.get("ETag"), bytes(body))
-            return answer, response.headers.getall("WWW-Authenticate", []), response.url.raw_path_qs
 
 
 def _near(url: str, name: str) -> str | None:

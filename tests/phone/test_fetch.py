@@ -119,7 +119,7 @@ async def test_what_does_not_come_is_said(
 
 
 async def test_a_document_without_an_end_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gitops_profile.phone.fetch.MAX_BYTES", 8)
+    monkeypatch.setattr("gitops_profile.phone.http_client.MAX_BYTES", 8)
     with pytest.raises(PhoneError, match="more than 8 bytes"):
         await follow(replace(POINTER, url=site.url))
 
