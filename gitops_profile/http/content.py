@@ -64,13 +64,13 @@ class ProfileContent:
         named = self._links.read(request.rel_url.raw_path)
         user = None
         if named is None:
-            response = _refusal(FetchRefused(404, "There is no document here."))
+            response = FetchRefused(404, "There is no document here.").response(_HEADERS)
         else:
             try:
                 shown, user = self._shown(request, *named)
                 response = _document(request, shown, named[1])
             except FetchRefused as refused:
-                response = _refusal(refused)
+                response = refused.response(_HEADERS)
         key, etag = named or (None, None)
         self._on_fetch(ContentFetched(source, response.status, key, etag, user))
         # Without the signature: a log must not hold what opens a document (invariant I7).
@@ -109,13 +109,6 @@ def holds(if_none_match: Sequence[str], etag: str) -> bool:
     """
     tags = (tag.strip() for value in if_none_match for tag in value.split(","))
     return any(tag == "*" or tag.removeprefix("W/").strip('"') == etag for tag in tags)
-
-
-def _refusal(refused: FetchRefused) -> web.Response:
-    response = web.Response(status=refused.status, text=f"{refused}\n", headers=_HEADERS)
-    for name, value in refused.headers:
-        response.headers.add(name, value)
-    return response
 
 
 _HEADERS = {

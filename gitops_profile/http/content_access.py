@@ -19,7 +19,7 @@ from gitops_profile.digest import (
 )
 from gitops_profile.presentity import ProfileKey
 
-from .client_address import Proxies, client_address, counted_address, is_proxy
+from .client_address import Proxies, client_address, counted_address, forwarded_https, is_proxy
 
 GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
 """What counts as guessing: it needs a nonce of ours."""
@@ -52,6 +52,13 @@ class FetchRefused(Exception):
         super().__init__(text)
         self.status = status
         self.headers = headers
+
+    def response(self, headers: Mapping[str, str]) -> web.Response:
+        """As it is answered, with `headers` besides."""
+        response = web.Response(status=self.status, text=f"{self}\n", headers=headers)
+        for name, value in self.headers:
+            response.headers.add(name, value)
+        return response
 
 
 class ContentAccess:
@@ -113,11 +120,8 @@ class ContentAccess:
 
     def _is_https(self, request: web.Request) -> bool:
         """Whether the client itself used https: all the way to us, or to a proxy of ours that says so."""
-        said = request.headers.getall("X-Forwarded-Proto", ())
-        if said and self._trusts(request.remote or ""):
-            hops = [hop.strip().lower() for value in said for hop in value.split(",")]
-            return self._public_https and all(hop == "https" for hop in hops)
-        return request.secure
+        said = forwarded_https(request, self._proxies)
+        return request.secure if said is None else said and self._public_https
 
     def _trusts(self, peer: str) -> bool:
         return is_proxy(peer, self._proxies)
@@ -134,7 +138,7 @@ class ContentAccess:
         source = self._counted_source(request, credentials)
         waiting = self._throttle.blocked_for(source, now)
         if waiting:
-            raise _too_many(waiting)
+            raise too_many_guesses(waiting)
         if credentials is None:
             raise self._challenge(domain, realm, "", now)
         outcome = self._authenticator.check(
@@ -161,7 +165,7 @@ class ContentAccess:
         self._on_guess(Guess(address, outcome.user, realm.name, str(outcome.reason)))
         waiting = self._throttle.failed(source, now)
         if waiting:
-            raise _too_many(waiting)
+            raise too_many_guesses(waiting)
 
     def _challenge(self, domain: str, realm: Realm, user: str, now: float, *, stale: bool = False) -> FetchRefused:
         algorithms = offer(realm.algorithms, self._lookup(domain)(user, realm.name) if user else ())
@@ -177,5 +181,6 @@ class ContentAccess:
         return counted_address(source)
 
 
-def _too_many(seconds: float) -> FetchRefused:
+def too_many_guesses(seconds: float) -> FetchRefused:
+    """The answer to a source that is not listened to for so many seconds."""
     return FetchRefused(429, "Too many wrong passwords: wait.", ("Retry-After", str(math.ceil(seconds))))

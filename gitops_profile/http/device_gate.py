@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .client_address import Proxies, client_address, is_proxy
+from .client_address import Proxies, client_address, forwarded_https, is_proxy
 from .content_access import FetchRefused
 from .device_passwords import Client, DevicePasswords
 from .device_proof import Proof, Way, certificate_device
@@ -64,10 +64,8 @@ class DeviceGate:
 
     def is_https(self, request: web.Request) -> bool:
         """Whether the client itself used https: all the way to us, or to a proxy of ours that says so."""
-        said = request.headers.getall("X-Forwarded-Proto", ())
-        if said and is_proxy(request.remote or "", self._proxies):
-            return all(hop.strip().lower() == "https" for value in said for hop in value.split(","))
-        return request.secure
+        said = forwarded_https(request, self._proxies)
+        return request.secure if said is None else said
 
     def is_open(self, request: web.Request) -> bool:
         """Whether this client may have what is sensitive without showing anything, and over plain http."""

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hmac
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from gitops_profile.digest import (
 from gitops_profile.presentity import canonical_device
 
 from .client_address import counted_address
-from .content_access import GUESSES, FetchRefused, Guess
+from .content_access import GUESSES, FetchRefused, Guess, too_many_guesses
 from .device_proof import Proof, Way
 
 PASSWORD_WAYS = frozenset({Way.DIGEST, Way.BASIC})
@@ -158,7 +157,7 @@ class DevicePasswords:
     def _refuse_who_guesses(self, client: Client, user: str, now: float) -> None:
         waiting = self._throttle.blocked_for(_guesser(client, user), now)
         if waiting:
-            raise _too_many(waiting)
+            raise too_many_guesses(waiting)
 
     def _guessed(self, client: Client, user: str, reason: Reason, now: float) -> FetchRefused:
         """Count it when it was a guess; what to answer."""
@@ -166,14 +165,10 @@ class DevicePasswords:
             self._on_guess(Guess(client.address, user, self._realm, str(reason)))
             waiting = self._throttle.failed(_guesser(client, user), now)
             if waiting:
-                return _too_many(waiting)
+                return too_many_guesses(waiting)
         return self.challenge(client, now)
 
 
 def _guesser(client: Client, user: str) -> str:
     """Whose failures are counted together: behind a proxy that names no client, the device's."""
     return client.counted if client.is_named else f"{client.address} {user}"
-
-
-def _too_many(seconds: float) -> FetchRefused:
-    return FetchRefused(429, "Too many wrong passwords: wait.", ("Retry-After", str(math.ceil(seconds))))

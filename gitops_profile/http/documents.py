@@ -120,7 +120,7 @@ class DeviceDocuments:
             response = _answer(request, shown, tag, self._table.revision_of(document.key))
         except FetchRefused as refused:
             key = tag = None  # who was given nothing is not seen to have anything
-            response = _refusal(refused)
+            response = refused.response(_HEADERS)
         await self._send(request, response)
         if request.method == "HEAD":
             tag = None  # it has seen the tag, and nothing else
@@ -212,7 +212,7 @@ class DeviceDocuments:
             proof = self._gate.prove(request, asked.capability, asked.device)
             response = await self._take(request, asked, proof)
         except FetchRefused as refused:
-            response = _refusal(refused)
+            response = refused.response(_HEADERS)
         if response.status >= 300:
             response.force_close()  # what is still on its way is not read
         await self._send(request, response)
@@ -322,10 +322,3 @@ def _has(request: web.Request, tag: str, changed: datetime | None) -> bool:
 def _not_found() -> FetchRefused:
     """A new one each time: an exception keeps the frames of every place where it was raised, and their requests."""
     return FetchRefused(404, "There is no document here.")
-
-
-def _refusal(refused: FetchRefused) -> web.Response:
-    response = web.Response(status=refused.status, text=f"{refused}\n", headers=_HEADERS)
-    for name, value in refused.headers:
-        response.headers.add(name, value)
-    return response
