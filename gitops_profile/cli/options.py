@@ -1,12 +1,11 @@
 """Options that several commands share."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gitops_profile.config import Config, ConfigError, load_config
+from gitops_profile.config import Config, ConfigError, load_config, read_duration
 
 from .output import Format, fail
 
@@ -20,16 +19,12 @@ Ref = Annotated[str | None, typer.Option("--ref", help="branch, tag or commit")]
 Path_ = Annotated[str | None, typer.Option("--path", help="the profiles folder in the repository; . for its root")]
 
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|)")
-_UNIT = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
 def duration(text: str, option: str) -> float:
     """Seconds, from a number and a unit; ends the command when it is none."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        fail(f"{option} {text!r} is no duration: write a number and ms, s, m, h or d, such as 60s")
-    return float(found[1]) * _UNIT[found[2]]
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        fail(f"{option} {error}")
 
 
 def configured(file: Path | None, **flags: object) -> Config:

@@ -18,7 +18,7 @@ from .models import (
 from .pnp import PnPSettings
 from .provisioning import Bootstrap, ProvisioningSettings
 from .push import PushSettings
-from .values import HostPort, Listener
+from .values import HostPort, Listener, is_this_machine, read_duration
 
 __all__ = [
     "AccessRule",
@@ -41,7 +41,9 @@ __all__ = [
     "SubscriptionSettings",
     "TLSSettings",
     "WebhookSettings",
+    "is_this_machine",
     "load_config",
+    "read_duration",
     "schema",
     "settings",
 ]

@@ -1,22 +1,20 @@
 """The settings of what is heard from a forge and told to it: webhooks and commit statuses."""
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from .section import Section
+from .values import is_this_machine
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _TAKEN = ("/healthz", "/metrics", "/profile", "/p")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class WebhookSettings(_Section):
+class WebhookSettings(Section):
     """Being told by GitHub, GitLab, Gitea or anything else that the ref has moved; on the http listener."""
 
     path: str = Field(default="/hooks/git", description="where on the http listener")
@@ -34,7 +32,7 @@ class WebhookSettings(_Section):
         return path
 
 
-class CommitStatusSettings(_Section):
+class CommitStatusSettings(Section):
     """Telling the forge what became of each commit."""
 
     provider: Literal["github", "gitlab", "gitea"] | None = Field(
@@ -62,7 +60,7 @@ class CommitStatusSettings(_Section):
         more = parts.query or parts.fragment or parts.username
         if parts.scheme not in ("http", "https") or not parts.hostname or more:
             raise ValueError("must be a plain URL such as https://git.example.com/api/v4")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not is_this_machine(parts.hostname):
             raise ValueError("must begin with https: the token goes there (http only to this machine)")
         return url.rstrip("/")
 
@@ -85,10 +83,3 @@ class CommitStatusSettings(_Section):
         if self.provider is not None and self.token_file is None:
             raise ValueError("provider needs token_file: the file with the token of the forge's API")
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

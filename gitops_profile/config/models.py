@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -21,19 +19,14 @@ from .forge import CommitStatusSettings, WebhookSettings
 from .pnp import PnPSettings
 from .provisioning import ProvisioningSettings
 from .push import PushSettings
+from .section import DAY, Section
 from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
 DIGEST_ALGORITHMS = Literal["MD5", "SHA-256", "SHA-512-256"]
 
-DAY = 86400
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class RepositorySettings(_Section):
+class RepositorySettings(Section):
     """Where the profiles come from."""
 
     url: str = Field(
@@ -63,7 +56,7 @@ class RepositorySettings(_Section):
         return self
 
 
-class HTTPSettings(_Section):
+class HTTPSettings(Section):
     """Profile content, health and metrics over HTTP."""
 
     listen: HostPortSetting | None = Field(default=None, description="where, such as 127.0.0.1:8060; null for nowhere")
@@ -96,7 +89,7 @@ class HTTPSettings(_Section):
         return self
 
 
-class TLSSettings(_Section):
+class TLSSettings(Section):
     """Certificates of the TLS, WSS and HTTPS listeners; read again when the files change."""
 
     certificate: Path | None = Field(default=None, description="PEM file with the certificate chain")
@@ -104,7 +97,7 @@ class TLSSettings(_Section):
     client_ca: Path | None = Field(default=None, description="PEM file of the CAs that sign client certificates")
 
 
-class SubscriptionSettings(_Section):
+class SubscriptionSettings(Section):
     """How long a subscription lasts, in seconds."""
 
     default_expires: Count = Field(
@@ -126,7 +119,7 @@ class SubscriptionSettings(_Section):
         return self
 
 
-class NotifySettings(_Section):
+class NotifySettings(Section):
     """How fast changes go out."""
 
     rate: Count = Field(default=20000, ge=1, description="NOTIFYs per second, overall")
@@ -140,14 +133,14 @@ class NotifySettings(_Section):
     )
 
 
-class AccessRule(_Section):
+class AccessRule(Section):
     """An exception from "own profile only"."""
 
     who: str = Field(min_length=1, description="user@domain as authenticated; * and ? are wildcards")
     may: list[str] = Field(min_length=1, description="profiles, such as device/example.com/0004f2*; * and ? as well")
 
 
-class Domain(_Section):
+class Domain(Section):
     """How subscribers of one domain show who they are, and what they may have."""
 
     auth: Auth | None = Field(
@@ -170,7 +163,7 @@ class Domain(_Section):
         return self
 
 
-class Limits(_Section):
+class Limits(Section):
     """Bounds, each with an answer when it is reached."""
 
     message_bytes: Count = Field(
@@ -187,7 +180,7 @@ class Limits(_Section):
     )
 
 
-class TrustSettings(_Section):
+class TrustSettings(Section):
     """What a revision must show before it comes into force."""
 
     signatures: Literal["off", "head", "all"] = Field(
@@ -225,7 +218,7 @@ class TrustSettings(_Section):
 DomainName = Annotated[str, AfterValidator(canonical_domain)]
 
 
-class Config(_Section):
+class Config(Section):
     """All settings of a server."""
 
     repository: RepositorySettings = RepositorySettings()

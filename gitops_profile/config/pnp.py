@@ -4,22 +4,20 @@ import ipaddress
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from .section import DAY, Section
 from .values import Seconds
 
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}")
 _URL = re.compile(r"(https?|tftp|ftp)://[!-.0-z|~]+(/[!-~]*)?")
 """Nothing is filled in where the host stands: a phone's own words must not say which server it asks."""
 _PLACE = re.compile(r"\{[^{}]*\}")
-DAY = 86400
 PLACES = ("{mac}", "{MAC}", "{vendor}", "{model}", "{version}")
 
 
-class PnPSettings(BaseModel):
+class PnPSettings(Section):
     """SIP plug and play: new phones ask a multicast group where their configuration is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     interfaces: list[str] = Field(default=[], description="where it is listened for, such as eth0; none: nowhere")
     devices: Literal["known", "all"] = Field(

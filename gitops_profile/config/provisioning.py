@@ -5,23 +5,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from gitops_profile.presentity import canonical_domain
 
+from .section import DAY, Section
 from .values import Count, Network, Seconds
 
 WAYS = Literal["certificate", "digest", "basic", "link"]
 UPLOADS = Literal["refuse", "discard", "keep"]
 ALGORITHMS = Literal["MD5", "SHA-256", "SHA-512-256"]
-DAY = 86400
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Bootstrap(_Section):
+class Bootstrap(Section):
     """New phones, which have nothing to show yet: who may have documents without, for a while."""
 
     networks: list[Network] = Field(default=[], description="the clients that need to show nothing until then")
@@ -49,7 +45,7 @@ class Bootstrap(_Section):
         return any(address in network for network in self.networks)
 
 
-class ProvisioningSettings(_Section):
+class ProvisioningSettings(Section):
     """Documents by URL, at p/ below http.public_url: for phones that fetch a file by its name."""
 
     authenticate: list[WAYS] | None = Field(

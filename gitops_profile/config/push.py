@@ -4,18 +4,16 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from .section import DAY, Section
 from .values import Seconds
 
 _PROXY = re.compile(r"sips?:([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(;[A-Za-z0-9=._-]+)*")
-DAY = 86400
 
 
-class PushSettings(BaseModel):
+class PushSettings(Section):
     """Check-sync: a NOTIFY outside of any subscription, to phones that fetch their file by URL."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     enabled: bool = Field(default=True, description="tell phones without a subscription when their document changes")
     to: list[Literal["aor", "contact"]] = Field(

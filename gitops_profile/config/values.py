@@ -87,6 +87,14 @@ def _is_loopback(host: str) -> bool:
     return ipaddress.ip_address(host).is_loopback
 
 
+def is_this_machine(host: str) -> bool:
+    """Whether the host of a URL is this machine for whoever follows it."""
+    try:
+        return host == "localhost" or _is_loopback(host)
+    except ValueError:
+        return False
+
+
 def _listener(value: Any) -> Listener:
     return value if isinstance(value, Listener) else Listener.parse(_text(value))
 
@@ -101,13 +109,16 @@ def _text(value: Any) -> str:
     return value
 
 
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return _no_bool(value)
-    match = _DURATION.fullmatch(value.strip())
+def read_duration(text: str) -> float:
+    """Seconds, from a number and a unit; raises ValueError."""
+    match = _DURATION.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{value!r} is no duration: write a number and ms, s, m, h or d, such as 30s")
+        raise ValueError(f"{text!r} is no duration: write a number and ms, s, m, h or d, such as 30s")
     return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+def _duration(value: Any) -> Any:
+    return read_duration(value) if isinstance(value, str) else _no_bool(value)
 
 
 def _no_bool(value: Any) -> Any:

@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitops_profile.config import Config
+from gitops_profile.config import Config, is_this_machine
 from gitops_profile.devices import FileRoutes, Sighting
 from gitops_profile.digest import CredentialStore, DigestAuthenticator, Throttle, read_generations
 from gitops_profile.http import (
@@ -153,13 +152,5 @@ def ways_of(config: Config) -> frozenset[Way]:
         return frozenset(map(Way, said))
     # A reverse proxy may bring the world to a listener on loopback: then the URL says so.
     host = urlsplit(http.public_url or "").hostname or ""
-    is_local = http.listen is not None and http.listen.is_loopback and is_loopback(host)
+    is_local = http.listen is not None and http.listen.is_loopback and is_this_machine(host)
     return frozenset() if is_local else frozenset({Way.LINK})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a URL's host is this machine for whoever follows it."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
