@@ -17,6 +17,7 @@ from gitops_profile.presentity import ProfileKey, mac_of
 from gitops_profile.sip import Flow
 from gitops_profile.transport import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
 
+from .pump import Pump
 from .quiet import Budget
 
 logger = logging.getLogger(__name__)
@@ -172,19 +173,17 @@ class _Answering:
         clock: Callable[[], float],
         on_event: Callable[[PnPEvent], None],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._responder = PnPResponder(decide, interface.is_near, lambda: secrets.token_hex(8), mac_at=self._mac_at)
         self._clock = clock
-        self._on_event = on_event
-        self._timer: asyncio.TimerHandle | None = None
         self.interface = interface
+        self._pump = Pump(self._responder, lambda data, flow: self._listener.send(data, flow), on_event, clock)
+        loop = asyncio.get_running_loop()
         self._listener = GroupListener(
-            heard, port, interface, self._loop.add_reader, self._loop.remove_reader, self._receive, self._pump
+            heard, port, interface, loop.add_reader, loop.remove_reader, self._receive, self._pump.run
         )
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._pump.close()
         self._listener.close()
 
     def _mac_at(self, address: str) -> str | None:
@@ -200,23 +199,6 @@ class _Answering:
         except Exception:
             # A datagram must not end the server; what it did is a bug, and says so.
             logger.exception("a datagram could not be handled source=%s bytes=%d", flow.remote[0], len(data))
-
-    def _pump(self) -> None:
-        for data, flow in self._responder.messages_to_send():
-            self._listener.send(data, flow)
-        for event in self._responder.events():
-            self._on_event(event)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._responder.next_deadline()
-        if deadline is not None:
-            self._timer = self._loop.call_later(max(0.0, deadline - self._clock()), self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._responder.handle_deadline(now=self._clock())
-        self._pump()
 
 
 def neighbour(address: str, interface: str, table: Path = NEIGHBOURS) -> str | None:
