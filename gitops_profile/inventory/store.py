@@ -12,6 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from gitops_profile.sqlite_trouble import damage, trouble
+
 from .device import Device, Holding
 
 APPLICATION_ID = 0x67507244
@@ -50,6 +52,7 @@ _SCHEMA = """
     ) WITHOUT ROWID;
 """
 _BUSY_SECONDS = 2.0
+_WITHOUT = "the phones show themselves again"
 _DEVICE = tuple(field.name for field in fields(Device) if field.name != "holdings")
 _HOLDING = tuple(field.name for field in fields(Holding))
 
@@ -91,13 +94,13 @@ class InventoryStore:
         if version > SCHEMA_VERSION:
             raise InventoryUnavailable(
                 f"{self._path}: written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}): "
-                "run that version, or move the file away: the phones show themselves again"
+                f"run that version, or move the file away: {_WITHOUT}"
             )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise _damaged(self._path, " ".join(verdict.split()))
+            raise InventoryUnavailable(damage(self._path, " ".join(verdict.split()), _WITHOUT))
         if version < SCHEMA_VERSION:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
@@ -163,21 +166,4 @@ def _flagged(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unavailable(path: Path, error: sqlite3.Error) -> InventoryUnavailable:
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(path, error)
-    hint = {
-        sqlite3.SQLITE_FULL: ": make room on the disk",
-        sqlite3.SQLITE_IOERR: ": look for a full or failing disk",
-        sqlite3.SQLITE_BUSY: ": another program holds the database open for writing",
-        sqlite3.SQLITE_CANTOPEN: ": the state folder must exist and be writable",
-        sqlite3.SQLITE_READONLY: ": the state folder and the files in it must be writable",
-    }.get(primary, "")
-    return InventoryUnavailable(f"{path}: {error}{hint}")
-
-
-def _damaged(path: Path, reason: object) -> InventoryUnavailable:
-    return InventoryUnavailable(
-        f"{path}: damaged ({reason}): move it away, with its -wal and -shm files, and start again; "
-        "the phones show themselves again"
-    )
+    return InventoryUnavailable(trouble(path, error, _WITHOUT))

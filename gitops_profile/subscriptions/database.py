@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from gitops_profile.sqlite_trouble import damage, trouble
+
 from .schema import StoreUnavailable, migrate
 
 BUSY_SECONDS = 2.0
@@ -12,6 +14,8 @@ BUSY_SECONDS = 2.0
 
 WAL_PAGES = 4000
 """About 16 MB of write-ahead log between checkpoints: each one costs the waiting commit a sync of the whole file."""
+
+_WITHOUT = "each phone then subscribes anew at its next refresh"
 
 Identity = tuple[tuple[int, int] | None, tuple[int, int] | None]
 """Device and inode of the database and of its write-ahead log; None for one that is not there."""
@@ -74,26 +78,12 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection
 
 def unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailable:
     """What SQLite said, for an operator."""
-    # The extended codes keep the primary one in their low byte; errors of the module itself have none.
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return damaged(path, error)
-    hint = {
-        sqlite3.SQLITE_FULL: "make room on the disk",
-        sqlite3.SQLITE_IOERR: "look for a full or failing disk",
-        sqlite3.SQLITE_BUSY: "another program holds the database open for writing",
-        sqlite3.SQLITE_CANTOPEN: "the state folder must exist and be writable",
-        sqlite3.SQLITE_READONLY: "the state folder and the files in it must be writable",
-    }.get(primary)
-    return StoreUnavailable(f"{path}: {error}" + (f": {hint}" if hint else ""))
+    return StoreUnavailable(trouble(path, error, _WITHOUT))
 
 
 def damaged(path: Path, reason: object) -> StoreUnavailable:
     """For a file that cannot be trusted: subscriptions are soft state, so the way on is without it."""
-    return StoreUnavailable(
-        f"{path}: damaged ({reason}): move it away, with its -wal and -shm files, and start again; "
-        "each phone then subscribes anew at its next refresh"
-    )
+    return StoreUnavailable(damage(path, reason, _WITHOUT))
 
 
 def _inode(path: Path) -> tuple[int, int] | None:
