@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gitops_profile.digest import CredentialStore, Lookup
 
+from .watched_file import FileSignature, file_signature
+
 logger = logging.getLogger(__name__)
 
-Signature = tuple[int, int, int]
 MAX_BYTES = 64 << 20
 
 
@@ -18,7 +19,7 @@ class CredentialFiles:
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = dict(files)
         self._stores: dict[str, CredentialStore] = {}
-        self._seen: dict[str, Signature | None] = {}
+        self._seen: dict[str, FileSignature | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._files)
@@ -26,7 +27,7 @@ class CredentialFiles:
     def read(self) -> None:
         """Read all of them; raises OSError for one that cannot be read."""
         for domain, path in self._files.items():
-            signature = _signature(path)
+            signature = file_signature(path)
             self._take(domain, path, path.read_bytes())
             self._seen[domain] = signature
 
@@ -35,7 +36,7 @@ class CredentialFiles:
         changed = False
         for domain, path in self._files.items():
             try:
-                signature = _signature(path)
+                signature = file_signature(path)
                 if signature == self._seen.get(domain):
                     continue
                 data = path.read_bytes()
@@ -62,8 +63,3 @@ class CredentialFiles:
 
 
 _NOBODY = CredentialStore.parse("")
-
-
-def _signature(path: Path) -> Signature:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size, status.st_ino

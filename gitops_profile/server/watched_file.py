@@ -15,6 +15,8 @@ LOOK_EVERY = 1.0
 MAX_BYTES = 64 << 20
 
 T = TypeVar("T")
+FileSignature = tuple[int, int, int]
+"""Time of the last change in nanoseconds, size in bytes, inode."""
 
 
 class WatchedFile(Generic[T]):
@@ -38,7 +40,7 @@ class WatchedFile(Generic[T]):
         self._parse = parse
         self._describe = describe
         self._is_private = is_private
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: FileSignature | None = None
         self.value = parse("")
 
     def read(self) -> None:
@@ -58,7 +60,7 @@ class WatchedFile(Generic[T]):
 
     def _read_changed(self, path: Path) -> None:
         try:
-            if _signature(path) != self._seen:
+            if file_signature(path) != self._seen:
                 self._take(path)
                 logger.info("%s read again %s", self._setting, self._describe(self.value))
         except OSError as error:
@@ -67,12 +69,13 @@ class WatchedFile(Generic[T]):
             self._seen = None
 
     def _take(self, path: Path) -> None:
-        self._seen = _signature(path)
+        self._seen = file_signature(path)
         if self._is_private and path.stat().st_mode & 0o077:
             logger.warning("%s: %s holds passwords and others may read it: chmod 600", self._setting, path)
         self.value = self._parse(path.read_bytes()[:MAX_BYTES].decode("utf-8", "surrogateescape"))
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
+def file_signature(path: Path) -> FileSignature:
+    """Differs when the file was changed or another took its place. Blocks; raises OSError."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -18,6 +18,7 @@ from gitops_profile.metrics import Metrics
 
 from .quiet import Budget
 from .views import iso
+from .watched_file import FileSignature, file_signature
 from .whole_file import write_whole
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class SecretFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._signature: tuple[int, int, int] | None = None
+        self._signature: FileSignature | None = None
         self.secrets = Secrets()
 
     def read(self) -> None:
@@ -91,7 +92,7 @@ class SecretFile:
     def read_changed(self) -> None:
         """Read it when it changed. Blocks; raises nothing."""
         try:
-            if self._stat() != self._signature:
+            if file_signature(self._path) != self._signature:
                 self._take()
                 logger.info("webhook secrets read again count=%d", len(self.secrets.texts))
         except OSError as error:
@@ -100,16 +101,12 @@ class SecretFile:
             self._signature = None
 
     def _take(self) -> None:
-        signature = self._stat()
+        signature = file_signature(self._path)
         with self._path.open("rb") as file:
             text = file.read(MAX_SECRET_FILE).decode("utf-8", "surrogateescape")
         self.secrets, self._signature = read_secrets(text), signature
         for problem in self.secrets.problems:
             logger.warning("%s %s", self._path, problem)
-
-    def _stat(self) -> tuple[int, int, int]:
-        status = self._path.stat()
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class Webhook:
