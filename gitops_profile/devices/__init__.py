@@ -7,7 +7,7 @@ from gitops_profile.presentity import FileRule
 
 from .file_names import FileKind, FileRequest, FileRoutes, InvalidFileRule
 from .ladder import HEARD_WITHOUT_EFFECT, Facts, Rung, Standing, standing, worst
-from .mac import mac_in
+from .mac import HEX_MAC, bare, mac_in
 from .oui import vendor_of_mac
 from .presentation import shown_to
 from .sighting import How, Sighting
@@ -17,6 +17,7 @@ from .vendor import GENERIC, SAYS_NOTHING, VENDORS, CheckSync, PnPURL, Vendor, e
 __all__ = [
     "GENERIC",
     "HEARD_WITHOUT_EFFECT",
+    "HEX_MAC",
     "NOTHING_SAID",
     "SAYS_NOTHING",
     "VENDORS",
@@ -34,6 +35,7 @@ __all__ = [
     "Sighting",
     "Standing",
     "Vendor",
+    "bare",
     "event_for",
     "mac_in",
     "read_user_agent",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-_MAC_ANYWHERE = re.compile(
-    r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{12}|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2})(?![0-9A-Fa-f])"
-)
+from gitops_profile.devices import HEX_MAC, bare
+
+_MAC_ANYWHERE = re.compile(rf"(?<![0-9A-Fa-f])(?:{HEX_MAC})(?![0-9A-Fa-f])")
 _NAMES = ("commonName", "serialNumber")
 _ALTERNATIVES = ("DNS", "URI")
 
@@ -48,7 +48,7 @@ def certificate_device(certificate: Mapping[str, Any] | None) -> str | None:
     places = [[value for name, value in subject if name == wanted] for wanted in _NAMES]
     places.append([value for kind, value in certificate.get("subjectAltName", ()) if kind in _ALTERNATIVES])
     for texts in places:
-        found = {re.sub("[:-]", "", mac).lower() for text in texts for mac in _MAC_ANYWHERE.findall(text)}
+        found = {bare(mac) for text in texts for mac in _MAC_ANYWHERE.findall(text)}
         if found:
             return found.pop() if len(found) == 1 else None
     return None
