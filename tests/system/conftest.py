@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.transport.authority import Authority, Issued
+
 from .lab import Lab
 
 
@@ -16,3 +18,13 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     finally:
         laboratory.close()
     assert "Traceback" not in laboratory.server.stderr(), laboratory.server.stderr()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def issued(authority: Authority) -> Issued:
+    return authority.issue("web", "IP:127.0.0.1")

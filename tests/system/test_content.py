@@ -142,16 +142,6 @@ def test_a_person_sees_the_document_that_came_by_link(lab: Lab) -> None:
     assert done.stdout.count(b'"kind": "by link"') == 1
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def issued(authority: Authority) -> Issued:
-    return authority.issue("web", "IP:127.0.0.1")
-
-
 def test_a_sensitive_document_is_fetched_over_https_by_who_showed_who_he_is(
     lab: Lab, authority: Authority, issued: Issued, tmp_path: Path
 ) -> None:

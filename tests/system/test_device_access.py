@@ -21,16 +21,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 Serve = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def issued(authority: Authority) -> Issued:
-    return authority.issue("web", "IP:127.0.0.1")
-
-
 def body(device: str, version: int = 1) -> bytes:
     return f"<settings><phone>{device}</phone><version>{version}</version></settings>\n".encode()
 

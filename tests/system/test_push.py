@@ -102,6 +102,17 @@ def settled(building: Building) -> None:
     building.eventually(etag=etag.strip('"'), heard_status=200)
 
 
+def settled_over_tcp(building: Building) -> None:
+    """The phone runs and has version 1; whether it listens shows at once."""
+    building.aor += ";transport=tcp"
+    building.write(1)
+    phone = building.told(transport="t1")
+    building.start()
+    phone.finish()
+    building.fetch()
+    building.eventually(heard_status=200)
+
+
 def test_a_merge_is_one_check_sync_and_the_fetch_has_the_new_version(building: Building) -> None:
     settled(building)
     phone = building.told()
@@ -175,13 +186,7 @@ def test_a_phone_that_does_not_know_check_sync_is_not_at_fault(building: Buildin
 
 
 def test_a_phone_that_was_off_is_told_at_its_next_contact(building: Building) -> None:
-    building.aor += ";transport=tcp"
-    building.write(1)
-    phone = building.told(transport="t1")
-    building.start()
-    phone.finish()
-    building.fetch()
-    building.eventually(heard_status=200)
+    settled_over_tcp(building)
     building.write(2)  # nobody listens
     building.eventually(fault="the phone cannot be reached", heard_status=None)
     phone = building.told(transport="t1")
@@ -192,13 +197,7 @@ def test_a_phone_that_was_off_is_told_at_its_next_contact(building: Building) ->
 
 
 def test_what_a_killed_server_had_not_delivered_goes_out_after_its_start_and_only_that(building: Building) -> None:
-    building.aor += ";transport=tcp"
-    building.write(1)
-    phone = building.told(transport="t1")
-    building.start()
-    phone.finish()
-    building.fetch()
-    building.eventually(heard_status=200)
+    settled_over_tcp(building)
     building.write(2)
     building.eventually(fault="the phone cannot be reached")
     building.lab.server.end(signal.SIGKILL)

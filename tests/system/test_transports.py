@@ -14,11 +14,6 @@ pytestmark = pytest.mark.system
 LISTEN = (*LOOPBACK, "tls:127.0.0.1:0", "ws:127.0.0.1:0", "wss:127.0.0.1:0")
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def secure(lab: Lab, authority: Authority) -> Lab:
     """A server with a listener of each kind."""
