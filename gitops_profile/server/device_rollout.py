@@ -95,7 +95,7 @@ class DeviceRollout:
             return Stage.UNREACHABLE, True  # it comes when it wants to
         if told:
             return Stage.NOTIFIED, True
-        return (Stage.PENDING if self._ladder.can_be_told(device, document) else Stage.UNREACHABLE), False
+        return (Stage.PENDING if self._ladder.can_be_told(device) else Stage.UNREACHABLE), False
 
 
 _ORDER = tuple(Stage)

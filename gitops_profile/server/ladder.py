@@ -135,11 +135,11 @@ class Ladder:
         """Whether a subscriber has what is in force."""
         return views.is_current(subscription, self._package)
 
-    def can_be_told(self, device: Device, document: ProfileDocument) -> bool:
+    def can_be_told(self, device: Device) -> bool:
         """Whether a check-sync can be sent at all: its vendor knows one, and somebody knows where it is."""
-        vendor = vendor_of(None, device.mac, device.vendor)
-        places = {"aor": document.notify.aor, "contact": device.contact}
-        return event_for(vendor, document.notify) is not None and any(places[way] is not None for way in self._ways)
+        vendor, policy = vendor_of(None, device.mac, device.vendor), self._owing.policy(device)
+        places = {"aor": policy.aor, "contact": device.contact}
+        return event_for(vendor, policy) is not None and any(places[way] is not None for way in self._ways)
 
     # -- what is told ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from gitops_profile.presentity import NotifyPolicy, ProfileAdded, ProfileDocument, ProfileKey, RevisionStamp
+from gitops_profile.presentity import (
+    NotifyPolicy,
+    ProfileAdded,
+    ProfileChanged,
+    ProfileDocument,
+    ProfileKey,
+    RevisionStamp,
+)
 from gitops_profile.server.device_rollout import DeviceRollout
 from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.stage import Stage
@@ -75,6 +82,24 @@ def test_who_cannot_be_told_is_out_of_reach_from_the_beginning() -> None:
     policy = NotifyPolicy(aor="sip:2001@example.com")
     bench.table.apply(ProfileAdded(ProfileDocument(KEY, "text/plain", b"a=2", "p", notify=policy), stamp))
     assert stage(bench, name) == (Stage.PENDING, False)
+
+
+def test_a_document_of_many_phones_is_told_to_each_as_its_own_profile_says() -> None:
+    bench, common = Bench(), ProfileKey.device("example.com", "y000000000000")
+    stamp = RevisionStamp("b" * 40, "A", "C", "1970-01-01T00:16:00Z", "m")
+
+    def put(*documents: ProfileDocument) -> None:
+        for document in documents:
+            event = ProfileChanged if document.key in bench.table else ProfileAdded
+            bench.table.apply(event(document, stamp))
+
+    put(ProfileDocument(KEY, "text/plain", b"a=1", "p", notify=NotifyPolicy(aor="sip:2001@example.com")))
+    put(first := ProfileDocument(common, "text/plain", b"c=1", "q"))
+    bench.see(1000.0, first.etag, 200, key=str(common))  # no contact
+    put(ProfileDocument(common, "text/plain", b"c=2", "q"))
+    (name,) = names(bench, {common})
+    found, phone, told = DeviceRollout(bench.ladder, bench.owing).stage(name, SINCE)
+    assert (found, phone.key, told) == (Stage.PENDING, str(common), False)
 
 
 def test_a_server_that_pushes_to_nobody_waits_for_nobody_who_must_be_told() -> None:
