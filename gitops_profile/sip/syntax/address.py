@@ -28,14 +28,18 @@ class Address:
     def parse(cls, text: str) -> "Address":
         """Raises SIPSyntaxError."""
         text = text.strip()
-        match = _NAME_ADDR.fullmatch(text) or _ADDR_SPEC.fullmatch(text)
-        if match is None:
-            raise SIPSyntaxError("malformed address")
-        display = match["display"].rstrip() if "display" in match.re.groupindex else ""
-        parameters = parse_parameters(match["parameters"].strip())
+        match = _NAME_ADDR.fullmatch(text)
+        if match is not None:
+            display, uri, rest = match.groups()
+        else:
+            match = _ADDR_SPEC.fullmatch(text)
+            if match is None:
+                raise SIPSyntaxError("malformed address")
+            (uri, rest), display = match.groups(), ""
+        parameters = parse_parameters(rest.strip())
         if "tag" in parameters and ((tag := parameters["tag"]) is None or _ENDS_TAG.search(tag)):
             raise SIPSyntaxError("malformed tag")  # it goes into every message of the dialog, unquoted
-        return cls(display, match["uri"], parameters)
+        return cls(display.rstrip(), uri, parameters)
 
     @property
     def tag(self) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .address import Address
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
-from .headers import COMPACT_FORMS, NAMES, Headers
+from .headers import NAMES, Headers
 from .via import Via
 
 MAX_MESSAGE = 65535
@@ -75,32 +75,40 @@ class Request:
             raise SIPSyntaxError("malformed method")
         if not self.uri or _BAD_URI.search(self.uri):
             raise SIPSyntaxError("malformed Request-URI")
-        self.vias = self.headers.items("via")
+        headers = self.headers
+        self.vias = headers.items("via")
         if not self.vias:
             raise SIPSyntaxError("Via missing")
         if len(self.vias) > MAX_VIAS:
             raise SIPSyntaxError("too many Vias")
-        self.via, *_ = [Via.parse(text) for text in self.vias]  # all: RFC 4475 §3.1.2.1
-        once: dict[str, str] = {}
-        for name, value in self.headers.fields:
-            if name in _ONCE:
-                if name in once:
-                    raise SIPSyntaxError(f"{name} given twice", status=489 if name == "event" else 400)
-                once[name] = value
+        self.via = Via.parse(self.vias[0])
+        for text in self.vias[1:]:
+            Via.parse(text)  # RFC 4475 §3.1.2.1
+        if headers.repeats:
+            self._check_repeats()
+        first = headers.first
         for name in ("from", "to", "call-id", "cseq"):
-            if name not in once:
+            if name not in first:
                 raise SIPSyntaxError(f"{name} missing")
-        self.from_ = Address.parse(once["from"])
-        self.to = Address.parse(once["to"])
-        self.call_id = once["call-id"]
+        self.from_ = Address.parse(first["from"])
+        self.to = Address.parse(first["to"])
+        self.call_id = first["call-id"]
         if not self.call_id.isprintable() or not self.call_id.isascii() or " " in self.call_id or not self.call_id:
             raise SIPSyntaxError("malformed Call-ID")
-        match = _CSEQ.fullmatch(once["cseq"])
+        match = _CSEQ.fullmatch(first["cseq"])
         if match is None or int(match[1]) > MAX_CSEQ:
             raise SIPSyntaxError("malformed CSeq")
         if match[2] != self.method:
             raise SIPSyntaxError("CSeq names another method")
         self.cseq = int(match[1])
+
+    def _check_repeats(self) -> None:
+        seen: set[str] = set()
+        for name, _ in self.headers.fields:
+            if name in _ONCE:
+                if name in seen:
+                    raise SIPSyntaxError(f"{name} given twice", status=489 if name == "event" else 400)
+                seen.add(name)
 
 
 @dataclass(slots=True)
@@ -186,25 +194,13 @@ def parse_fields(lines: list[str]) -> list[tuple[str, str]]:
     """Header lines as fields; raises SIPSyntaxError."""
     if len(lines) > MAX_HEADERS:
         raise SIPSyntaxError("Message Too Large", status=513)
-    fields = []
-    for line in lines:
-        written, colon, value = line.partition(":")
-        name = NAMES.get(written) or _field_name(written)
-        if not colon:
-            raise SIPSyntaxError("malformed header line")
-        if "\r" in value:
-            raise SIPSyntaxError("control character in a header")
-        fields.append((name, value.strip(" \t")))
-    return fields
-
-
-def _field_name(written: str) -> str:
-    """A field name in lower case and long form; raises SIPSyntaxError."""
-    name = written.rstrip(" \t")
-    if not TOKEN.fullmatch(name):  # before `lower`, which makes ASCII letters of others
+    if "\r" in "".join(lines):
+        raise SIPSyntaxError("control character in a header")
+    cut = [line.partition(":") for line in lines]
+    fields = [(NAMES[written], value.strip(" \t")) for written, colon, value in cut if colon]
+    if len(fields) != len(lines):
         raise SIPSyntaxError("malformed header line")
-    name = name.lower()
-    return COMPACT_FORMS.get(name, name)
+    return fields
 
 
 def content_length(headers: Headers) -> int | None:
@@ -231,6 +227,9 @@ def _body(headers: Headers, rest: bytes) -> bytes:
 
 
 def _start_line(line: str) -> Message:
+    if line[-8:] == " SIP/2.0" and line.count(" ") == 2:
+        method, uri, _ = line.split(" ")
+        return Request(method, uri, Headers())
     if line[:4].upper() == "SIP/" and (match := _STATUS_LINE.fullmatch(line)) is not None:
         return Response(int(match[1]), match[2] or "")
     parts = line.split(" ")

@@ -31,10 +31,11 @@ class Via:
         match = _VIA.fullmatch(text)
         if match is None:
             raise SIPSyntaxError("malformed Via")
-        port = int(match["port"]) if match["port"] else None
+        transport, host, written, parameters = match.groups()
+        port = int(written) if written else None
         if port is not None and not 0 < port <= MAX_PORT:
             raise SIPSyntaxError("impossible port in a Via")  # no socket sends there
-        return cls(match["transport"].lower(), match["host"].lower(), port, parse_parameters(match["parameters"]))
+        return cls(transport.lower(), host.lower(), port, parse_parameters(parameters))
 
     @property
     def branch(self) -> str | None:
