@@ -24,6 +24,9 @@ _CONFIGURATION_LABEL = "_sipuaconfig."
 MAX_AUDIENCES = 64
 """Different audiences of one document that are remembered: vendor and version are whatever a subscriber says."""
 
+MAX_RENDERED = 20_000
+"""Documents that are kept as they go out, each as large as its body: more than change and are told at any one time."""
+
 URLOf = Callable[[ProfileKey, Presentation], str | None]
 """Where what a phone gets of a profile can be fetched; None when it cannot be."""
 
@@ -145,7 +148,7 @@ class UAProfile:
 
     def state(self, resource: str, audience: Audience) -> EventState | None:
         """The document as a NOTIFY carries it, rendered once for all its subscribers."""
-        document = self._document(resource)
+        document = self._table.get(parsed_key(resource)) or self._document(resource)
         if document is None:
             return None
         return self._render(document).for_audience(audience)
@@ -157,6 +160,8 @@ class UAProfile:
             self._rendered.clear()
         rendered = self._rendered.get(document.key)
         if rendered is None or rendered.document is not document:
+            if len(self._rendered) >= MAX_RENDERED:
+                del self._rendered[next(iter(self._rendered))]
             rendered = self._rendered[document.key] = _Rendered(document, self._url_of, self._tag_of)
         return rendered
 
@@ -176,7 +181,7 @@ class UAProfile:
 class _Rendered:
     """One version of a document, as each audience may see it; what they share is made once."""
 
-    __slots__ = ("_presented", "_states", "_tag_of", "_url_of", "document")
+    __slots__ = ("_last", "_presented", "_state", "_states", "_tag_of", "_url_of", "document")
 
     def __init__(self, document: ProfileDocument, url_of: URLOf, tag_of: TagOf) -> None:
         self.document = document
@@ -185,8 +190,17 @@ class _Rendered:
         self._presented: dict[str, _Presented] = {}
         """By tag: the document, and each variant that somebody has."""
         self._states: dict[Audience, EventState] = {}
+        self._last: Audience | None = None
+        self._state: EventState | None = None
+        """What the last one got: one subscriber is looked at several times, and equal audiences are one object."""
 
     def for_audience(self, audience: Audience) -> EventState:
+        if audience is self._last and self._state is not None:
+            return self._state
+        self._last, self._state = audience, self._of(audience)
+        return self._state
+
+    def _of(self, audience: Audience) -> EventState:
         state = self._states.get(audience)
         if state is None:
             if len(self._states) >= MAX_AUDIENCES:

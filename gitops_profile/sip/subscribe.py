@@ -1,9 +1,8 @@
 """The decision procedure for a SUBSCRIBE, step by step (protocol.md 5.1: RFC 6665 §4.2.1, RFC 3261 §8.2)."""
 
-import re
 from dataclasses import dataclass
 
-from .audience import Audience
+from .audience import Audience, audience_like
 from .event_package import EventPackage, SubscriptionRefused
 from .flow import Flow
 from .refusal import Refused
@@ -43,9 +42,9 @@ class Durations:
         (RFC 3261 §20.19, RFC 4475 §3.1.2.4).
         """
         text = request.headers.get("expires") or ""
-        if not re.fullmatch(r"[0-9]+", text):
+        if not (text.isascii() and text.isdigit()):
             return min(self.default, self.maximum)
-        asked = min(int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
+        asked = min(int(text) if len(text) < 10 else int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
         if 0 < asked < min(self.minimum, HOUR):
             raise Refused(423, "", ("Min-Expires", str(self.minimum)))
         return min(asked, self.maximum)
@@ -53,6 +52,8 @@ class Durations:
 
 def check_extensions(request: Request) -> None:
     """Require must be understood (RFC 3261 §8.2.2.3); raises Refused 420."""
+    if "require" not in request.headers.first:
+        return
     unknown = [tag for tag in request.headers.items("require") if tag.lower() not in SUPPORTED]
     if unknown:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
@@ -60,7 +61,7 @@ def check_extensions(request: Request) -> None:
 
 def check_size(request: Request) -> None:
     """What a subscription would have to remember is bounded (invariant I9); raises Refused 513."""
-    if sum(len(value) for name, value in request.headers.fields if name in _KEPT) > MAX_KEPT:
+    if request.size > MAX_KEPT and sum(len(value) for name, value in request.headers.fields if name in _KEPT) > MAX_KEPT:
         raise Refused(513)
 
 
@@ -107,14 +108,14 @@ def audience_of(
 ) -> Audience:
     """What of the request decides what its sender is shown."""
     vendor, model, version = package.device(request, event)
-    return Audience(
-        accept=accept_of(request),
-        vendor=vendor,
-        model=model,
-        version=version,
-        schemes=contact.parameters.get("schemes"),
-        identified=identity is not None,
-        secure=is_protected(request, flow),
+    return audience_like(
+        accept_of(request),
+        vendor,
+        model,
+        version,
+        contact.parameters.get("schemes"),
+        identity is not None,
+        is_protected(request, flow),
     )
 
 
@@ -125,12 +126,16 @@ def is_protected(request: Request, flow: Flow) -> bool:
 
 def accept_of(request: Request) -> str | None:
     """The Accept values as one list; None when the header is absent. An empty one allows nothing (RFC 3261 §20.1)."""
+    if "accept" not in request.headers.first:
+        return None
     values = request.headers.all("accept")
     return ", ".join(value for value in values if value) if values else None
 
 
 def condition_of(request: Request) -> str | None:
     """The Suppress-If-Match value; None when it is absent or malformed (RFC 5839 §5.1)."""
+    if "suppress-if-match" not in request.headers.first:
+        return None
     values = request.headers.all("suppress-if-match")
     return values[0] if len(values) == 1 and TOKEN.fullmatch(values[0]) else None
 

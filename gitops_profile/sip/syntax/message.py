@@ -44,6 +44,8 @@ class Request:
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
     version: str = "SIP/2.0"
+    size: int = MAX_MESSAGE
+    """Bytes of its start line and headers, at most."""
     vias: list[str] = field(default_factory=list)
     """Every Via value in order; filled by `check`."""
     via: Via = field(default=None)  # type: ignore[assignment]  # set by `check`, which every request passes first
@@ -161,6 +163,8 @@ def parse_message(data: bytes) -> Message:
             raise SIPSyntaxError("no blank line after the headers")
         message.headers.fields = parse_fields(lines[1:])
         message.body = _body(message.headers, body)
+        if isinstance(message, Request):
+            message.size = len(head)
     except SIPSyntaxError as error:
         _attach(error, message, lines)
         raise
@@ -218,6 +222,8 @@ def length_of(values: list[str]) -> int | None:
 
 
 def _body(headers: Headers, rest: bytes) -> bytes:
+    if not rest and headers.first.get("content-length") == "0" and not headers.repeats:
+        return rest
     length = content_length(headers)
     if length is None:
         return rest
