@@ -43,7 +43,7 @@ class Flow:
         return self.local[0].startswith("127.") or self.local[0] == "::1"
 
     def __str__(self) -> str:
-        return f"{self.transport}|{host_port(self.local)}|{host_port(self.remote)}"
+        return _flow_text(self.transport, self.local, self.remote)
 
     @classmethod
     def parse(cls, text: str) -> "Flow":
@@ -61,6 +61,11 @@ def source_of(address: str) -> str:
         return str(IPv6Network((address.partition("%")[0], 64), strict=False).network_address)
     except ValueError:
         return address
+
+
+@lru_cache(maxsize=1 << 15)
+def _flow_text(transport: str, local: Endpoint, remote: Endpoint) -> str:
+    return f"{transport}|{host_port(local)}|{host_port(remote)}"
 
 
 @lru_cache(maxsize=1 << 15)

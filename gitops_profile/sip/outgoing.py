@@ -6,7 +6,7 @@ from .batch import NotifyItem
 from .event_package import EventState
 from .flow import Flow
 from .lookups import Lookups
-from .notify import MAX_DATAGRAM, build_notify
+from .notify import MAX_DATAGRAM, NotifyHead
 from .routing import over_tcp
 from .settings import NotifierSettings
 from .subscription import Subscription, etag_of
@@ -39,27 +39,22 @@ def compose(
     if not bodiless:
         subscription.suppress = None  # it stops being true when the entity changes (RFC 5839 §5.2)
 
-    def build(state: EventState | None, flow: Flow) -> bytes:
-        return build_notify(
-            subscription, state, branch, flow, now=now, instance=settings.instance,
-            bodiless=bodiless, credentials=credentials,
-        )  # fmt: skip
-
-    flow, *others = flows
-    data = build(state, flow)
+    flow, others = flows[0], flows[1:]
+    head = NotifyHead(subscription, branch, now, settings.instance, bodiless, credentials)
+    data = head.about(state, flow)
     limit = settings.datagram_bytes
-    if not flow.reliable and len(data) > limit and state is not None:
+    if len(data) > limit and state is not None and not flow.reliable:
         # RFC 3261 §18.1.1: above 1300 bytes a request leaves UDP. As a pointer when the phone can follow one, for many
         # phones listen on UDP only; by TCP to the same place; back on UDP where it certainly is not cut into fragments.
-        pointed = build(state.link, flow) if state.link is not None else None
-        tcp = over_tcp(flow)
+        pointed = head.about(state.link, flow) if state.link is not None else None
         if pointed is not None and len(pointed) <= limit:
             data, state = pointed, state.link
-        elif lookups.may_listen(tcp.remote, now):
-            data, flow, others = build(state, tcp), tcp, flows
+        elif lookups.may_listen(flow.remote, now):
+            others, flow = flows, over_tcp(flow)
+            data = head.about(state, flow)
         elif len(data) > (MAX_DATAGRAM if flow.is_loopback or settings.fragment else limit):
             state = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
-            data = build(state, flow)
+            data = head.about(state, flow)
     withheld = state.withheld if state is not None else None
     return NotifyItem(branch, data, flow, subscription, etag_of(state), withheld, others, credentials)
 

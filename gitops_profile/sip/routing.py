@@ -44,6 +44,24 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     reflector, and behind a NAT, or with `ob`, only the path of the SUBSCRIBE works.
     """
     flow = subscription.flow
+    if subscription.goes_back:
+        return [flow]
+    found = _next(subscription, flow)
+    if isinstance(found, list):
+        subscription.goes_back = len(found) == 1 and found[0] is flow
+        return found
+    targets = lookup(found)
+    if targets is None:
+        return None
+    # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
+    names = (found.host.lower(),)
+    flows = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=names) for t in targets]
+    # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
+    return _secured(flows or [flow], subscription)
+
+
+def _next(subscription: Subscription, flow: Flow) -> list[Flow] | Hop:
+    """The flows, or the name that has to be looked up for them."""
     try:
         hop = subscription.dialog.next_hop()
     except SIPSyntaxError:
@@ -58,13 +76,7 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
         return _secured([flow], subscription)
     if here or _is_address(host):
         return _secured(_direct(hop, flow.remote[0] if here else host.strip("[]"), flow, here=here), subscription)
-    targets = lookup(Hop(hop.scheme, host, hop.port, _transport_of(hop)))
-    if targets is None:
-        return None
-    # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
-    found = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=(host.lower(),)) for t in targets]
-    # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
-    return _secured(found or [flow], subscription)
+    return Hop(hop.scheme, host, hop.port, _transport_of(hop))
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
@@ -91,6 +103,8 @@ def _transport_of(hop: URI) -> str | None:
 def _flow(transport: str, flow: Flow, remote: tuple[str, int]) -> Flow:
     """A flow to `remote`; an open connection is used as long as it is there, the address is for when it is gone."""
     same = transport == flow.transport and remote[0] == flow.remote[0]
+    if same and remote == flow.remote:
+        return flow
     return replace(flow, transport=transport, remote=remote, connection=flow.connection if same else 0)
 
 

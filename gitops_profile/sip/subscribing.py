@@ -1,10 +1,8 @@
 """SUBSCRIBE: a new subscription, a refresh, a poll, an end (RFC 6665 §4.2.1, protocol.md 5.1)."""
 
 from collections.abc import Callable
-from dataclasses import replace
-
 from .access import AccessControl
-from .audience import Audience
+from .audience import Audience, audience_like
 from .batch import ReplyItem
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
@@ -162,6 +160,7 @@ class Subscribing:
         before = subscription.to_stored()
         subscription.dialog.remote_target = target
         subscription.flow = flow
+        subscription.goes_back = False
         subscription.audience = audience
         subscription.follows = self._may_follow(request, flow, identity)
         subscription.suppress = condition_of(request)
@@ -200,15 +199,18 @@ class Subscribing:
     ) -> tuple[Audience, str]:
         """The audience and the remote target after a refresh, which leaves out what has not changed."""
         old, target = subscription.audience, subscription.dialog.remote_target
-        audience = replace(old, identified=identity is not None, secure=is_protected(request, flow))
+        accept, schemes = old.accept, old.schemes
         if request.headers.get("accept") is not None:
-            audience = replace(audience, accept=accept_of(request))
+            accept = accept_of(request)
         if request.headers.get("contact") is not None:
             contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
             target = contact.uri
             if not subscription.dialog.route_set:
                 self._check_sips(URI.parse(target), flow)
-            audience = replace(audience, schemes=contact.parameters.get("schemes"))
+            schemes = contact.parameters.get("schemes")
+        audience = audience_like(
+            accept, old.vendor, old.model, old.version, schemes, identity is not None, is_protected(request, flow)
+        )
         if not self._package.accepts(subscription.resource, audience):
             raise Refused(406)
         return audience, target

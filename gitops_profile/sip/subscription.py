@@ -55,6 +55,7 @@ class Subscription:
         "final_reason",
         "flow",
         "follows",
+        "goes_back",
         "fresh",
         "got_at",
         "id",
@@ -91,6 +92,8 @@ class Subscription:
         """`user@domain` as authenticated."""
         self.follows = False
         """Whether a NOTIFY may go elsewhere than to where the SUBSCRIBE came from (`routing`)."""
+        self.goes_back = False
+        """Whether a NOTIFY is known to go back along `flow`, and nowhere else (`routing`)."""
         self.suppress: str | None = None
         """The Suppress-If-Match in force (RFC 5839 §5.2): an entity-tag or `*`."""
         self.proven = False
@@ -175,6 +178,7 @@ class Subscription:
         """Undo what a refused refresh or unsubscription changed, but for its CSeq; whether it was ended by it."""
         old = Subscription.from_stored(before)
         self.dialog.remote_target, self.flow = old.dialog.remote_target, old.flow
+        self.goes_back = False
         self.audience, self.expires_at = old.audience, old.expires_at
         self.suppress, self.follows = old.suppress, old.follows
         was_ended = self.state is SubscriptionState.TERMINATED
