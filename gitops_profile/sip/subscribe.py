@@ -61,7 +61,10 @@ def check_extensions(request: Request) -> None:
 
 def check_size(request: Request) -> None:
     """What a subscription would have to remember is bounded (invariant I9); raises Refused 513."""
-    if request.size > MAX_KEPT and sum(len(value) for name, value in request.headers.fields if name in _KEPT) > MAX_KEPT:
+    if (
+        request.size > MAX_KEPT
+        and sum(len(value) for name, value in request.headers.fields if name in _KEPT) > MAX_KEPT
+    ):
         raise Refused(513)
 
 

@@ -1,6 +1,7 @@
 """SUBSCRIBE: a new subscription, a refresh, a poll, an end (RFC 6665 §4.2.1, protocol.md 5.1)."""
 
 from collections.abc import Callable
+
 from .access import AccessControl
 from .audience import Audience, audience_like
 from .batch import ReplyItem

@@ -6,10 +6,8 @@ A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit o
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from functools import cache
 from itertools import chain, islice
-from operator import attrgetter
 from pathlib import Path
 
 from gitops_profile.sip import StoredSubscription
@@ -57,13 +55,12 @@ MIGRATIONS = (
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
-COLUMNS = tuple(field.name for field in fields(StoredSubscription))
+COLUMNS = StoredSubscription._fields
 ROWS_PER_STATEMENT = 512
 """SQLite takes 32 766 parameters a statement; see `save_rows` for why that many."""
 
 SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
 
-_values = attrgetter(*COLUMNS)
 _ROUTE_SET = COLUMNS.index("route_set")
 _FLAGS = tuple(COLUMNS.index(name) for name in ("secure", "follows"))
 
@@ -76,9 +73,8 @@ class StoreUnavailable(OSError):
 
 def row_of(subscription: StoredSubscription) -> tuple[Value, ...]:
     """The values of one row, in the order of `COLUMNS`."""
-    values = list(_values(subscription))
-    values[_ROUTE_SET] = json.dumps(subscription.route_set, ensure_ascii=False) if subscription.route_set else "[]"
-    return tuple(values)
+    routes = json.dumps(subscription.route_set, ensure_ascii=False) if subscription.route_set else "[]"
+    return (*subscription[:_ROUTE_SET], routes, *subscription[_ROUTE_SET + 1 :])
 
 
 def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:

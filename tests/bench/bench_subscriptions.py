@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -26,12 +25,12 @@ from tests.subscriptions.rows import ALICE
 
 ROWS_PER_TURN = 200
 
-EXAMPLE = replace(ALICE, route_set=(), secure=False, event="ua-profile")
+EXAMPLE = ALICE._replace(route_set=(), secure=False, event="ua-profile")
 
 
 def turns(rows: int) -> Iterator[list[StoredSubscription]]:
     for first in range(0, rows, ROWS_PER_TURN):
-        yield [replace(EXAMPLE, id=f"{number * 7919 % rows:08x}") for number in range(first, first + ROWS_PER_TURN)]
+        yield [EXAMPLE._replace(id=f"{number * 7919 % rows:08x}") for number in range(first, first + ROWS_PER_TURN)]
 
 
 @contextmanager

@@ -398,7 +398,7 @@ def test_a_route_that_cannot_be_read_after_an_update_leaves_the_path_of_the_subs
     lab = Lab()
     Phone(lab).subscribe()
     [row] = lab.rows.values()
-    lab.rows[row.id] = replace(row, remote_target="tel:+1")
+    lab.rows[row.id] = row._replace(remote_target="tel:+1")
     lab.restart()
     lab.change("alice", b"<b/>")
     assert lab.sent[-1][2] == UDP

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import SubscriptionStore
@@ -40,8 +39,7 @@ ALICE = StoredSubscription(
     got_at=1_799_999_000.5,
     failed_at=None,
 )
-BARE = replace(
-    ALICE,
+BARE = ALICE._replace(
     id="s2",
     route_set=(),
     secure=False,
@@ -66,7 +64,7 @@ BARE = replace(
 def many(count: int, *, first: int = 0) -> list[StoredSubscription]:
     """`count` subscriptions with ids of their own."""
     return [
-        replace(ALICE, id=f"n{number}", resource=f"user/example.com/u{number}")
+        ALICE._replace(id=f"n{number}", resource=f"user/example.com/u{number}")
         for number in range(first, first + count)
     ]
 

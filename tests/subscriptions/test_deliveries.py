@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from gitops_profile.subscriptions import SubscriptionStore, VersionDelivery, del
 from .rows import ALICE, BARE, commit
 
 OLD, NEW = "1" * 32, "2" * 32
-TOLD = replace(ALICE, told_etag=NEW, told_at=100.0, got_at=None, failed_at=None)
+TOLD = ALICE._replace(told_etag=NEW, told_at=100.0, got_at=None, failed_at=None)
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def counts(path: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def test_a_row_that_is_written_again_counts_once(connection: sqlite3.Connection, path: Path) -> None:
-    for row in (TOLD, TOLD, replace(TOLD, local_cseq=9), replace(TOLD, got_at=101.0), replace(TOLD, got_at=101.0)):
+    for row in (TOLD, TOLD, TOLD._replace(local_cseq=9), TOLD._replace(got_at=101.0), TOLD._replace(got_at=101.0)):
         schema.save_rows(connection, [row])
     assert counts(path) == {NEW: (1, 1, 0)}
 
@@ -46,9 +45,9 @@ def test_a_row_that_is_written_again_counts_once(connection: sqlite3.Connection,
 def test_a_phone_that_turns_to_another_version_stays_counted_for_the_old_one(
     connection: sqlite3.Connection, path: Path
 ) -> None:
-    schema.save_rows(connection, [ALICE, replace(ALICE, id="s9", told_at=5.0, got_at=6.0)])
+    schema.save_rows(connection, [ALICE, ALICE._replace(id="s9", told_at=5.0, got_at=6.0)])
     schema.save_rows(connection, [TOLD])
-    schema.save_rows(connection, [replace(TOLD, failed_at=132.0)])
+    schema.save_rows(connection, [TOLD._replace(failed_at=132.0)])
     found = facts(path)
     assert counts(path) == {OLD: (2, 2, 0), NEW: (1, 0, 1)}
     assert (found[OLD].first_notified, found[OLD].last_notified) == (5.0, ALICE.told_at)
@@ -57,7 +56,7 @@ def test_a_phone_that_turns_to_another_version_stays_counted_for_the_old_one(
 
 
 def test_what_could_not_leave_is_failed_and_not_notified(connection: sqlite3.Connection, path: Path) -> None:
-    schema.save_rows(connection, [replace(TOLD, told_at=None, failed_at=7.0)])
+    schema.save_rows(connection, [TOLD._replace(told_at=None, failed_at=7.0)])
     assert counts(path) == {NEW: (0, 0, 1)}
 
 
@@ -65,7 +64,7 @@ def test_what_could_not_leave_is_failed_and_not_notified(connection: sqlite3.Con
 def test_a_subscription_that_is_over_stays_counted(
     connection: sqlite3.Connection, path: Path, got: float | None, expected: tuple[int, int, int]
 ) -> None:
-    schema.save_rows(connection, [replace(TOLD, got_at=got)])
+    schema.save_rows(connection, [TOLD._replace(got_at=got)])
     schema.delete_rows(connection, [TOLD.id])
     schema.delete_rows(connection, [TOLD.id])
     assert counts(path) == {NEW: expected}
@@ -81,11 +80,11 @@ def test_a_phone_that_was_told_nothing_leaves_nothing(connection: sqlite3.Connec
 
 
 def test_the_newest_versions_of_a_resource_are_kept(connection: sqlite3.Connection, path: Path) -> None:
-    other = replace(TOLD, id="other", resource="user/example.com/other")
+    other = TOLD._replace(id="other", resource="user/example.com/other")
     schema.save_rows(connection, [other])
-    schema.save_rows(connection, [replace(other, told_etag=OLD)])
+    schema.save_rows(connection, [other._replace(told_etag=OLD)])
     for number in range(deliveries.VERSIONS + 10):
-        schema.save_rows(connection, [replace(TOLD, told_etag=f"e{number:03}")])
+        schema.save_rows(connection, [TOLD._replace(told_etag=f"e{number:03}")])
     kept = sorted(facts(path))
     assert len(kept) == deliveries.VERSIONS + 1, "those that are over, and the one in the phone's own row"
     assert kept[0] == "e009" and kept[-1] == f"e{deliveries.VERSIONS + 9:03}"
@@ -97,12 +96,12 @@ async def test_facts_are_read_beside_a_running_store_and_after_it(path: Path) ->
     store = SubscriptionStore.open(path)
     store.start(asyncio.get_running_loop())
     await commit(store, [TOLD])
-    await commit(store, [replace(TOLD, got_at=101.0)])
+    await commit(store, [TOLD._replace(got_at=101.0)])
     assert counts(path) == {NEW: (1, 1, 0)}
     store.close()
     assert counts(path) == {NEW: (1, 1, 0)}
     again = SubscriptionStore.open(path)
-    assert again.load() == [replace(TOLD, got_at=101.0)] and counts(path) == {NEW: (1, 1, 0)}
+    assert again.load() == [TOLD._replace(got_at=101.0)] and counts(path) == {NEW: (1, 1, 0)}
     again.close()
 
 
@@ -120,7 +119,7 @@ def test_a_database_from_before_the_facts_keeps_its_subscriptions(path: Path) ->
             old.execute(f"INSERT INTO subscription ({','.join(before)}) VALUES ({','.join('?' * len(before))})", values)
     store = SubscriptionStore.open(path)
     at = ALICE.delivered_at
-    assert store.load() == [replace(ALICE, told_etag=ALICE.acknowledged_etag, told_at=at, got_at=at), BARE]
+    assert store.load() == [ALICE._replace(told_etag=ALICE.acknowledged_etag, told_at=at, got_at=at), BARE]
     assert store.rollouts() == [] and store.ended(["s1"]) == []
     store.close()
 

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ async def test_what_is_saved_is_loaded(store: SubscriptionStore) -> None:
 
 async def test_a_later_save_replaces_the_row(store: SubscriptionStore) -> None:
     await commit(store, [ALICE])
-    later = replace(ALICE, local_cseq=8, delivery="notified")
+    later = ALICE._replace(local_cseq=8, delivery="notified")
     await commit(store, [later])
     assert store.load() == [later]
 
@@ -106,7 +105,7 @@ async def test_submissions_that_wait_share_one_transaction_and_keep_their_order(
             submit(store, deletes=[BARE.id]),  # the writer takes this one and waits
             submit(store, [ALICE]),
             submit(store, deletes=[ALICE.id]),
-            submit(store, [replace(ALICE, local_cseq=9)]),
+            submit(store, [ALICE._replace(local_cseq=9)]),
         ]
     assert await asyncio.gather(*answers) == [None] * 4
     assert [row.local_cseq for row in store.load()] == [9]
@@ -176,7 +175,7 @@ async def test_a_full_disk_is_reported_and_the_next_submission_succeeds(store: S
 
 
 async def test_a_value_that_sqlite_cannot_take_fails_its_commit_only(store: SubscriptionStore) -> None:
-    error = await commit(store, [replace(ALICE, local_cseq=2**64)])
+    error = await commit(store, [ALICE._replace(local_cseq=2**64)])
     assert isinstance(error, OverflowError)
     assert await commit(store, [ALICE]) is None
     assert store.load() == [ALICE]
@@ -320,7 +319,7 @@ def test_kill_9_loses_nothing_that_was_reported(path: Path) -> None:
 def moved(row: StoredSubscription, seconds: float) -> StoredSubscription:
     """The row with all its times later."""
     times = {name: getattr(row, name) for name in ("expires_at", "delivered_at", "told_at", "got_at", "failed_at")}
-    return replace(row, **{name: at + seconds for name, at in times.items() if at is not None})
+    return row._replace(**{name: at + seconds for name, at in times.items() if at is not None})
 
 
 async def test_rows_are_put_right_once_when_the_wall_clock_was_set(path: Path, store: SubscriptionStore) -> None:

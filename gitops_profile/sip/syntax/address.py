@@ -45,3 +45,7 @@ class Address:
     def tag(self) -> str | None:
         """The dialog tag (from_tag, to_tag)."""
         return self.parameters.get("tag")
+
+
+UNREAD_ADDRESS = Address("", "", {})
+"""Stands for one that has not been looked at."""

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
-from .address import Address
+from .address import UNREAD_ADDRESS, Address
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
 from .headers import NAMES, Headers
-from .via import Via
+from .via import UNREAD_VIA, Via
 
 MAX_MESSAGE = 65535
 """Bytes of one message: the largest datagram there is (RFC 3261 §18.1.1)."""
@@ -48,9 +48,9 @@ class Request:
     """Bytes of its start line and headers, at most."""
     vias: list[str] = field(default_factory=list)
     """Every Via value in order; filled by `check`."""
-    via: Via = field(default=None)  # type: ignore[assignment]  # set by `check`, which every request passes first
-    from_: Address = field(default=None)  # type: ignore[assignment]
-    to: Address = field(default=None)  # type: ignore[assignment]
+    via: Via = UNREAD_VIA
+    from_: Address = UNREAD_ADDRESS
+    to: Address = UNREAD_ADDRESS
     call_id: str = ""
     cseq: int = 0
     checked: bool = False

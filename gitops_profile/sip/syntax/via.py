@@ -48,6 +48,10 @@ class Via:
         return self.host, self.port or DEFAULT_PORTS.get(self.transport, 5060)
 
 
+UNREAD_VIA = Via("", "", None, {})
+"""Stands for one that has not been looked at."""
+
+
 def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     """The top Via as a response carries it (RFC 3261 §18.2.1, RFC 3581 §4).
 
