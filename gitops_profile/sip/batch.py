@@ -63,10 +63,6 @@ class Batch:
         """Whether there is nothing to store and nothing to send."""
         return not (self.items or self.deletes or self._changed)
 
-    def holds(self, branch: str) -> bool:
-        """Whether the NOTIFY with this branch is in it."""
-        return any(isinstance(item, NotifyItem) and item.branch == branch for item in self.items)
-
     def save(self, subscription: Subscription) -> None:
         """The subscription's row is to be written as it is when the batch is sealed."""
         self._changed[subscription.id] = subscription

@@ -51,7 +51,9 @@ class Commitments:
                     left = int(subscription.expires_at - now)
                     source = item.flow.remote[0]
                     self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
-                subscription.fresh = False
+                if subscription.fresh:
+                    subscription.fresh = False
+                    self._delivery.consider(subscription, now)
             elif subscription.in_flight == item.branch:
                 subscription.delivery = "notified"  # now, for it has not left before
                 limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None
@@ -68,7 +70,7 @@ class Commitments:
                 data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
-                    self._refuse(subscription, batch)
+                    self._refuse(subscription)
                 else:
                     self._take_back(item, batch)
             elif subscription.in_flight == item.branch:
@@ -79,12 +81,9 @@ class Commitments:
         batch.items.clear()
         self._refused.append((now + self._settings.store_retry, batch))
 
-    def _refuse(self, subscription: Subscription, batch: Batch) -> None:
+    def _refuse(self, subscription: Subscription) -> None:
         """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
         delivery = self._delivery
-        if subscription.in_flight is not None and not batch.holds(subscription.in_flight):
-            # A look-up was answered meanwhile: a later batch has the row as well.
-            delivery.batch.delete(subscription.id)
         delivery.supersede(subscription)
         subscription.owed = False
         delivery.registry.forget(subscription)

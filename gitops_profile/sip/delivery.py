@@ -118,10 +118,16 @@ class Delivery:
         subscription.in_flight = None
         return transaction.owner.etag if transaction is not None else None
 
-    def consider(self, subscription: Subscription, now: float) -> None:
-        """The one decision for every NOTIFY: is this subscriber owed one, and may it go now?"""
+    def consider(self, subscription: Subscription, now: float, *, beside_reply: bool = False) -> None:
+        """The one decision for every NOTIFY: is this subscriber owed one, and may it go now?
+
+        Before the 2xx of a new subscription is durable, only the NOTIFY that is in one batch with it may
+        (`beside_reply`): of one that is refused after all no row may be left.
+        """
         if subscription.in_flight is not None:
             return  # RFC 3261 allows more; one at a time keeps them in order, and the newest state wins
+        if subscription.fresh and not beside_reply:
+            return  # looked at again when it is durable
         if subscription.owed:
             self._emit(subscription, now)  # at once, even if it is queued as well
         elif subscription.queued:
@@ -146,8 +152,8 @@ class Delivery:
         """Send what the pace allows; what was queued is looked at again, for it may have changed back."""
         while (subscription := self._pacing.pop(now)) is not None:
             subscription.queued = False
-            if subscription.in_flight is not None:
-                continue  # its answer looks again
+            if subscription.in_flight is not None or subscription.fresh:
+                continue  # its answer looks again, or its becoming durable
             if not subscription.owed:
                 if subscription.state is SubscriptionState.TERMINATED:
                     continue

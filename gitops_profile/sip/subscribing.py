@@ -79,7 +79,7 @@ class Subscribing:
             self._delivery.save(subscription)
         self._accept(request, transaction, flow, subscription, expires)
         subscription.owed = True
-        self._delivery.consider(subscription, now)
+        self._delivery.consider(subscription, now, beside_reply=True)
 
     def _new_subscription(self, request: Request, flow: Flow, now: float) -> tuple[Subscription, int]:
         """The subscription that an initial SUBSCRIBE makes, and its seconds; raises Refused or SIPSyntaxError."""
