@@ -1,6 +1,7 @@
 """Counts and logs what happens: the one place that knows both the facts and the metrics."""
 
 import logging
+from functools import cache
 
 from gitops_profile.http import ContentFetched
 from gitops_profile.metrics import Metrics
@@ -26,11 +27,23 @@ class Observer:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._failures = Budget(logger, "failed NOTIFYs")
+        self._notifies = cache(lambda status: metrics.notifies.labels(str(status)))
+        """A label is looked up once: there are few different final statuses."""
 
     def sip_event(self, event: SubscriptionEvent) -> None:
         """What happened to a subscription, or to a message."""
-        metrics = self._metrics
+        metrics, traced = self._metrics, logger.isEnabledFor(logging.DEBUG)
         match event:
+            case NotifyAnswered(id_, resource, status, etag, seconds):
+                self._notifies(status).inc()
+                metrics.notify_seconds.observe(seconds)
+                if status >= 300:
+                    self._failures.warn("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+                elif traced:
+                    logger.debug("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+            case SubscriptionRefreshed(id_, resource, expires):
+                if traced:
+                    logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
             case AuthenticationFailed(source, user, realm, reason):
                 metrics.authentication_failures.labels(reason).inc()
                 # One line, always of this form: docs/access.md has the filter for fail2ban.
@@ -42,14 +55,10 @@ class Observer:
                 logger.debug("refused source=%s status=%d: %s", source, status, reason)
             case SubscriptionStarted(id_, resource, source, expires):
                 metrics.started.inc()
-                logger.debug("subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_)
-            case SubscriptionRefreshed(id_, resource, expires):
-                logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
-            case NotifyAnswered(id_, resource, status, etag, seconds):
-                metrics.notifies.labels(str(status)).inc()
-                metrics.notify_seconds.observe(seconds)
-                say = logger.debug if status < 300 else self._failures.warn
-                say("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+                if traced:
+                    logger.debug(
+                        "subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_
+                    )
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)

@@ -1,10 +1,12 @@
-"""What happened, for those who count and log. Facts, never bodies or credentials (invariant I7)."""
+"""What happened, for those who count and log. Facts, never bodies or credentials (invariant I7).
 
-from dataclasses import dataclass
+Tuples: two are made for each subscription, in a third of the time that a frozen dataclass takes.
+"""
+
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRefused:
+class MessageRefused(NamedTuple):
     """A message that got an error answer, or none at all (`status` 0)."""
 
     source: str
@@ -12,8 +14,7 @@ class MessageRefused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionStarted:
+class SubscriptionStarted(NamedTuple):
     """A subscription is durable and active."""
 
     id: str
@@ -23,8 +24,7 @@ class SubscriptionStarted:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionRefreshed:
+class SubscriptionRefreshed(NamedTuple):
     """A refresh was accepted."""
 
     id: str
@@ -32,8 +32,7 @@ class SubscriptionRefreshed:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyAnswered:
+class NotifyAnswered(NamedTuple):
     """A NOTIFY came to its end: a final status, 408 for Timer F, 503 for a failed transport (RFC 3261 §8.1.3.1)."""
 
     id: str
@@ -44,8 +43,7 @@ class NotifyAnswered:
     """From the first transmission to the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionEnded:
+class SubscriptionEnded(NamedTuple):
     """A subscription is over."""
 
     id: str
@@ -53,8 +51,7 @@ class SubscriptionEnded:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationFailed:
+class AuthenticationFailed(NamedTuple):
     """Credentials that were wrong: somebody mistyped, or guesses."""
 
     source: str

@@ -5,9 +5,9 @@ A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit o
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from gitops_profile.sip import StoredSubscription
@@ -65,19 +65,22 @@ _ROUTE_SET = COLUMNS.index("route_set")
 _FLAGS = tuple(COLUMNS.index(name) for name in ("secure", "follows"))
 
 Value = str | int | float | bytes | None
+Row = tuple[Value, ...]
+"""The values of one row, in the order of `COLUMNS`."""
 
 
 class StoreUnavailable(OSError):
     """The subscriptions cannot be read or written; the message names the file and what to do."""
 
 
-def row_of(subscription: StoredSubscription) -> tuple[Value, ...]:
-    """The values of one row, in the order of `COLUMNS`."""
+def row_of(subscription: StoredSubscription) -> Row:
+    """What is written of a subscription."""
     routes = json.dumps(subscription.route_set, ensure_ascii=False) if subscription.route_set else "[]"
-    return (*subscription[:_ROUTE_SET], routes, *subscription[_ROUTE_SET + 1 :])
+    values: Row = subscription  # type: ignore[assignment]  # all but the routes, which are replaced
+    return (*values[:_ROUTE_SET], routes, *values[_ROUTE_SET + 1 :])
 
 
-def subscription_of(row: tuple[Value, ...]) -> StoredSubscription:
+def subscription_of(row: Row) -> StoredSubscription:
     """The inverse of `row_of`; raises ValueError for a row no server has written."""
     values: list[object] = [
         value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in row
@@ -149,28 +152,30 @@ def follow_clock(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def save_rows(connection: sqlite3.Connection, subscriptions: Iterable[StoredSubscription]) -> None:
+def save_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert or replace rows, many to a statement.
 
     `executemany` gives up the interpreter lock at every row, and behind a busy event loop takes up to 5 ms to get it
     back: measured 800 rows/s, against 19 000 with 512 rows to a statement (idle: 146 000 against 92 000).
     """
-    waiting = iter(subscriptions)
-    while rows := [row_of(subscription) for subscription in islice(waiting, ROWS_PER_STATEMENT)]:
-        while rows:
-            count = _power_of_two(len(rows))
-            _execute(connection, _save_statement(count), tuple(chain.from_iterable(rows[:count])))
-            del rows[:count]
+    for start, count in _portions(len(rows)):
+        values = tuple(chain.from_iterable(rows[start : start + count]))
+        _execute(connection, _save_statement(count), values)
 
 
-def delete_rows(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def delete_rows(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
     """Delete rows by id; an id without a row is fine."""
-    waiting = iter(ids)
-    while some := list(islice(waiting, ROWS_PER_STATEMENT)):
-        while some:
-            count = _power_of_two(len(some))
-            _execute(connection, _delete_statement(count), some[:count])
-            del some[:count]
+    for start, count in _portions(len(ids)):
+        _execute(connection, _delete_statement(count), ids[start : start + count])
+
+
+def _portions(total: int) -> Iterator[tuple[int, int]]:
+    """Where each statement's part starts, and how long it is: a power of two, so that few stay prepared."""
+    start = 0
+    while start < total:
+        count = 1 << (min(total - start, ROWS_PER_STATEMENT).bit_length() - 1)
+        yield start, count
+        start += count
 
 
 def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Value]) -> None:
@@ -186,11 +191,6 @@ def _storable(value: Value) -> Value:
         return value
     raw = value.encode("utf-8", "surrogateescape")
     return value if raw.decode("utf-8", "replace") == value else raw
-
-
-def _power_of_two(count: int) -> int:
-    """The largest power of two not above `count`: so few different statements that all stay prepared."""
-    return 1 << (count.bit_length() - 1)
 
 
 @cache

@@ -20,7 +20,17 @@ from . import database
 from .deliveries import EndedSubscription, connect_to_read, read_ended
 from .lock import StateLock
 from .rollouts import StoredRollout, load_rollouts, save_rollouts
-from .schema import SELECT, StoreUnavailable, delete_rows, follow_clock, save_rows, set_ahead, subscription_of
+from .schema import (
+    SELECT,
+    Row,
+    StoreUnavailable,
+    delete_rows,
+    follow_clock,
+    row_of,
+    save_rows,
+    set_ahead,
+    subscription_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +40,7 @@ Done = Callable[[Exception | None], None]
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    saves: tuple[StoredSubscription, ...]
+    saves: Sequence[tuple[str, Row]]
     deletes: tuple[str, ...]
     done: Done
     rollouts: tuple[StoredRollout, ...] = ()
@@ -102,7 +112,8 @@ class SubscriptionStore:
         with self._wake:
             if self._thread is None or self._closing:
                 raise RuntimeError("the subscription store is not running")
-            self._waiting.append(_Submission(tuple(saves), tuple(deletes), done))
+            # Made into rows here: with the writer, this thread would have to take turns at the interpreter.
+            self._waiting.append(_Submission([(row.id, row_of(row)) for row in saves], tuple(deletes), done))
             self._wake.notify()
 
     def submit_rollout(self, rollout: StoredRollout, done: Done) -> None:
@@ -172,9 +183,9 @@ class SubscriptionStore:
             logger.debug("subscriptions committed after the loop was closed: %d", len(batch))
 
     def _try_commit(self, batch: list[_Submission]) -> Exception | None:
-        final: dict[str, StoredSubscription | None] = {}
+        final: dict[str, Row | None] = {}
         for submission in batch:
-            final.update((subscription.id, subscription) for subscription in submission.saves)
+            final.update(submission.saves)
             final.update(dict.fromkeys(submission.deletes))
         try:
             self._restore_if_lost()
@@ -191,10 +202,10 @@ class SubscriptionStore:
             return error
         return None
 
-    def _commit(self, final: dict[str, StoredSubscription | None], rollouts: Sequence[StoredRollout]) -> None:
+    def _commit(self, final: dict[str, Row | None], rollouts: Sequence[StoredRollout]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
-        save_rows(self._connection, (subscription for subscription in final.values() if subscription is not None))
-        delete_rows(self._connection, (key for key, subscription in final.items() if subscription is None))
+        save_rows(self._connection, [row for row in final.values() if row is not None])
+        delete_rows(self._connection, [key for key, row in final.items() if row is None])
         save_rollouts(self._connection, rollouts)
         ahead = self._ahead
         if ahead != self._ahead_stored:

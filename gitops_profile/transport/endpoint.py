@@ -92,6 +92,8 @@ class SIPEndpoint:
         self._naming = Naming(self.resolver, notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
         self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
+        self._traced = logger.isEnabledFor(logging.DEBUG)
+        """Looked at once a turn: a call for nothing, four times for each subscription, takes 1.5 µs."""
         self._closed = False
         self._broken = False
 
@@ -117,12 +119,14 @@ class SIPEndpoint:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One message from a socket."""
-        logger.debug("< %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        if not data.strip(b"\r\n\0"):
-            return  # a keep-alive
-        if data[0] <= 1:
-            self._receive_stun(data, flow)
-            return
+        if self._traced:
+            logger.debug("< %s %s %d bytes", flow.transport, flow.remote[0], len(data))
+        if len(data) < 24 or data[0] <= 1:
+            if not data.strip(b"\r\n\0"):
+                return  # a keep-alive
+            if data[0] <= 1:
+                self._receive_stun(data, flow)
+                return
         try:
             self.notifier.receive(data, flow, now=self.now())
         except Exception:
@@ -149,6 +153,7 @@ class SIPEndpoint:
             self._submit(batch)
         for event in self.notifier.events():
             self._on_event(event)
+        self._traced = logger.isEnabledFor(logging.DEBUG)
         for data, flow in self.notifier.messages_to_send():
             self.send(data, flow)
         if self.notifier.strays:
@@ -226,7 +231,8 @@ class SIPEndpoint:
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the flow; what fails is told to the notifier, later."""
-        logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
+        if self._traced:
+            logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
         connected = self._connected.get(flow.transport)
         if connected is not None:
             connected.send(data, flow)

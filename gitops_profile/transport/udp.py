@@ -25,6 +25,8 @@ MAX_QUEUED = 20_000
 """Datagrams that wait for a full socket; more are dropped, which is what UDP retransmission is for."""
 
 
+MAX_FLOWS = 100_000
+"""Peers that are remembered; of more, all are found out anew."""
 _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 """IP_RECVERR and IPV6_RECVERR of Linux's headers, which the socket module does not name."""
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
@@ -72,6 +74,8 @@ class UDPTransport:
         self._on_failed = on_failed
         self._local = LocalAddress(self._socket)
         self._queue: deque[tuple[bytes, _Peer, str | None]] = deque()
+        self._flows: dict[tuple[_Peer, _Peer | None], Flow] = {}
+        """Of those who have sent, for a phone comes again: 0.2 µs instead of 1.5."""
         self._is_wild = ipaddress.ip_address(self.bound[0]).is_unspecified and sys.platform == "linux"
         enlarge(self._socket)
         if sys.platform == "linux":
@@ -100,6 +104,13 @@ class UDPTransport:
 
         From the address that the peer sent to (RFC 3581 §4): it, and each NAT on the way, waits for nobody else's.
         """
+        if not self._queue and not self._is_wild:
+            try:
+                self._socket.sendto(data, flow.remote)
+            except OSError:
+                pass  # it may be about another one: asked for below
+            else:
+                return
         source = flow.local[0] if self._is_wild else None
         if self._queue or not self._sent(data, flow.remote, source):
             self._enqueue(data, flow.remote, source)
@@ -111,9 +122,12 @@ class UDPTransport:
         self._socket.close()
 
     def _readable(self) -> None:
+        receive, on_message, flows = self._receive, self._on_message, self._flows
+        if not self._is_wild:
+            receive = self._receive_plain
         for number in range(BURST):
             try:
-                data, source, local = self._receive()
+                data, source, local = receive()
             except (BlockingIOError, InterruptedError):
                 if not number:
                     self._read_errors()  # for that, too, the loop says that there is something to read
@@ -121,16 +135,25 @@ class UDPTransport:
             except OSError:
                 self._read_errors()
                 break
-            host, port = source[:2]
-            if port:  # a forged source port 0 cannot be answered
-                self._on_message(data, Flow("udp", local or self._local.towards(host), (host, port)))
+            flow = flows.get((source, local)) or self._flow(source, local)
+            if flow.remote[1]:  # a forged source port 0 cannot be answered
+                on_message(data, flow)
         self._on_burst()
 
+    def _flow(self, source: _Peer, local: _Peer | None) -> Flow:
+        if len(self._flows) >= MAX_FLOWS:
+            self._flows.clear()
+        host, port = source[:2]
+        flow = self._flows[source, local] = Flow("udp", local or self._local.towards(host), (host, port))
+        return flow
+
+    def _receive_plain(self) -> tuple[bytes, _Peer, None]:
+        """A datagram that came to the one address there is."""
+        data, source = self._socket.recvfrom(65535)
+        return data, source, None
+
     def _receive(self) -> tuple[bytes, _Peer, _Peer | None]:
-        """A datagram, where it is from, and the address of ours that it came to when that has to be asked."""
-        if not self._is_wild:
-            data, source = self._socket.recvfrom(65535)
-            return data, source, None
+        """A datagram, where it is from, and the address of ours that it came to, which the kernel is asked for."""
         data, controls, _, source = self._socket.recvmsg(65535, 128)
         for level, option, content in controls:
             if (level, option) == _PACKET_INFO[self._socket.family]:

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.event_packages import UAProfile
-from gitops_profile.presentity import ProfileChanged
+from gitops_profile.presentity import ProfileChanged, ProfileKey
 from gitops_profile.sip import Flow, Notifier, NotifierSettings
 from tests.bench.wire import BODY, ECHOED, REVISION, document, subscribe, table_of
 
@@ -122,7 +122,7 @@ def refresh(peers: Peers) -> None:
 
 def fan_out(peers: Peers) -> None:
     """One change of each document."""
-    keys = []
+    keys: list[ProfileKey] = []
     for number in range(len(peers.table)):
         keys += peers.table.apply(ProfileChanged(document(f"u{number}", BODY + b"\n"), REVISION))
     begin = time.process_time()

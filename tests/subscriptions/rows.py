@@ -1,10 +1,11 @@
 """Subscriptions to store, and a store to put them in and wait for."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 
 from gitops_profile.sip import StoredSubscription
-from gitops_profile.subscriptions import SubscriptionStore
+from gitops_profile.subscriptions import SubscriptionStore, schema
 
 ALICE = StoredSubscription(
     id="s1",
@@ -83,3 +84,8 @@ async def commit(
 ) -> Exception | None:
     """Submit and wait."""
     return await submit(store, saves, deletes)
+
+
+def save(connection: sqlite3.Connection, subscriptions: Sequence[StoredSubscription]) -> None:
+    """Write them by a connection of one's own."""
+    schema.save_rows(connection, [schema.row_of(one) for one in subscriptions])

@@ -10,7 +10,7 @@ import pytest
 
 from gitops_profile.subscriptions import SubscriptionStore, VersionDelivery, deliveries, read_deliveries, schema
 
-from .rows import ALICE, BARE, commit
+from .rows import ALICE, BARE, commit, save
 
 OLD, NEW = "1" * 32, "2" * 32
 TOLD = ALICE._replace(told_etag=NEW, told_at=100.0, got_at=None, failed_at=None)
@@ -38,16 +38,16 @@ def counts(path: Path) -> dict[str, tuple[int, int, int]]:
 
 def test_a_row_that_is_written_again_counts_once(connection: sqlite3.Connection, path: Path) -> None:
     for row in (TOLD, TOLD, TOLD._replace(local_cseq=9), TOLD._replace(got_at=101.0), TOLD._replace(got_at=101.0)):
-        schema.save_rows(connection, [row])
+        save(connection, [row])
     assert counts(path) == {NEW: (1, 1, 0)}
 
 
 def test_a_phone_that_turns_to_another_version_stays_counted_for_the_old_one(
     connection: sqlite3.Connection, path: Path
 ) -> None:
-    schema.save_rows(connection, [ALICE, ALICE._replace(id="s9", told_at=5.0, got_at=6.0)])
-    schema.save_rows(connection, [TOLD])
-    schema.save_rows(connection, [TOLD._replace(failed_at=132.0)])
+    save(connection, [ALICE, ALICE._replace(id="s9", told_at=5.0, got_at=6.0)])
+    save(connection, [TOLD])
+    save(connection, [TOLD._replace(failed_at=132.0)])
     found = facts(path)
     assert counts(path) == {OLD: (2, 2, 0), NEW: (1, 0, 1)}
     assert (found[OLD].first_notified, found[OLD].last_notified) == (5.0, ALICE.told_at)
@@ -56,7 +56,7 @@ def test_a_phone_that_turns_to_another_version_stays_counted_for_the_old_one(
 
 
 def test_what_could_not_leave_is_failed_and_not_notified(connection: sqlite3.Connection, path: Path) -> None:
-    schema.save_rows(connection, [TOLD._replace(told_at=None, failed_at=7.0)])
+    save(connection, [TOLD._replace(told_at=None, failed_at=7.0)])
     assert counts(path) == {NEW: (0, 0, 1)}
 
 
@@ -64,7 +64,7 @@ def test_what_could_not_leave_is_failed_and_not_notified(connection: sqlite3.Con
 def test_a_subscription_that_is_over_stays_counted(
     connection: sqlite3.Connection, path: Path, got: float | None, expected: tuple[int, int, int]
 ) -> None:
-    schema.save_rows(connection, [TOLD._replace(got_at=got)])
+    save(connection, [TOLD._replace(got_at=got)])
     schema.delete_rows(connection, [TOLD.id])
     schema.delete_rows(connection, [TOLD.id])
     assert counts(path) == {NEW: expected}
@@ -74,17 +74,17 @@ def test_a_subscription_that_is_over_stays_counted(
 
 
 def test_a_phone_that_was_told_nothing_leaves_nothing(connection: sqlite3.Connection, path: Path) -> None:
-    schema.save_rows(connection, [BARE])
+    save(connection, [BARE])
     schema.delete_rows(connection, [BARE.id])
     assert counts(path) == {}
 
 
 def test_the_newest_versions_of_a_resource_are_kept(connection: sqlite3.Connection, path: Path) -> None:
     other = TOLD._replace(id="other", resource="user/example.com/other")
-    schema.save_rows(connection, [other])
-    schema.save_rows(connection, [other._replace(told_etag=OLD)])
+    save(connection, [other])
+    save(connection, [other._replace(told_etag=OLD)])
     for number in range(deliveries.VERSIONS + 10):
-        schema.save_rows(connection, [TOLD._replace(told_etag=f"e{number:03}")])
+        save(connection, [TOLD._replace(told_etag=f"e{number:03}")])
     kept = sorted(facts(path))
     assert len(kept) == deliveries.VERSIONS + 1, "those that are over, and the one in the phone's own row"
     assert kept[0] == "e009" and kept[-1] == f"e{deliveries.VERSIONS + 9:03}"

@@ -13,7 +13,7 @@ from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import schema
 from gitops_profile.subscriptions.schema import StoreUnavailable
 
-from .rows import ALICE, BARE, many
+from .rows import ALICE, BARE, many, save
 
 PATH = Path("state/subscriptions.sqlite")
 """Only for messages."""
@@ -42,7 +42,7 @@ def test_a_column_is_nullable_exactly_where_the_field_is(connection: sqlite3.Con
 
 @pytest.mark.parametrize("subscription", [ALICE, BARE], ids=["full", "bare"])
 def test_what_is_saved_is_read(connection: sqlite3.Connection, subscription: StoredSubscription) -> None:
-    schema.save_rows(connection, [subscription])
+    save(connection, [subscription])
     assert stored(connection) == [subscription]
 
 
@@ -54,21 +54,21 @@ def test_any_route_set_survives(routes: list[str]) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 511, 512, 513, 1500])
 def test_any_number_of_rows_is_saved_and_deleted(connection: sqlite3.Connection, count: int) -> None:
-    schema.save_rows(connection, many(count))
+    save(connection, many(count))
     assert sorted(row.id for row in stored(connection)) == sorted(row.id for row in many(count))
     schema.delete_rows(connection, [row.id for row in many(count)])
     assert stored(connection) == []
 
 
 def test_a_route_set_that_no_server_wrote_is_refused(connection: sqlite3.Connection) -> None:
-    schema.save_rows(connection, [ALICE])
+    save(connection, [ALICE])
     connection.execute("""UPDATE subscription SET route_set = '{"a": 1}'""")
     with pytest.raises(ValueError, match="route_set of 's1'"):
         stored(connection)
 
 
 def test_migrating_twice_changes_nothing(connection: sqlite3.Connection) -> None:
-    schema.save_rows(connection, [ALICE])
+    save(connection, [ALICE])
     schema.migrate(connection, PATH)
     assert stored(connection) == [ALICE]
 

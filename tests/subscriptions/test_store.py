@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -196,7 +196,7 @@ async def test_a_database_deleted_while_running_is_written_anew(
 async def test_a_database_deleted_in_the_middle_of_a_commit_is_reported(
     store: SubscriptionStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save_and_delete(connection: sqlite3.Connection, rows: Iterable[StoredSubscription]) -> None:
+    def save_and_delete(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> None:
         schema.save_rows(connection, rows)
         path.unlink()
 
