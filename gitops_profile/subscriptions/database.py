@@ -21,8 +21,8 @@ Identity = tuple[tuple[int, int] | None, tuple[int, int] | None]
 """Device and inode of the database and of its write-ahead log; None for one that is not there."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """The database in its current schema, checked for damage, every commit synced.
+def connect(path: Path, *, checked: bool = True) -> sqlite3.Connection:
+    """The database in its current schema, checked for damage unless that was done just now, every commit synced.
 
     Raises StoreUnavailable, whose message says what to do.
     """
@@ -34,9 +34,10 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise damaged(path, " ".join(verdict.split()))
+        if checked:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise damaged(path, " ".join(verdict.split()))
         migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()

@@ -160,13 +160,13 @@ def save_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """
     for start, count in _portions(len(rows)):
         values = tuple(chain.from_iterable(rows[start : start + count]))
-        _execute(connection, _save_statement(count), values)
+        connection.execute(_save_statement(count), values)
 
 
 def delete_rows(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
     """Delete rows by id; an id without a row is fine."""
     for start, count in _portions(len(ids)):
-        _execute(connection, _delete_statement(count), ids[start : start + count])
+        connection.execute(_delete_statement(count), ids[start : start + count])
 
 
 def _portions(total: int) -> Iterator[tuple[int, int]]:
@@ -178,12 +178,9 @@ def _portions(total: int) -> Iterator[tuple[int, int]]:
         start += count
 
 
-def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Value]) -> None:
-    """Execute; text that came as bytes which are no UTF-8 is kept as those bytes, for SQLite takes no other text."""
-    try:
-        connection.execute(statement, values)
-    except UnicodeEncodeError:
-        connection.execute(statement, [_storable(value) for value in values])
+def as_bytes_where_needed(row: Row) -> Row:
+    """Text that came as bytes which are no UTF-8 is kept as those bytes: neither msgpack nor SQLite take it as text."""
+    return tuple(map(_storable, row))
 
 
 def _storable(value: Value) -> Value:

@@ -1,4 +1,4 @@
-"""The subscriptions on disk: one writer thread, and one transaction for all that waits (group commit).
+"""The subscriptions on disk: one process writes them, and one transaction takes all that waits (group commit).
 
 Rules: whatever is reported as saved survives `kill -9` and a power cut (WAL with synchronous=FULL); a commit that
 fails is reported for each submission in it, and the next one is tried as if nothing had been.
@@ -6,11 +6,15 @@ fails is reported for each submission in it, and the next one is tried as if not
 
 import asyncio
 import logging
+import os
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -18,17 +22,16 @@ from gitops_profile.sip import StoredSubscription
 
 from . import database
 from .deliveries import EndedSubscription, connect_to_read, read_ended
+from .frames import Answer, FrameReader, Submission, pack
 from .lock import StateLock
-from .rollouts import StoredRollout, load_rollouts, save_rollouts
+from .rollouts import StoredRollout, load_rollouts
 from .schema import (
     SELECT,
     Row,
     StoreUnavailable,
-    delete_rows,
+    as_bytes_where_needed,
     follow_clock,
     row_of,
-    save_rows,
-    set_ahead,
     subscription_of,
 )
 
@@ -36,33 +39,32 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Done = Callable[[Exception | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Submission:
-    saves: Sequence[tuple[str, Row]]
-    deletes: tuple[str, ...]
-    done: Done
-    rollouts: tuple[StoredRollout, ...] = ()
+MAX_READ = 1 << 16
+CLOSE_SECONDS = 30.0
+"""For the last commits, at the end; a disk that takes longer is said to have failed."""
 
 
 class SubscriptionStore:
     """The subscriptions of one server, in one SQLite database.
 
-    `submit` and `start` belong to the event loop's thread; `open`, `load` and `close` block and may be called anywhere.
+    `start` and `submit` belong to the event loop's thread; `open`, `load` and `close` block and may be called anywhere.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: StateLock) -> None:
+    def __init__(self, path: Path, lock: StateLock) -> None:
         self._path = path
-        self._connection = connection
         self._lock = lock
-        self._identity = database.identity(path)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._waiting: list[_Submission] = []
-        self._ahead = self._ahead_stored = 0.0
+        self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader = FrameReader()
+        self._number = 0
+        self._unanswered: deque[tuple[int, Done]] = deque()
+        self._unsent = bytearray()
+        """What the socket did not take yet."""
+        self._ahead = self._ahead_sent = 0.0
         """Seconds that the wall clock was set ahead since the start."""
-        self._wake = threading.Condition()
+        self._guard = threading.Lock()
+        """Between the loop's thread and whoever closes."""
         self._closing = False
 
     @classmethod
@@ -73,13 +75,12 @@ class SubscriptionStore:
         """
         lock = StateLock.acquire(path.parent)
         try:
-            connection = database.connect(path)
-            try:
-                follow_clock(connection)
-            except sqlite3.Error as error:
-                connection.close()
-                raise database.unavailable(path, error) from error
-            return cls(path, connection, lock)
+            with closing(database.connect(path)) as connection:
+                try:
+                    follow_clock(connection)
+                except sqlite3.Error as error:
+                    raise database.unavailable(path, error) from error
+            return cls(path, lock)
         except BaseException:
             lock.release()
             raise
@@ -95,12 +96,11 @@ class SubscriptionStore:
             raise database.damaged(self._path, error) from error
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to commit; each `done` is called in `loop`."""
-        if self._thread is not None:
+        """Begin to commit; each `done` is called in `loop`. Raises StoreUnavailable."""
+        if self._loop is not None:
             raise RuntimeError("the store has been started already")
         self._loop = loop
-        self._thread = threading.Thread(target=self._write, name="subscriptions", daemon=True)
-        self._thread.start()
+        self._start_writer()
 
     def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
         """Have `saves` written and then `deletes` removed, atomically; returns at once.
@@ -109,20 +109,11 @@ class SubscriptionStore:
         again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
-        with self._wake:
-            if self._thread is None or self._closing:
-                raise RuntimeError("the subscription store is not running")
-            # Made into rows here: with the writer, this thread would have to take turns at the interpreter.
-            self._waiting.append(_Submission([(row.id, row_of(row)) for row in saves], tuple(deletes), done))
-            self._wake.notify()
+        self._submit([row_of(row) for row in saves], list(deletes), [], done)
 
     def submit_rollout(self, rollout: StoredRollout, done: Done) -> None:
         """Have a rollout written, in the place of one of the same revision; as `submit` otherwise."""
-        with self._wake:
-            if self._thread is None or self._closing:
-                raise RuntimeError("the subscription store is not running")
-            self._waiting.append(_Submission((), (), done, (rollout,)))
-            self._wake.notify()
+        self._submit([], [], [rollout], done)
 
     def rollouts(self) -> list[StoredRollout]:
         """Those that are kept, the oldest first. Blocks; raises StoreUnavailable."""
@@ -150,97 +141,166 @@ class SubscriptionStore:
 
     def close(self) -> None:
         """Commit what waits and let go of the state folder. Blocks; does nothing the second time."""
-        with self._wake:
+        with self._guard:
             if self._closing:
                 return
             self._closing = True
-            self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
-        self._connection.close()
+            sock, process, loop = self._socket, self._process, self._loop
+            if sock is not None and process is not None:
+                try:
+                    sock.settimeout(CLOSE_SECONDS)
+                    sock.sendall(self._unsent)
+                    sock.shutdown(socket.SHUT_WR)
+                except OSError as error:
+                    logger.error("subscriptions: the last ones could not be handed to the writer: %s", error)
+        if process is not None and loop is not None:
+            _wait(process)
+            try:
+                loop.call_soon_threadsafe(self._hear_the_rest)
+            except RuntimeError:  # the loop is closed: nobody is left who could send a 200, so nobody is told
+                self._drop_socket()
         self._lock.release()
 
-    def _write(self) -> None:
-        """The writer thread."""
-        while batch := self._next_batch():
-            error = self._try_commit(batch)
-            self._report(batch, error)
+    @property
+    def writer(self) -> int | None:
+        """The process that writes, while there is one."""
+        return self._process.pid if self._process is not None and self._socket is not None else None
 
-    def _next_batch(self) -> list[_Submission]:
-        """All that waits, once something does; nothing when the store closes."""
-        with self._wake:
-            while not self._waiting and not self._closing:
-                self._wake.wait()
-            batch, self._waiting = self._waiting, []
-            return batch
+    # -- the writer ----------------------------------------------------------------------------------------------
 
-    def _report(self, batch: list[_Submission], error: Exception | None) -> None:
+    def _start_writer(self) -> None:
+        """Raises StoreUnavailable."""
         assert self._loop is not None
+        ours, theirs = socket.socketpair()
+        # -P: the working folder, which may be anybody's, must not be where modules come from.
+        command = [sys.executable, "-P", "-m", "gitops_profile.subscriptions.writer", str(self._path)]
         try:
-            self._loop.call_soon_threadsafe(_call_all, batch, error)
-        except RuntimeError:
-            # The loop is closed: nobody is left who could send a 200, so nobody is told.
-            logger.debug("subscriptions committed after the loop was closed: %d", len(batch))
-
-    def _try_commit(self, batch: list[_Submission]) -> Exception | None:
-        final: dict[str, Row | None] = {}
-        for submission in batch:
-            final.update(submission.saves)
-            final.update(dict.fromkeys(submission.deletes))
-        try:
-            self._restore_if_lost()
-            self._commit(final, [rollout for submission in batch for rollout in submission.rollouts])
-            self._raise_if_lost()
-        except sqlite3.Error as error:
-            self._rollback()
-            return database.unavailable(self._path, error)
+            with theirs:
+                descriptor = theirs.fileno()
+                self._process = subprocess.Popen([*command, str(descriptor)], pass_fds=[descriptor], env=_environment())
         except OSError as error:
-            return error
-        except Exception as error:  # a value SQLite cannot take: the batch is refused, the thread must live on
-            self._rollback()
-            logger.exception("subscriptions could not be written")
-            return error
-        return None
+            ours.close()
+            raise StoreUnavailable(f"the process that writes subscriptions cannot be started: {error}") from error
+        ours.setblocking(False)
+        self._socket, self._reader = ours, FrameReader()
+        self._loop.add_reader(ours, self._readable)
 
-    def _commit(self, final: dict[str, Row | None], rollouts: Sequence[StoredRollout]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        save_rows(self._connection, [row for row in final.values() if row is not None])
-        delete_rows(self._connection, [key for key, row in final.items() if row is None])
-        save_rollouts(self._connection, rollouts)
-        ahead = self._ahead
-        if ahead != self._ahead_stored:
-            set_ahead(self._connection, ahead)
-        self._connection.execute("COMMIT")
-        self._ahead_stored = ahead
+    def _submit(self, saves: list[Row], deletes: list[str], rollouts: list[StoredRollout], done: Done) -> None:
+        with self._guard:
+            if self._loop is None or self._closing:
+                raise RuntimeError("the subscription store is not running")
+            try:
+                self._send(saves, deletes, rollouts, done)
+            except Exception as error:  # a value that cannot be written: this submission is refused, and no other
+                self._loop.call_soon(_call, done, error)
 
-    def _rollback(self) -> None:
+    def _send(self, saves: list[Row], deletes: list[str], rollouts: list[StoredRollout], done: Done) -> None:
+        assert self._loop is not None
+        if self._socket is None:
+            self._start_writer()
+        assert self._socket is not None
+        ahead = self._ahead if self._ahead != self._ahead_sent else None
         try:
-            self._connection.rollback()
-        except sqlite3.Error as error:
-            logger.warning("subscriptions: rolling back failed: %s", error)
+            frame = pack(Submission(self._number + 1, saves, deletes, rollouts, ahead))
+        except UnicodeEncodeError:
+            frame = pack(Submission(self._number + 1, [*map(as_bytes_where_needed, saves)], deletes, rollouts, ahead))
+        self._number += 1
+        self._unanswered.append((self._number, done))
+        if ahead is not None:
+            self._ahead_sent = ahead
+        sent = 0
+        if not self._unsent:
+            try:
+                sent = self._socket.send(frame)
+            except BlockingIOError:
+                pass  # it is busy; the rest goes when it has room
+            except OSError:
+                return  # it has ended, which its other direction will say
+        if sent < len(frame):
+            if not self._unsent:
+                self._loop.add_writer(self._socket, self._writable)
+            self._unsent += memoryview(frame)[sent:]
 
-    def _raise_if_lost(self) -> None:
-        """A commit counts only if the files it went to still have their names (SQLite would not notice)."""
-        if database.identity(self._path) != self._identity:
-            raise StoreUnavailable(f"{self._path}: deleted or replaced while the server was running")
+    def _writable(self) -> None:
+        with self._guard:
+            assert self._loop is not None
+            if self._socket is None or self._closing:
+                return
+            try:
+                del self._unsent[: self._socket.send(self._unsent)]
+            except BlockingIOError:
+                return
+            except OSError:
+                self._unsent.clear()
+            if not self._unsent:
+                self._loop.remove_writer(self._socket)
 
-    def _restore_if_lost(self) -> None:
-        """Write the database anew after it was deleted: the open one still holds every row.
-
-        Raises StoreUnavailable when another database lies in its place, which is somebody's decision to make.
-        """
-        if database.identity(self._path) == self._identity:
+    def _readable(self) -> None:
+        assert self._socket is not None
+        try:
+            data = self._socket.recv(MAX_READ)
+        except BlockingIOError:
             return
-        if self._path.exists() and database.identity(self._path)[:1] != self._identity[:1]:
-            raise StoreUnavailable(f"{self._path}: replaced while the server was running: restart the server to use it")
-        self._connection = database.write_anew(self._connection, self._path)
-        self._identity = database.identity(self._path)
-        logger.warning("subscriptions restored after the database was deleted file=%s", self._path)
+        except OSError:
+            data = b""
+        for answer in self._reader.answers(data):
+            self._hear(answer)
+        if not data:
+            self._writer_ended()
+
+    def _hear(self, answer: Answer) -> None:
+        if answer.number < 0:
+            logger.error("subscriptions: %s", answer.error)
+        error: Exception | None = None
+        if answer.error is not None:
+            error = ValueError(answer.error) if answer.is_of_value else StoreUnavailable(answer.error)
+            self._ahead_sent = float("nan")  # should it have been in there, it goes with the next commit
+        self._end(answer.number, error)
+
+    def _end(self, number: int, error: Exception | None) -> None:
+        while self._unanswered and self._unanswered[0][0] <= number:
+            _call(self._unanswered.popleft()[1], error)
+
+    def _writer_ended(self) -> None:
+        """It was killed, or could not open the database: what it had is uncertain, the next submission starts it."""
+        self._drop_socket()
+        if self._process is not None and not self._closing:
+            status = self._process.wait()  # it has closed its end, which it does last of all
+            logger.error("the process that writes subscriptions ended with status %d; it is started again", status)
+        error = StoreUnavailable(f"{self._path}: the process that writes it ended")
+        self._ahead_sent = float("nan")
+        self._end(self._number, error)
+
+    def _hear_the_rest(self) -> None:
+        while self._socket is not None:
+            self._readable()
+
+    def _drop_socket(self) -> None:
+        sock, self._socket = self._socket, None
+        self._unsent.clear()
+        if sock is not None and self._loop is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(sock)
+                self._loop.remove_writer(sock)
+            sock.close()
 
 
-def _call_all(batch: list[_Submission], error: Exception | None) -> None:
-    for submission in batch:
-        try:
-            submission.done(error)
-        except Exception:
-            logger.exception("a subscription's completion failed")  # its neighbours' must not
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(CLOSE_SECONDS)
+    except subprocess.TimeoutExpired:
+        logger.error("the process that writes subscriptions did not finish within %g seconds", CLOSE_SECONDS)
+        process.kill()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """The environment without the server's settings, some of which are secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GITOPS_PROFILE_")}
+
+
+def _call(done: Done, error: Exception | None) -> None:
+    try:
+        done(error)
+    except Exception:
+        logger.exception("a subscription's completion failed")  # its neighbours' must not

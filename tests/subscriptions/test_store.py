@@ -1,6 +1,7 @@
 """What is reported as saved is there after anything; what is not is reported as such."""
 
 import asyncio
+import os
 import resource
 import shutil
 import signal
@@ -16,6 +17,8 @@ import pytest
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore, schema
+from gitops_profile.subscriptions.frames import FrameReader, Submission, pack
+from gitops_profile.subscriptions.writer import Writer
 
 from .rows import ALICE, BARE, commit, many, submit
 
@@ -42,17 +45,20 @@ def reopened(path: Path) -> list[str]:
         store.close()
 
 
+def writer_of(store: SubscriptionStore) -> int:
+    """The process that writes."""
+    assert store.writer is not None
+    return store.writer
+
+
 @contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
+def files_no_larger_than(size: int, process: int) -> Iterator[None]:
     """A disk that is full: the kernel refuses to let a file grow past `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -163,7 +169,7 @@ def test_a_store_that_was_not_started_takes_nothing(path: Path) -> None:
 
 async def test_a_full_disk_is_reported_and_the_next_submission_succeeds(store: SubscriptionStore, path: Path) -> None:
     await commit(store, [ALICE])
-    with files_no_larger_than(path.with_name(path.name + "-wal").stat().st_size + 5000):
+    with files_no_larger_than(path.with_name(path.name + "-wal").stat().st_size + 5000, writer_of(store)):
         error = await commit(store, many(500))
     assert isinstance(error, StoreUnavailable)
     assert str(path) in str(error)
@@ -193,22 +199,68 @@ async def test_a_database_deleted_while_running_is_written_anew(
     assert reopened(path) == sorted([ALICE.id, *(row.id for row in many(300))])
 
 
-async def test_a_database_deleted_in_the_middle_of_a_commit_is_reported(
-    store: SubscriptionStore, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_deleted_in_the_middle_of_a_commit_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def save_and_delete(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> None:
         schema.save_rows(connection, rows)
         path.unlink()
 
-    await commit(store, [BARE])
+    path.parent.mkdir()
+    writer = Writer(path)
+    assert writer.commit([Submission(1, [schema.row_of(BARE)])]) is None
     with monkeypatch.context() as patched:
-        patched.setattr("gitops_profile.subscriptions.store.save_rows", save_and_delete)
-        error = await commit(store, [ALICE])
+        patched.setattr("gitops_profile.subscriptions.writer.save_rows", save_and_delete)
+        error = writer.commit([Submission(2, [schema.row_of(ALICE)])])
     assert isinstance(error, StoreUnavailable)
     assert "deleted or replaced" in str(error)
+    assert writer.commit([Submission(3, [schema.row_of(ALICE)])]) is None
+    writer.close()
+    assert reopened(path) == [ALICE.id, BARE.id]
+
+
+async def test_a_writer_that_is_killed_is_reported_and_started_again(
+    store: SubscriptionStore, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await commit(store, [BARE])
+    first = writer_of(store)
+    with held_writer(path):
+        answers = [submit(store, [ALICE]), submit(store, many(3))]
+        await asyncio.sleep(0)
+        os.kill(first, signal.SIGKILL)
+        errors = await asyncio.gather(*answers)
+    assert all(isinstance(error, StoreUnavailable) for error in errors)
+    assert "status -9; it is started again" in caplog.text
     assert await commit(store, [ALICE]) is None
+    assert writer_of(store) != first
     store.close()
     assert reopened(path) == [ALICE.id, BARE.id]
+
+
+async def test_more_than_the_socket_takes_is_written_when_it_has_room(store: SubscriptionStore, path: Path) -> None:
+    """While somebody holds the database for a moment, 20 MB come."""
+    with held_writer(path):
+        answers = [submit(store, many(1000, first=1000 * number)) for number in range(20)]
+        await asyncio.sleep(0.1)
+        assert not any(answer.done() for answer in answers)
+    assert await asyncio.gather(*answers) == [None] * 20
+    assert len(store.load()) == 20_000
+
+
+async def test_closing_hands_over_what_the_socket_did_not_take(store: SubscriptionStore, path: Path) -> None:
+    for number in range(20):
+        store.submit(many(1000, first=1000 * number), [], lambda error: None)
+    store.close()
+    assert len(reopened(path)) == 20_000
+
+
+@pytest.mark.parametrize("cuts", [1, 3, 7, 1000])
+def test_frames_come_whole_out_of_any_pieces(cuts: int) -> None:
+    sent = [Submission(n, [schema.row_of(row) for row in many(n % 3)], [f"d{n}"], [], n or None) for n in range(9)]
+    stream = b"".join(map(pack, sent))
+    reader = FrameReader()
+    found: list[Submission] = []
+    for start in range(0, len(stream), cuts):
+        found += reader.submissions(stream[start : start + cuts])
+    assert found == sent
 
 
 async def test_a_deleted_state_folder_is_reported_until_it_is_back(store: SubscriptionStore, path: Path) -> None:

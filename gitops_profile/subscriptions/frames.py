@@ -1,0 +1,73 @@
+"""What goes between the server and the process that writes: msgpack behind a length of four bytes."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from .rollouts import StoredRollout
+
+HEADER = 4
+
+
+class Submission(msgspec.Struct, array_like=True, frozen=True):
+    """Something to write."""
+
+    number: int
+    """One more than that of the last."""
+    saves: list[tuple[Any, ...]] = []
+    """Rows to be written (`Row`)."""
+    deletes: list[str] = []
+    """Ids of rows to be removed, then."""
+    rollouts: list[StoredRollout] = []
+    ahead: float | None = None
+    """Seconds that the wall clock was set ahead since the start, when that is another number now."""
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True):
+    """What became of every submission up to a number."""
+
+    number: int
+    error: str | None = None
+    """None: they are durable."""
+    is_of_value: bool = False
+    """Whether the error is about what was to be written, not about the disk."""
+
+
+T = TypeVar("T", Submission, Answer)
+_encode = msgspec.msgpack.Encoder().encode
+_submissions = msgspec.msgpack.Decoder(Submission)
+_answers = msgspec.msgpack.Decoder(Answer)
+
+
+def pack(frame: Submission | Answer) -> bytes:
+    """One frame."""
+    data = _encode(frame)
+    return len(data).to_bytes(HEADER, "big") + data
+
+
+class FrameReader:
+    """Frames out of a byte stream."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def submissions(self, data: bytes) -> Iterator[Submission]:
+        """Those that `data` completes."""
+        return (_submissions.decode(frame) for frame in self._frames(data))
+
+    def answers(self, data: bytes) -> Iterator[Answer]:
+        """Those that `data` completes."""
+        return (_answers.decode(frame) for frame in self._frames(data))
+
+    def _frames(self, data: bytes) -> list[bytes]:
+        buffer, start, frames = self._buffer, 0, []
+        buffer += data
+        while len(buffer) - start >= HEADER:
+            end = start + HEADER + int.from_bytes(buffer[start : start + HEADER], "big")
+            if end > len(buffer):
+                break
+            frames.append(bytes(buffer[start + HEADER : end]))
+            start = end
+        del buffer[:start]
+        return frames
