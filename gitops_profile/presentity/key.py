@@ -30,6 +30,7 @@ class ProfileType(StrEnum):
     LOCAL_NETWORK = "local-network"
 
 
+@lru_cache(maxsize=4096)
 def canonical_domain(text: str) -> str:
     """`text` in lower case without a final dot.
 

@@ -45,6 +45,7 @@ from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
 from .tags import derived_key, phone_tags
+from .tokens import Tokens
 from .trust import Signatures
 from .waiting import Waiting
 from .webhook import Webhook
@@ -209,7 +210,7 @@ class Server:
         self._holding = Holding(self._journal.table, takes_unknown_devices=takes_unknown)
         self._holding.on_open.append(self._opened)
         self._notifier = Notifier(
-            self._package, derived.notifier_settings(config, instance), lambda: secrets.token_hex(8), gate,
+            self._package, derived.notifier_settings(config, instance), Tokens(), gate,
             self._holding.holds,
         )  # fmt: skip
         self._endpoint = SIPEndpoint(

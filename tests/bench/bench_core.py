@@ -9,7 +9,6 @@ import cProfile
 import email.parser
 import gc
 import pstats
-import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.presentity import ProfileChanged, ProfileKey
+from gitops_profile.server.tokens import Tokens
 from gitops_profile.sip import Flow, Notifier, NotifierSettings
 from tests.bench.wire import BODY, ECHOED, REVISION, document, subscribe, table_of
 
@@ -36,7 +36,7 @@ class Peers:
         self.table = table_of(users)
         settings = NotifierSettings(notify_rate=1e9, notify_in_flight=1 << 30)
         self.package = UAProfile(self.table)
-        self.notifier = Notifier(self.package, settings, lambda: secrets.token_hex(8))
+        self.notifier = Notifier(self.package, settings, Tokens())
         self.flow = Flow("udp", HERE, PHONE)
         self.requests = [subscribe(5070, number, f"u{number % users}") for number in range(count)]
         self.tags: dict[bytes, bytes] = {}

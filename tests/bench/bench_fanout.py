@@ -8,7 +8,6 @@ number of datagrams of the same size each way, at most 1000 unanswered, which is
 import argparse
 import asyncio
 import os
-import secrets
 import socket
 import sys
 import tempfile
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.event_packages import UAProfile
 from gitops_profile.presentity import ProfileChanged
+from gitops_profile.server.tokens import Tokens
 from gitops_profile.sip import Notifier, NotifierSettings, SubscriptionEvent
 from gitops_profile.sip.subscription_events import NotifyAnswered
 from gitops_profile.subscriptions import SubscriptionStore
@@ -45,7 +45,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
         store.start(asyncio.get_running_loop())
         table = table_of(1)
         package = UAProfile(table)
-        endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
+        endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), Tokens()), store, count)
         sockets = bind_all([ListenAddress.parse("udp:127.0.0.1:0")])
         await endpoint.listen(sockets)
         bound = str(sockets[0][0])

@@ -7,7 +7,6 @@ process, 64 dialogs at a time; CPU is the server's alone, its writer thread incl
 import argparse
 import asyncio
 import os
-import secrets
 import socket
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.event_packages import UAProfile
+from gitops_profile.server.tokens import Tokens
 from gitops_profile.sip import Notifier, NotifierSettings, SubscriptionEvent
 from gitops_profile.sip.subscription_events import NotifyAnswered
 from gitops_profile.subscriptions import SubscriptionStore
@@ -40,7 +40,7 @@ async def sip(phones: Phones, folder: Path) -> Figures:
         store = SubscriptionStore.open(folder / "subscriptions.sqlite")
         store.start(asyncio.get_running_loop())
         package = UAProfile(table_of(phones.users))
-        endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), lambda: secrets.token_hex(8)), store, count)
+        endpoint = SIPEndpoint(Notifier(package, NotifierSettings(), Tokens()), store, count)
         sockets = bind_all([ListenAddress.parse("udp:127.0.0.1:0")])
         await endpoint.listen(sockets)
         bound = str(sockets[0][0])
