@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from gitops_profile.devices import SAYS_NOTHING, mac_in, read_user_agent, vendor_of
@@ -12,6 +13,7 @@ from gitops_profile.presentity import (
     ProfileDocument,
     ProfileKey,
     ProfileType,
+    canonical_domain,
     parsed_key,
 )
 from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
@@ -67,7 +69,7 @@ class UAProfile:
     def domain(self, request: Request) -> str:
         """The domain that an initial SUBSCRIBE is about; raises SubscriptionRefused."""
         try:
-            return ProfileKey.local_network(_uri_domain(URI.parse(request.uri))).domain
+            return canonical_domain(_uri_domain(URI.parse(request.uri)))
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
 
@@ -86,7 +88,7 @@ class UAProfile:
         try:
             # RFC 3261 §7.3.1: a parameter's value is the same in any case
             profile_type = (event.parameters.get("profile-type") or "").lower()
-            candidates = self._candidates(URI.parse(request.uri), profile_type)
+            candidates = _candidates(request.uri, profile_type)
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
         for key in candidates:
@@ -96,23 +98,6 @@ class UAProfile:
             if key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
                 return str(key)
         raise SubscriptionRefused(403, "Not provisioned")
-
-    @staticmethod
-    def _candidates(uri: URI, profile_type: str) -> list[ProfileKey]:
-        domain = _uri_domain(uri)
-        user = uri.decoded_user
-        match profile_type:
-            case "" if user is None:
-                return [ProfileKey.local_network(domain)]
-            case "":
-                return [ProfileKey.user(domain, user or ""), ProfileKey.device(domain, user or "")]
-            case ProfileType.LOCAL_NETWORK:
-                return [ProfileKey.local_network(domain)]
-            case ProfileType.DEVICE:
-                return [ProfileKey.device(domain, user or "")]
-            case ProfileType.USER:
-                return [ProfileKey.user(domain, user or "")]
-        raise SubscriptionRefused(404, "Profile type not served")
 
     def device(self, request: Request, event: EventHeader) -> tuple[str | None, str | None, str | None]:
         """What it says of itself (RFC 6080 §6.2.2); one that says `OEM` is looked for by its MAC and its User-Agent."""
@@ -187,8 +172,8 @@ class _Rendered:
         self.document = document
         self._url_of = url_of
         self._tag_of = tag_of
-        self._presented: dict[str, _Presented] = {}
-        """By tag: the document, and each variant that somebody has."""
+        self._presented: list[_Presented] = []
+        """The document, and each variant that somebody has."""
         self._states: dict[Audience, EventState] = {}
         self._last: Audience | None = None
         self._state: EventState | None = None
@@ -214,29 +199,31 @@ class _Rendered:
 
     def _present(self, audience: Audience) -> "_Presented":
         shown = _shown(self.document, audience)
-        tag = self._tag_of(shown)
-        presented = self._presented.get(tag)
-        if presented is None:
-            url = self._url_of(self.document.key, shown)
-            presented = self._presented[tag] = _Presented(shown, tag, url)
+        for presented in self._presented:
+            if presented.shown is shown:
+                return presented
+        presented = _Presented(shown, self._tag_of(shown), partial(self._url_of, self.document.key, shown))
+        self._presented.append(presented)
         return presented
 
 
 class _Presented:
     """What one kind of phone gets, inline and as a pointer."""
 
-    __slots__ = ("_inline", "_link", "_shown", "_tag", "_url")
+    __slots__ = ("_find_url", "_inline", "_link", "_tag", "_url", "shown")
 
-    def __init__(self, shown: Presentation, tag: str, url: str | None) -> None:
-        self._shown = shown
+    def __init__(self, shown: Presentation, tag: str, find_url: Callable[[], str | None]) -> None:
+        """`find_url` is asked when somebody can follow it: to sign one takes longer than all else here."""
+        self.shown = shown
         self._tag = tag
-        self._url = url
+        self._find_url = find_url
+        self._url: str | None = None
         self._inline: EventState | None = None
         self._link: EventState | None = None
 
     def to(self, audience: Audience) -> EventState:
         """Inline when it may be and is wanted, else as a pointer, else nothing (RFC 6080 §5.2, §6.5)."""
-        shown = self._shown
+        shown = self.shown
         if not shown.body:
             return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown))
         wanted = audience.accept is None or accepted(audience.accept, shown.content_type)
@@ -252,22 +239,26 @@ class _Presented:
         return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown), reason, f"{self._tag}.withheld")
 
     def may_point(self, audience: Audience) -> bool:
-        if self._url is None or not listed(audience.accept, EXTERNAL_BODY):
+        if not listed(audience.accept, EXTERNAL_BODY):
             return False
+        if self._url is None:
+            self._url = self._find_url()
+            if self._url is None:
+                return False
         scheme = urlsplit(self._url).scheme
         schemes = (audience.schemes or "http,https").lower().replace(" ", "").split(",")
         if scheme not in schemes:
             return False  # RFC 6080 §6.7
-        return not self._shown.sensitive or (scheme == "https" and audience.identified)
+        return not self.shown.sensitive or (scheme == "https" and audience.identified)
 
     def _pointer(self) -> EventState:
         if self._link is None:
             assert self._url is not None
-            self._link = external_body(self._shown, self._tag, self._url, _effective_by(self._shown))
+            self._link = external_body(self.shown, self._tag, self._url, _effective_by(self.shown))
         return self._link
 
     def _whole(self, link: EventState | None) -> EventState:
-        shown = self._shown
+        shown = self.shown
         if self._inline is None:
             head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
             self._inline = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
@@ -276,6 +267,26 @@ class _Presented:
 
 def _shown(document: ProfileDocument, audience: Audience) -> Presentation:
     return document.for_device(audience.vendor, audience.model, audience.version)
+
+
+@lru_cache(maxsize=1 << 14)
+def _candidates(request_uri: str, profile_type: str) -> tuple[ProfileKey, ...]:
+    """The profiles that may be meant, first the likelier; raises InvalidKey, SIPSyntaxError or SubscriptionRefused."""
+    uri = URI.parse(request_uri)
+    domain = _uri_domain(uri)
+    user = uri.decoded_user
+    match profile_type:
+        case "" if user is None:
+            return (ProfileKey.local_network(domain),)
+        case "":
+            return ProfileKey.user(domain, user or ""), ProfileKey.device(domain, user or "")
+        case ProfileType.LOCAL_NETWORK:
+            return (ProfileKey.local_network(domain),)
+        case ProfileType.DEVICE:
+            return (ProfileKey.device(domain, user or ""),)
+        case ProfileType.USER:
+            return (ProfileKey.user(domain, user or ""),)
+    raise SubscriptionRefused(404, "Profile type not served")
 
 
 def _uri_domain(uri: URI) -> str:

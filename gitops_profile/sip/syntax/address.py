@@ -16,7 +16,7 @@ _ADDR_SPEC = re.compile(
 _ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Address:
     """One address header value. `uri` is its text: From and To may name anything (phones.md 3)."""
 

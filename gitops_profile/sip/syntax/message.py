@@ -35,26 +35,31 @@ _ONCE = frozenset(
 )
 
 
-@dataclass(slots=True)
 class Request:
     """A request; `uri` is its Request-URI as text."""
 
-    method: str
-    uri: str
-    headers: Headers = field(default_factory=Headers)
-    body: bytes = b""
-    version: str = "SIP/2.0"
-    size: int = MAX_MESSAGE
-    """Bytes of its start line and headers, at most."""
-    vias: list[str] = field(default_factory=list)
-    """Every Via value in order; filled by `check`."""
-    via: Via = UNREAD_VIA
-    from_: Address = UNREAD_ADDRESS
-    to: Address = UNREAD_ADDRESS
-    call_id: str = ""
-    cseq: int = 0
-    checked: bool = False
-    """Whether `check` found nothing wrong: only then are the fields from `via` on to be read."""
+    __slots__ = (
+        "body", "call_id", "checked", "cseq", "from_", "headers", "method", "size", "to", "uri", "version", "via",
+        "vias",
+    )  # fmt: skip
+
+    def __init__(self, method: str, uri: str, version: str = "SIP/2.0") -> None:
+        self.method = method
+        self.uri = uri
+        self.version = version
+        self.headers = Headers()
+        self.body = b""
+        self.size = MAX_MESSAGE
+        """Bytes of its start line and headers, at most."""
+        self.vias: list[str] = []
+        """Every Via value in order; filled by `check`."""
+        self.via = UNREAD_VIA
+        self.from_ = UNREAD_ADDRESS
+        self.to = UNREAD_ADDRESS
+        self.call_id = ""
+        self.cseq = 0
+        self.checked = False
+        """Whether `check` found nothing wrong: only then are the fields from `via` on to be read."""
 
     def check(self) -> None:
         """Read what every answer needs (RFC 3261 §8.1.1); raises SIPSyntaxError with this request attached.
@@ -235,7 +240,7 @@ def _body(headers: Headers, rest: bytes) -> bytes:
 def _start_line(line: str) -> Message:
     if line[-8:] == " SIP/2.0" and line.count(" ") == 2:
         method, uri, _ = line.split(" ")
-        return Request(method, uri, Headers())
+        return Request(method, uri)
     if line[:4].upper() == "SIP/" and (match := _STATUS_LINE.fullmatch(line)) is not None:
         return Response(int(match[1]), match[2] or "")
     parts = line.split(" ")

@@ -15,7 +15,7 @@ _PARTS = re.compile(r'(?:^|;)((?:[^;"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Via:
     """One hop."""
 
