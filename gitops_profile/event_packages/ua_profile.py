@@ -210,7 +210,7 @@ class _Rendered:
 class _Presented:
     """What one kind of phone gets, inline and as a pointer."""
 
-    __slots__ = ("_find_url", "_inline", "_link", "_tag", "_url", "shown")
+    __slots__ = ("_find_url", "_embedded", "_link", "_tag", "_url", "shown")
 
     def __init__(self, shown: Presentation, tag: str, find_url: Callable[[], str | None]) -> None:
         """`find_url` is asked when somebody can follow it: to sign one takes longer than all else here."""
@@ -218,7 +218,7 @@ class _Presented:
         self._tag = tag
         self._find_url = find_url
         self._url: str | None = None
-        self._inline: EventState | None = None
+        self._embedded: EventState | None = None
         self._link: EventState | None = None
 
     def to(self, audience: Audience) -> EventState:
@@ -259,10 +259,10 @@ class _Presented:
 
     def _whole(self, link: EventState | None) -> EventState:
         shown = self.shown
-        if self._inline is None:
+        if self._embedded is None:
             head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
-            self._inline = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
-        return self._inline if link is None else replace(self._inline, link=link)
+            self._embedded = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
+        return self._embedded if link is None else replace(self._embedded, link=link)
 
 
 def _shown(document: ProfileDocument, audience: Audience) -> Presentation:

@@ -14,7 +14,7 @@ from .event_package import EventPackage, EventState
 from .flow import Flow
 from .lookups import Lookups
 from .outgoing import compose, retry_after_of
-from .pacing import Pacing
+from .pacing import Pacing, peer_of
 from .registry import Registry
 from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
@@ -114,7 +114,8 @@ class Delivery:
         if subscription.in_flight is None:
             return None
         transaction = self._layer.drop_client(subscription.in_flight)
-        self._pacing.free_slot(subscription.in_flight)
+        peer = peer_of(transaction.destination) if transaction is not None else None
+        self._pacing.free_slot(subscription.in_flight, peer)
         subscription.in_flight = None
         return transaction.owner.etag if transaction is not None else None
 
@@ -163,9 +164,9 @@ class Delivery:
                     subscription.owed = True
                 elif not self._is_due(subscription, state):
                     continue
-            branch = self._emit(subscription, now)
-            if branch is not None:
-                self._pacing.take_slot(branch)
+            item = self._emit(subscription, now)
+            if item is not None:
+                self._pacing.take_slot(item.branch, peer_of(item.flow))
 
     def _is_due(self, subscription: Subscription, state: EventState | None) -> bool:
         """Whether the phone has not got this state, and may be told now.
@@ -193,8 +194,10 @@ class Delivery:
 
     # -- one NOTIFY ------------------------------------------------------------------------------------------------
 
-    def _emit(self, subscription: Subscription, now: float, credentials: tuple[str, str] | None = None) -> str | None:
-        """Put the next NOTIFY into the batch; its branch, or None when it has to wait for a look-up or cannot go."""
+    def _emit(
+        self, subscription: Subscription, now: float, credentials: tuple[str, str] | None = None
+    ) -> NotifyItem | None:
+        """Put the next NOTIFY into the batch; None when it has to wait for a look-up or cannot go."""
         flows = flows_to(subscription, lambda hop: self.lookups.find(hop, now))
         if flows is None:
             self.lookups.wait(subscription)
@@ -212,8 +215,8 @@ class Delivery:
 
     def _attempt(
         self, subscription: Subscription, flows: list[Flow], now: float, credentials: tuple[str, str] | None = None
-    ) -> str:
-        """Send the NOTIFY of the present CSeq on the first of `flows`; its branch.
+    ) -> NotifyItem:
+        """Send the NOTIFY of the present CSeq on the first of `flows`.
 
         What the phone has is unknown from here until it answers.
         """
@@ -228,7 +231,7 @@ class Delivery:
         subscription.in_flight = branch
         self.batch.items.append(item)
         self.save(subscription)
-        return branch
+        return item
 
     # -- how it went -----------------------------------------------------------------------------------------------
 
@@ -238,6 +241,7 @@ class Delivery:
         if transaction is None:
             return False
         item: NotifyItem = transaction.owner
+        self._pacing.heard(peer_of(item.flow), now, late=transaction.sent > 1)
         retry_after = retry_after_of(response)
         subscription = item.subscription
         if response.status in (401, 407) and item.credentials is None and subscription.in_flight == item.branch:
@@ -254,7 +258,7 @@ class Delivery:
 
     def release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
-        self._pacing.free_slot(item.branch)
+        self._pacing.free_slot(item.branch, peer_of(item.flow))
         item.subscription.in_flight = None
 
     def _answered(
@@ -263,13 +267,13 @@ class Delivery:
         """The end of a NOTIFY transaction (RFC 6665 §4.2.2); `is_lost`: its transport failed, or nobody answered."""
         subscription = item.subscription
         if subscription.in_flight != item.branch:
-            self._pacing.free_slot(item.branch)
+            self._pacing.free_slot(item.branch, peer_of(item.flow))
             return
         if item.fails_over(status, is_lost=is_lost):
             # RFC 3263 §4.3: the next address, in a new transaction of the same CSeq.
             if item.flow.transport == "tcp":
                 self.lookups.does_not_listen(item.flow.remote, now)
-            self._pacing.free_slot(item.branch)
+            self._pacing.free_slot(item.branch, peer_of(item.flow))
             subscription.owed = False  # what it is owed meanwhile goes with it
             self._attempt(subscription, item.others, now, item.credentials)
             return
@@ -359,8 +363,7 @@ class Delivery:
         """Do what is due: retransmissions, expiries, later tries."""
         timed_out, repeated = self._layer.handle_deadline(now=now)
         for transaction in repeated:
-            # A silent phone gives its place up after T1, or the silent ones would hold up all others for 32 s.
-            self._pacing.free_slot(transaction.branch)
+            self._pacing.is_silent(transaction.branch)
             subscription = transaction.owner.subscription
             if not subscription.stored:
                 self._silent[subscription.id] = transaction.branch

@@ -1,5 +1,7 @@
 """What is refused, what is answered, and what our own addresses look like (RFC 3261 §8.2, §11, §12.1.1)."""
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_profile.sip import Durations, Flow, NotifierSettings, SubscriptionRefused
@@ -292,7 +294,7 @@ def test_the_rate_of_changes_is_kept_and_the_rest_follows_in_its_time() -> None:
     """design.md section 7: `notify.rate`."""
     lab = Lab(NotifierSettings(notify_rate=10))
     for number in range(30):
-        Phone(lab, call_id=f"c{number}", flow=TCP).subscribe()
+        Phone(lab, call_id=f"c{number}", flow=replace(TCP, remote=("192.0.2.9", 30_000 + number))).subscribe()
     start = lab.now
     assert len(lab.change("alice", b"<b/>")) < 5
     lab.run_until(start + 1)
