@@ -29,3 +29,9 @@ class Audience:
 
 audience_like = lru_cache(maxsize=4096)(Audience)
 """An Audience with these values: phones of one kind share one, which saves its bytes and makes comparing it cheap."""
+
+
+@lru_cache(maxsize=4096)
+def shared_text(text: str) -> str:
+    """An equal text, which is one object for all that ask: a hundred bytes less for each of a million phones."""
+    return text

@@ -3,12 +3,12 @@
 One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), one that hears how it went (`_answered`).
 """
 
-import heapq
 from collections.abc import Callable, Iterable
-from itertools import count, filterfalse
+from itertools import filterfalse
 
 from .access import AccessControl
 from .admission import Admission
+from .alarms import Alarms
 from .batch import Batch, NotifyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
@@ -64,8 +64,8 @@ class Delivery:
         self.registry = Registry(self.admission)
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
-        self._heap: list[tuple[float, int, Subscription]] = []
-        self._number = count()
+        self._alarms = Alarms()
+        self.arm = self._alarms.arm
         self._silent: dict[str, str] = {}
         """Fetches whose NOTIFY was sent again, and its branch; the oldest first."""
 
@@ -79,7 +79,7 @@ class Delivery:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
-        times = [self._layer.next_deadline(), self._heap[0][0] if self._heap else None, self._pacing.next_deadline()]
+        times = [self._layer.next_deadline(), self._alarms.next_deadline(), self._pacing.next_deadline()]
         known = [time for time in times if time is not None]
         return min(known) if known else None
 
@@ -369,8 +369,7 @@ class Delivery:
                 self._silent[subscription.id] = transaction.branch
         for transaction in timed_out:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
-        while self._heap and self._heap[0][0] <= now:
-            _, _, due = heapq.heappop(self._heap)
+        for due in self._alarms.due(now):
             if self.registry.find(due.id) is due:
                 self._alarm(due, now)
         self.drain(now)
@@ -384,12 +383,6 @@ class Delivery:
             later = subscription.retry_at if subscription.retry_at > now else subscription.ends_at
             self.arm(subscription, min(later, subscription.ends_at))
         self.consider(subscription, now)
-
-    def arm(self, subscription: Subscription, at: float) -> None:
-        """Look at the subscription at `at`, or before: one entry in the heap is enough, the earliest."""
-        if at < subscription.alarm_at:
-            subscription.alarm_at = at
-            heapq.heappush(self._heap, (at, next(self._number), subscription))
 
     def save(self, subscription: Subscription) -> None:
         """The subscription changed: its row is to be written."""

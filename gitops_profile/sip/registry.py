@@ -12,7 +12,8 @@ class Registry:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._by_id: dict[str, Subscription] = {}
-        self._by_resource: dict[str, dict[str, Subscription]] = {}
+        self._by_resource: dict[str, Subscription | dict[str, Subscription]] = {}
+        """Most resources have one phone, whose dictionary would be larger than its dialog."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -26,11 +27,15 @@ class Registry:
 
     def to(self, resource: str) -> Iterable[Subscription]:
         """The subscriptions to a resource."""
-        return self._by_resource.get(resource, {}).values()
+        found = self._by_resource.get(resource)
+        if isinstance(found, Subscription):
+            return (found,)
+        return found.values() if found is not None else ()
 
     def count_to(self, resource: str) -> int:
         """How many there are."""
-        return len(self._by_resource.get(resource, ()))
+        found = self._by_resource.get(resource, ())
+        return 1 if isinstance(found, Subscription) else len(found)
 
     def resources(self) -> KeysView[str]:
         """Every resource that somebody is subscribed to."""
@@ -39,7 +44,13 @@ class Registry:
     def keep(self, subscription: Subscription) -> None:
         """Hold a subscription."""
         self._by_id[subscription.id] = subscription
-        self._by_resource.setdefault(subscription.resource, {})[subscription.id] = subscription
+        same = self._by_resource.get(subscription.resource)
+        if same is None or same is subscription:
+            self._by_resource[subscription.resource] = subscription
+        elif isinstance(same, Subscription):
+            self._by_resource[subscription.resource] = {same.id: same, subscription.id: subscription}
+        else:
+            same[subscription.id] = subscription
         self._admission.count(subscription.source)
 
     def forget(self, subscription: Subscription) -> bool:
@@ -48,8 +59,11 @@ class Registry:
             return False
         subscription.state = SubscriptionState.TERMINATED
         same = self._by_resource[subscription.resource]
-        same.pop(subscription.id, None)
-        if not same:
+        if isinstance(same, Subscription):
             del self._by_resource[subscription.resource]
+        else:
+            same.pop(subscription.id, None)
+            if not same:
+                del self._by_resource[subscription.resource]
         self._admission.uncount(subscription.source)
         return True

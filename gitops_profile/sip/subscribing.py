@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .access import AccessControl
-from .audience import Audience, audience_like
+from .audience import Audience, audience_like, shared_text
 from .batch import ReplyItem
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
@@ -33,6 +33,8 @@ from .subscription_events import SubscriptionEvent, SubscriptionRefreshed
 from .syntax import URI, Request, SIPSyntaxError
 from .transaction import ServerTransaction
 
+SHORT_AGENT = 128
+"""Characters of a User-Agent that is likely to come again: phones of one kind say the same."""
 OUT_OF_ORDER = "CSeq out of order"
 NOT_YOURS = "Not provisioned"
 """For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""
@@ -105,7 +107,8 @@ class Subscribing:
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
         subscription.suppress = condition_of(request)
-        subscription.user_agent = request.headers.get("user-agent")
+        agent = request.headers.get("user-agent")
+        subscription.user_agent = shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent
         subscription.expires_at = now + expires
         return subscription, expires
 

@@ -86,7 +86,7 @@ class Subscription:
         self.source = flow.source
         """The address that this subscription counts for, wherever the phone moves later."""
         self.alarm_at = float("inf")
-        """The earliest deadline that is in the notifier's heap."""
+        """The earliest deadline that the notifier's `Alarms` know."""
         self.audience = Audience()
         self.identity: str | None = None
         """`user@domain` as authenticated."""

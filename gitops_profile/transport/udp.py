@@ -143,8 +143,8 @@ class UDPTransport:
     def _flow(self, source: _Peer, local: _Peer | None) -> Flow:
         if len(self._flows) >= MAX_FLOWS:
             self._flows.clear()
-        host, port = source[:2]
-        flow = self._flows[source, local] = Flow("udp", local or self._local.towards(host), (host, port))
+        remote = source[:2]  # of IPv6 there is more; of IPv4 this is the same object
+        flow = self._flows[source, local] = Flow("udp", local or self._local.towards(remote[0]), remote)
         return flow
 
     def _receive_plain(self) -> tuple[bytes, _Peer, None]:
