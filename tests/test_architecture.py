@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access config devices digest event_packages eventlog forge http inventory loader metrics plan pnp presentity "
-    "push reconcile sip source state subscriptions transport windows"
+    "access admin_client config devices digest event_packages eventlog forge http inventory loader metrics plan pnp "
+    "presentity push reconcile sip source state subscriptions transport windows"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "source": "",
     "eventlog": "",
     "metrics": "",
+    "admin_client": "",
     "digest": "",
     "forge": "",
     "config": "presentity",
@@ -41,7 +42,7 @@ MAY_IMPORT = {
     "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
-    "http": "presentity metrics digest forge devices",
+    "http": "admin_client presentity metrics digest forge devices",
     "subscriptions": "sqlite_trouble sip",
     "reconcile": "source loader presentity eventlog metrics",
     "phone": "devices sip transport event_packages presentity digest",

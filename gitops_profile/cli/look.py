@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gitops_profile.admin_client import AdminError, AdminUnavailable, call_admin
 from gitops_profile.eventlog import LogCorrupt, read_log
-from gitops_profile.http import AdminError, AdminUnavailable, call_admin
 from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Output, State, configured

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gitops_profile.admin_client import AdminError, AdminUnavailable, call_admin
 from gitops_profile.config import Config
-from gitops_profile.http import AdminError, AdminUnavailable, call_admin
 from gitops_profile.presentity import Presentation, ProfileDocument, ProfileKey, RevisionStamp, Version, request_number
 from gitops_profile.state import StateFolder
 

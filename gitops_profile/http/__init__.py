@@ -1,6 +1,8 @@
 """Profile content and operations over HTTP, and the admin socket that the command line talks to."""
 
-from .admin import AdminError, AdminServer, AdminUnavailable, Handler, call_admin
+from gitops_profile.admin_client import AdminError, AdminUnavailable
+
+from .admin import AdminServer, Handler
 from .client_address import counted_address
 from .content import ContentFetched, ProfileContent
 from .content_access import ContentAccess, FetchRefused, Guess, Realm
@@ -54,7 +56,6 @@ __all__ = [
     "WebhookReceived",
     "WebhookReceiver",
     "RevisionAnswers",
-    "call_admin",
     "certificate_device",
     "counted_address",
     "read_token",

@@ -1,4 +1,4 @@
-"""The admin socket: how the command line talks to a running server, and to nobody else's.
+"""The admin socket: how the command line (admin_client.py) talks to a running server, and to nobody else's.
 
 A Unix socket in the state folder that only its owner may open; `POST /v1/<name>` with the parameters as a JSON object,
 answered with `{"result": …}` or `{"error": "…"}`.
@@ -8,25 +8,21 @@ import asyncio
 import errno
 import json
 import logging
-import os
 import pwd
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiohttp import web
+
+from gitops_profile.admin_client import AdminError, short_path
 
 from .listener import HTTPLimits, HTTPListener
 
 logger = logging.getLogger(__name__)
-
-LONGEST_PATH = 100
-"""Bytes; the kernel takes 107 (unix(7))."""
 
 LIMITS = HTTPLimits(connections=100, body_bytes=1 << 20)
 
@@ -37,14 +33,6 @@ The parameter `by` is the name of the user who asks: the kernel says so, whateve
 """
 _CREDENTIALS = struct.Struct("3i")
 """pid, uid, gid of SO_PEERCRED (unix(7))."""
-
-
-class AdminError(Exception):
-    """The server was asked for something it does not do; the message says why, for the person who asked."""
-
-
-class AdminUnavailable(Exception):
-    """No server answers; the message says what to do."""
 
 
 class AdminServer:
@@ -104,51 +92,6 @@ def _user_of(request: web.Request) -> str:
         return f"uid {uid}"  # as in a container
 
 
-async def call_admin(socket_path: Path, name: str, parameters: Mapping[str, Any] | None = None) -> Any:
-    """Ask the server whose socket this is; its result.
-
-    Raises AdminUnavailable when no server answers there, AdminError with the server's reason when it refuses.
-    """
-    try:
-        with short_path(socket_path) as path:
-            async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.UnixConnector(path), timeout=aiohttp.ClientTimeout(total=None)
-                ) as session,
-                session.post(f"http://localhost/v1/{name}", json=dict(parameters or {})) as response,
-            ):
-                status, body = response.status, await response.read()
-    except aiohttp.ClientConnectorError as error:
-        raise AdminUnavailable(_no_server(socket_path, error.os_error)) from error
-    except aiohttp.ClientError as error:
-        raise AdminUnavailable(f"the server on {socket_path} stopped before it answered: look at its log") from error
-    except OSError as error:  # the folder, while the path was made short
-        raise AdminUnavailable(_no_server(socket_path, error)) from error
-    try:
-        answer = json.loads(body)
-    except ValueError as error:
-        raise AdminUnavailable(f"what answers on {socket_path} is no gitops-profile server") from error
-    if status != 200:
-        raise AdminError(str(answer.get("error", f"status {status}")))
-    return answer["result"]
-
-
-@contextmanager
-def short_path(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket address, however deep the folder lies; good inside the `with`.
-
-    Raises OSError when the folder is not there.
-    """
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
 def _bind(sock: socket.socket, path: Path) -> int:
     """Bind with mode 0600 and return the socket file's inode. Nobody can connect before the listen() that follows."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
@@ -167,12 +110,6 @@ def _remove(path: Path, inode: int) -> None:
             path.unlink()
     except FileNotFoundError:
         logger.debug("the admin socket was gone already path=%s", path)
-
-
-def _no_server(path: Path, error: OSError) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"the server on {path} belongs to another user: ask as that user"
-    return f"no server is running on {path}; start one with gitops-profile serve"
 
 
 def _error(status: int, message: str) -> web.Response:

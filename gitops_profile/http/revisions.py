@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .admin import AdminError
+from gitops_profile.admin_client import AdminError
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from .admin import AdminError, AdminUnavailable
+from gitops_profile.admin_client import AdminError, AdminUnavailable
+
 from .revisions import LONGEST_WAIT
 
 MAX_ANSWER = 16 << 20

@@ -1,4 +1,4 @@
-"""Where a phone stands with a revision."""
+"""Where a phone stands with a revision, and how far one is waited for."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +21,16 @@ class Stage(StrEnum):
     """The same of a phone that fetches."""
     GONE = "gone"
     """Not there any more before it was its turn."""
+
+
+class Goal(StrEnum):
+    """What is waited for."""
+
+    APPLIED = "applied"
+    NOTIFIED = "notified"
+    ACKNOWLEDGED = "acknowledged"
+    FETCHED = "fetched"
+    """By those who fetch; the others have it when they acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from gitops_profile.subscriptions import StoreUnavailable
 from .follower import Follower
 from .holding import Held
 from .rollout import Progress, Rollouts
-from .stage import Phone, Stage
+from .stage import Goal, Phone, Stage
 
 LONGEST = 30.0
 """Seconds that one request waits at most; whoever wants to wait longer asks again."""
@@ -33,16 +32,6 @@ MAX_REMEMBERED = 1000
 _SHORT = re.compile(r"[0-9a-f]{4,64}")
 _COUNTED = ("planned", "notified", "acknowledged", "fetched", "unreachable", "pending", "gone", "phones")
 REFUSED = ("rejected", "held")
-
-
-class Goal(StrEnum):
-    """What is waited for."""
-
-    APPLIED = "applied"
-    NOTIFIED = "notified"
-    ACKNOWLEDGED = "acknowledged"
-    FETCHED = "fetched"
-    """By those who fetch; the others have it when they acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.repositories import ENVIRONMENT, Git
 
+from . import command
+
 PHONE = "profiles/device/example.com/hq/001565a1b2c3.yaml"
 TOP = "profiles/defaults.yaml"
 
@@ -30,12 +32,7 @@ def work(tmp_path: Path) -> Git:
 
 
 def run(work: Git, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gitops_profile", "blame", *arguments],
-        cwd=work.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout, done.stderr
+    return command.run(work.folder, "blame", *arguments)
 
 
 def rows(work: Git, *arguments: str) -> dict[str, dict[str, Any]]:

@@ -1,13 +1,13 @@
 """`plan` on real repositories."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.repositories import ENVIRONMENT, Git
+from tests.repositories import Git
+
+from .command import run
 
 
 @pytest.fixture
@@ -23,12 +23,8 @@ def work(tmp_path: Path) -> Git:
 
 
 def plan(work: Git, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gitops_profile", "plan", *arguments],
-        cwd=work.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout or done.stderr
+    status, out, error = run(work.folder, "plan", *arguments)
+    return status, out or error
 
 
 def test_one_line_of_defaults_is_one_group(work: Git) -> None:

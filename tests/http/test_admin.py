@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gitops_profile.http import AdminError, AdminServer, AdminUnavailable, call_admin
+from gitops_profile.admin_client import AdminError, AdminUnavailable, call_admin
+from gitops_profile.http import AdminServer
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 

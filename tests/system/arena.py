@@ -24,6 +24,8 @@ _EXPIRES = re.compile(rb"^Subscription-State: *active;.*?expires=(\d+)", re.MULT
 NOTHING: Mapping[str, str] = {}
 PAUSE = 0.003
 """Seconds between two fetches: a phone, not an attack."""
+UNREMARKABLE = 0.05
+"""Seconds of a fetch, 99 of 100."""
 
 
 class Subscriber:
@@ -238,6 +240,27 @@ class Arena:
 
     def lets_go_of_connections(self, before: int) -> None:
         eventually("every descriptor is closed again", lambda: self.descriptors() <= before + 2)
+
+
+def cut(reason: str) -> str:
+    """The counter of connections that were ended for it."""
+    return f'connections_refused_total{{reason="{reason}"}}'
+
+
+def dawdle(arena: Arena, seconds: float) -> list["subprocess.Popen[bytes]"]:
+    """Three attacks at once that go on for so long at most, each from an address of its own: 250, 250 and 100
+    connections, of which two send a byte at a time and one does not begin its handshake."""
+    return [
+        arena.launch(
+            name, arena.lab.server.address(transport), transport, "--seconds", str(seconds), "--rate", "20",
+            "--source", source,
+        )
+        for name, transport, source in (
+            ("slow_loris", "tcp", "127.0.0.2"),
+            ("slow_loris", "ws", "127.0.0.3"),
+            ("no_handshake", "tls", "127.0.0.4"),
+        )
+    ]  # fmt: skip
 
 
 def until(seconds: float) -> Callable[[], bool]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from gitops_profile.http import call_admin
+from gitops_profile.admin_client import call_admin
 from tests.repositories import ENVIRONMENT, Git
 
 SCENARIOS = Path(__file__).parent / "scenarios"

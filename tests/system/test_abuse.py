@@ -6,7 +6,6 @@ what it was just before on a machine that is busy itself.
 
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -16,13 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from .arena import Arena, Subscriber, Trial, fetches, percentile, seconds_left, until
+from .arena import UNREMARKABLE, Arena, Subscriber, Trial, cut, dawdle, fetches, percentile, until
 from .lab import eventually
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.alone]
 
-UNREMARKABLE = 0.05
-"""Seconds of a fetch, 99 of 100."""
 TRIES = 3
 """Of an attack, when the machine held up the victim; a server that does holds it up each time."""
 
@@ -65,10 +62,6 @@ class Case:
 
 def refused(status: int) -> str:
     return f'sip_refused_total{{status="{status}"}}'
-
-
-def cut(reason: str) -> str:
-    return f'connections_refused_total{{reason="{reason}"}}'
 
 
 def notifies(status: int) -> str:
@@ -173,32 +166,17 @@ def test_a_peer_that_stops_reading_is_cut_off(arena: Arena, transport: str) -> N
     arena.still_tells_of_a_commit()
 
 
-def test_a_byte_at_a_time_and_a_handshake_that_never_comes_have_their_time(arena: Arena) -> None:
-    """Three attacks at once, each from an address of its own."""
-    address, before, descriptors = arena.lab.server.address, arena.metrics(), arena.descriptors()
-    attacks = [
-        arena.launch(name, address(transport), transport, "--seconds", "28", "--rate", "20", "--source", source)
-        for name, transport, source in (
-            ("slow_loris", "tcp", "127.0.0.2"),
-            ("slow_loris", "ws", "127.0.0.3"),
-            ("no_handshake", "tls", "127.0.0.4"),
-        )
-    ]
+def test_peers_that_dawdle_disturb_nobody(arena: Arena) -> None:
+    """Three attacks at once, for less than the time that each of them has (test_dawdling.py)."""
+    descriptors = arena.descriptors()
+    attacks = dawdle(arena, 6)
     with Subscriber(arena.lab.server.port, "victim") as victim:
         times = fetches(victim, until(4))
         most = arena.descriptors()
         outcomes = [json.loads(attack.communicate(timeout=40)[0]) for attack in attacks]
         quiet = fetches(victim, until(1))
-    for outcome in outcomes:
-        assert outcome["closed"] == (250 if outcome is not outcomes[2] else 100), outcome
-        assert not outcome["answers"].get("open"), outcome
-    assert outcomes[0]["seconds"] == pytest.approx(20, abs=5)
-    assert outcomes[1]["seconds"] == pytest.approx(20, abs=5)
-    assert outcomes[2]["seconds"] == pytest.approx(10, abs=4)
-    after = arena.metrics()
-    assert after[cut("slow")] - before.get(cut("slow"), 0) == 500
-    assert after[cut("handshake")] - before.get(cut("handshake"), 0) == 100
-    assert most - descriptors <= 605
+    assert [(outcome["closed"], outcome["answers"]["open"]) for outcome in outcomes] == [(0, 250), (0, 250), (0, 100)]
+    assert 600 <= most - descriptors <= 605
     assert percentile(times) < limit(quiet)
     arena.lets_go_of_connections(descriptors)
     arena.still_tells_of_a_commit()
@@ -283,56 +261,3 @@ def test_connections_of_one_address_are_bounded(exposed: Arena, elsewhere: list[
     assert trial.descriptors <= 305
     exposed.lets_go_of_connections(before)
     exposed.still_tells_of_a_commit()
-
-
-# -- a clock that is set ---------------------------------------------------------------------------------------------
-
-
-def faketime() -> str:
-    """The library that lies about the time; the test is skipped without it."""
-    found = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
-    if found is None:
-        reason = "libfaketime is not installed"
-        if os.environ.get("REQUIRE_PEERS") == "1":
-            pytest.fail(f"{reason}, and REQUIRE_PEERS=1")
-        pytest.skip(reason)
-    return str(found)
-
-
-@pytest.mark.peer
-@pytest.mark.parametrize("jump", ["+3600", "-3600"])
-def test_a_clock_that_is_set_by_an_hour_ends_no_subscription_and_prolongs_none(tmp_path: Path, jump: str) -> None:
-    clock = tmp_path / "clock"
-    clock.write_text("+0\n")
-    arena = Arena(tmp_path, ("udp:127.0.0.1:0",), "subscriptions: {min_expires: 1}\n", environment={
-        "LD_PRELOAD": faketime(), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    })  # fmt: skip
-    server = arena.lab.server
-    try:
-        with Subscriber(server.port, "watched") as long, Subscriber(server.port, "victim") as short:
-            assert seconds_left(long.subscribe(600)) == pytest.approx(600, abs=1)
-            short.subscribe(6)
-            clock.write_text(f"{jump}\n")
-            eventually("the jump is noticed", lambda: arena.metrics()["clock_jumps_total"] == 1)
-            short.hears_nothing(2)
-            assert b"terminated;reason=timeout" in short.notified(patience=6)
-            document = arena.commit()
-            told = long.notified()
-            assert document in told
-            assert 580 < seconds_left(told) <= 600
-            # The rest is of a server that knows only the new time.
-            server.end()
-            arena.start()
-            long.hears_nothing(1)
-            document = arena.commit()
-            told = long.notified()
-            assert document in told
-            assert 560 < seconds_left(told) <= 600
-        jumped = re.findall(r"the wall clock jumped seconds=(-?\d+)", server.stderr())
-        assert [int(seconds) for seconds in jumped] == [pytest.approx(int(jump), abs=1)]
-        with Subscriber(server.port, "victim") as victim:
-            # The library itself stalls the process now and then, for up to half a second.
-            assert percentile(fetches(victim, until(1)), 0.5) < UNREMARKABLE
-    finally:
-        arena.close()

@@ -59,11 +59,11 @@ BAD = {
 
 def reject(lab: Lab, bad: Bad) -> None:
     """The head is rejected with its file named, and phones keep what they have."""
-    outcome = lab.command("reconcile")
+    outcome = lab.ask("reconcile")
     assert outcome["verdict"] == "rejected", outcome
     problems = outcome["problems"]
     assert any(bad.path in problem and bad.words in problem for problem in problems), problems
-    held = lab.command("status")
+    held = lab.ask("status")
     assert held["ready"] and held["subscriptions"] == {"held": 1, "current": 1, "behind": 0}
 
 
@@ -81,7 +81,7 @@ def test_each_bad_revision_is_reported_with_its_file_and_the_next_good_one_goes_
         served.git.commit({**bad.files, f"{USERS}/alice.xml": b"<not yet/>"})
         reject(served, bad)
         served.git.commit(dict.fromkeys(bad.files) | {f"{USERS}/alice.xml": profile("alice", version)})
-        assert served.command("reconcile")["verdict"] == "applied"
+        assert served.ask("reconcile")["verdict"] == "applied"
         assert phone.has(1 + version)[-1].body == profile("alice", version)
     assert [message.body for message in phone.finish()] == [profile("alice", n) for n in range(1 + len(BAD))]
 
