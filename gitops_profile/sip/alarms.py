@@ -58,5 +58,7 @@ class Alarms:
                     self._number += 1
                     heapq.heappush(self._now, (subscription.alarm_at, self._number, subscription))
         while self._now and self._now[0][0] <= now:
-            _, _, subscription = heapq.heappop(self._now)
-            yield subscription
+            at, _, subscription = heapq.heappop(self._now)
+            if subscription.alarm_at == at:  # else it has had this one
+                subscription.alarm_at = float("inf")
+                yield subscription

@@ -375,7 +375,6 @@ class Delivery:
         self.drain(now)
 
     def _alarm(self, subscription: Subscription, now: float) -> None:
-        subscription.alarm_at = float("inf")
         if subscription.ends_at <= now:
             self.terminate(subscription, "timeout")  # RFC 6665 §4.2.1.4
             subscription.owed = True
