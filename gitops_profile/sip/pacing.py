@@ -127,6 +127,11 @@ class Pacing:
         if self._answers >= 10 * SAMPLE:
             self._answers = self._late = 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether somebody could be told at once."""
+        return bool(self._queue) and self._blocked_until is None and len(self._slots) < self._window
+
     def next_deadline(self) -> float | None:
         """When the rate allows the next one; None when nothing waits for the clock."""
         return self._blocked_until

@@ -27,8 +27,7 @@ def test_each_comes_at_the_earliest_time_it_was_armed_for_and_in_order(steps: li
         earliest[number] = min(wanted, earliest.get(number, wanted))
     rung: list[tuple[float, str]] = []
     while (at := alarms.next_deadline()) is not None:
-        for one in alarms.due(at):
-            rung.append((at, one.dialog.call_id))
+        rung += [(at, one.dialog.call_id) for one in alarms.due(at)]
     assert sorted(rung) == sorted((at, f"c{number}") for number, at in earliest.items())
     assert [at for at, _ in rung] == sorted(at for at, _ in rung)
     assert len(alarms) == 0
