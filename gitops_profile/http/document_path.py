@@ -93,4 +93,4 @@ def _decoded(segment: str) -> str | None:
 
 
 Resolve = Callable[[str | None, str], ProfileKey | None]
-"""Domain, or None for any, and the name of a device profile: its key; None when there is no such profile."""
+"""Domain, a canonical name, or None for any, and the name of a device profile: its key; None when there is no such profile."""

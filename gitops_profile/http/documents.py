@@ -11,16 +11,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gitops_profile.devices import (
-    NOTHING_SAID,
-    Claim,
     FileKind,
     FileRoutes,
     How,
     Sighting,
-    read_user_agent,
     shown_to,
     vendor_of,
 )
@@ -42,6 +39,7 @@ from .device_proof import Proof
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .listener import Below
+from .questions import Found, Question, Questions
 from .uploads import TooLarge, TooMany, UploadMode, Uploads
 from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
 
@@ -83,6 +81,7 @@ class DeviceDocuments:
         `tag_of(shown)` is the entity-tag that phones see. `see` is told of every answer. `clock` is in Unix seconds.
         """
         self._table = table
+        self._questions = Questions(table, self._asked)
         self._gate = gate
         self._links = links
         self._uploads = uploads
@@ -111,16 +110,14 @@ class DeviceDocuments:
         tag: str | None = None
         try:
             proof = visit.proof = self._prove(visit)
-            key, document = self._find(visit.asked)
-            # Nobody's document costs as much as somebody else's (invariant I10).
-            shown = self._shown(visit, document or _NOBODYS)
-            tag = self._tag_of(shown)
-            may = self._may(visit, key, shown, proof, tag)
-            if document is None or not may:
-                self._miss(visit, proof, document)
+            found = visit.question.found or self._find(visit.question)
+            key, tag = found.key, found.tag
+            may = self._may(visit, key, found.shown, proof, tag)
+            if found.document is None or not may:
+                self._miss(visit, proof, found.document)
                 raise _not_found()
-            found = _answer(request, shown, tag, self._table.revision_of(document.key))
-            status, response = found.status, await found.send(request, self._write_seconds)
+            answer = _answer(request, found, self._table.revision_of(found.document.key))
+            status, response = answer.status, await answer.send(request, self._write_seconds)
         except FetchRefused as refused:
             key = tag = None  # who was given nothing is not seen to have anything
             status, response = refused.status, refused.response(_HEADERS)
@@ -131,40 +128,41 @@ class DeviceDocuments:
         return response
 
     def _visit(self, request: web.BaseRequest) -> "_Visit":
-        agent = request.headers.get("User-Agent")
-        claim = read_user_agent(agent) if agent else NOTHING_SAID
-        return _Visit(request, self._asked(request), self._gate.client(request), agent, claim)
+        question = self._questions.question(request.raw_path, request.headers.get(hdrs.USER_AGENT))
+        return _Visit(request, question, self._gate.client(request))
 
     def _prove(self, visit: "_Visit") -> Proof | None:
-        return self._gate.prove(visit.request, visit.client, visit.asked.capability, visit.asked.device)
+        question = visit.question
+        return self._gate.prove(visit.request, visit.client, question.asked.capability, question.device)
 
-    def _asked(self, request: web.BaseRequest) -> Asked:
-        raw = request.raw_path.partition("?")[0].removeprefix(self._prefix)
+    def _asked(self, path: str) -> Asked:
+        raw = path.partition("?")[0].removeprefix(self._prefix)
         return read_path(raw, self._links, self._file_routes(), self._table.domains, self._clock())
 
-    def _find(self, asked: Asked) -> tuple[ProfileKey | None, ProfileDocument | None]:
+    def _find(self, question: Question) -> Found:
         """The first profile that the name stands for. Each is looked up, whether an earlier one is there or not."""
-        found = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
-        for key in found:
-            document = self._table.get(key) if key is not None else None
-            if document is not None:
-                return key, document
-        return None, None
+        asked = question.asked
+        names = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        documents = [(key, self._table.get(key) if key is not None else None) for key in names]
+        key, document = next(((key, found) for key, found in documents if found is not None), (None, None))
+        # Nobody's document costs as much as somebody else's (invariant I10).
+        shown = self._shown(question, document or _NOBODYS)
+        question.found = Found(key, document, shown, self._tag_of(shown))
+        return question.found
 
     def _is_known(self, asked: Asked) -> bool:
         """Whether the device has a profile."""
         mac = asked.file.mac
         return mac is not None and self._resolve(asked.domain, mac) is not None
 
-    def _shown(self, visit: "_Visit", document: ProfileDocument) -> Presentation:
+    def _shown(self, question: Question, document: ProfileDocument) -> Presentation:
         """What a phone of this kind gets: it says its model in its User-Agent."""
-        claim = visit.claim
-        return shown_to(document, vendor_of(None, visit.asked.file.mac, claim.vendor), claim.model, claim.firmware)
+        return shown_to(document, question.vendor, question.claim.model, question.claim.firmware)
 
     def _may(self, visit: "_Visit", key: ProfileKey | None, shown: Presentation, proof: Proof | None, tag: str) -> bool:
         """Whether the client may have it: what is sensitive over https to its own device alone, or while it is new."""
-        asked, client = visit.asked, visit.client
-        if self._gate.is_decoy(asked.device):
+        asked, client = visit.question.asked, visit.client
+        if self._gate.is_decoy(visit.question.device):
             return False
         if self._gate.is_open(client):
             return True
@@ -190,11 +188,11 @@ class DeviceDocuments:
 
     def _miss(self, visit: "_Visit", proof: Proof | None, document: ProfileDocument | None) -> None:
         """Tell the gate, unless it is one more file that a phone looks for which may have its document."""
-        asked = visit.asked
+        asked = visit.question.asked
         mac = asked.file.mac
         key = self._resolve(asked.domain, mac) if mac is not None else None
         own = self._table.get(key) if key is not None else None
-        shown = self._shown(visit, own or _NOBODYS)
+        shown = self._shown(visit.question, own or _NOBODYS)
         may = self._may(visit, key, shown, proof, self._tag_of(shown))
         if own is None or not may:
             self._gate.missed(visit.client, asked.device, exists=(document or own) is not None, proof=proof)
@@ -224,7 +222,7 @@ class DeviceDocuments:
         return response
 
     async def _take(self, visit: "_Visit", proof: Proof | None) -> web.Response:
-        request, asked = visit.request, visit.asked
+        request, asked = visit.request, visit.question.asked
         device = asked.file.mac
         known = self._is_known(asked)
         if self._uploads.mode is UploadMode.REFUSE:
@@ -257,16 +255,18 @@ class DeviceDocuments:
 
     def _note(self, visit: "_Visit", how: How, status: int, key: ProfileKey | None, tag: str | None) -> None:
         """Tell who was seen. Who asked for a file of many is who he has shown to be, else who his User-Agent says."""
-        asked, claim, proof, agent = visit.asked, visit.claim, visit.proof, visit.agent
+        question, proof = visit.question, visit.proof
+        claim, agent, own_mac = question.claim, question.agent, question.asked.file.mac
         named = str(key) if key is not None else None
-        mac = asked.file.mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
+        mac = own_mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
+        vendor = question.vendor if mac == own_mac else vendor_of(None, mac, claim.vendor)
         source = visit.client.address
         self._see(
             Sighting(
-                how, self._clock(), source, mac=mac, vendor=vendor_of(None, mac, claim.vendor).known_name,
+                how, self._clock(), source, mac=mac, vendor=vendor.known_name,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
                 user_agent=agent[:MAX_USER_AGENT] if agent else None, key=named, etag=tag, status=status,
-                proven=proof is not None and proof.subject in (mac, asked.device, str(named)),
+                proven=proof is not None and proof.subject in (mac, question.device, str(named)),
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).
@@ -276,14 +276,12 @@ class DeviceDocuments:
 class _Visit:
     """A request, and what was found out of it once."""
 
-    __slots__ = ("agent", "asked", "claim", "client", "proof", "request")
+    __slots__ = ("client", "proof", "question", "request")
 
-    def __init__(self, request: web.BaseRequest, asked: Asked, client: Client, agent: str | None, claim: Claim) -> None:
+    def __init__(self, request: web.BaseRequest, question: Question, client: Client) -> None:
         self.request = request
-        self.asked = asked
+        self.question = question
         self.client = client
-        self.agent = agent
-        self.claim = claim
         self.proof: Proof | None = None
         """Set when the gate has looked."""
 
@@ -293,15 +291,20 @@ async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _answer(request: web.BaseRequest, shown: Presentation, tag: str, stamp: RevisionStamp | None) -> WholeAnswer:
-    fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
-    changed = _moment(stamp.committed_at) if stamp is not None else None
-    if changed is not None:
-        fields.append(("Last-Modified", changed[1]))
-    if _has(request, tag, changed[0] if changed is not None else None):
-        return WholeAnswer(304, fields)
-    fields.append(("Content-Type", shown.content_type))
-    return WholeAnswer(200, fields, shown.body)
+def _answer(request: web.BaseRequest, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
+    changed = _moment(stamp.committed_at) if stamp is not None else (None, "")
+    if _has(request, found.tag, changed[0]):
+        if found.unchanged is None:
+            found.unchanged = WholeAnswer(304, _fields(found.tag, changed[1]))
+        return found.unchanged
+    if found.whole is None:
+        fields = {**_fields(found.tag, changed[1]), "Content-Type": found.shown.content_type}
+        found.whole = WholeAnswer(200, fields, found.shown.body)
+    return found.whole
+
+
+def _fields(tag: str, changed: str) -> dict[str, str]:
+    return {**_HEADERS, "ETag": f'"{tag}"', **({"Last-Modified": changed} if changed else {})}
 
 
 @lru_cache(maxsize=256)

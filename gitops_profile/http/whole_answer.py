@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 
 from aiohttp import web
@@ -15,42 +16,39 @@ _STATUS_LINES = {200: "HTTP/1.1 200 OK\r\n", 304: "HTTP/1.1 304 Not Modified\r\n
 
 
 class WholeAnswer:
-    """200 with a body, or 304 without one."""
+    """200 with a body, or 304 without one: written any number of times."""
 
-    __slots__ = ("body", "fields", "status")
+    __slots__ = ("_fields", "_start", "body", "status")
 
-    def __init__(self, status: int, fields: list[tuple[str, str]], body: bytes = b"") -> None:
+    def __init__(self, status: int, fields: Mapping[str, str], body: bytes = b"") -> None:
         """`fields` are headers; Content-Length, Date, Server and Connection are added."""
         self.status = status
-        self.fields = fields
         self.body = body
+        self._fields = fields
+        length = {"Content-Length": str(len(body))} if status == 200 else {}
+        lines = [f"{name}: {value}\r\n" for name, value in (*fields.items(), *length.items())]
+        # A value that could end its line is aiohttp's to refuse.
+        is_plain = all(value.isprintable() for value in fields.values())
+        self._start = "".join([_STATUS_LINES[status], *lines]).encode() if is_plain else None
 
     async def send(self, request: web.BaseRequest, seconds: float) -> web.StreamResponse:
         """Write it in time; what a handler returns. Raises ConnectionError, and ends the connection of a slow reader.
 
         A client of HTTP/1.0, or one that wants no further answer, has other headers: aiohttp knows them.
         """
-        if request.version != HttpVersion11 or not request.keep_alive or not self._is_plain:
-            response = web.Response(status=self.status, headers=self.fields, body=self.body if self.status == 200 else None)
+        if self._start is None or request.version != HttpVersion11 or not request.keep_alive:
+            body = self.body if self.status == 200 else None
+            response = web.Response(status=self.status, headers=self._fields, body=body)
             await send_response(request, response, seconds)
             return response
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
-        transport.write(self._head() if request.method == "HEAD" else self._head() + self.body)
+        body = b"" if request.method == "HEAD" else self.body
+        transport.write(b"%b%b%b" % (self._start, _end_of_head(int(time.time())), body))
         if transport.get_write_buffer_size() > UNHURRIED:
             await _drain(request, seconds)
         return _WRITTEN
-
-    @property
-    def _is_plain(self) -> bool:
-        """Whether no header could end its line; aiohttp says what it thinks of those that could."""
-        return all(value.isprintable() for _, value in self.fields)
-
-    def _head(self) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in self.fields])
-        length = f"Content-Length: {len(self.body)}\r\n" if self.status == 200 else ""
-        return f"{_STATUS_LINES[self.status]}{lines}{length}{_own_fields(int(time.time()))}\r\n".encode()
 
 
 async def send_response(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
@@ -93,12 +91,12 @@ class _Written(web.StreamResponse):
 
 _WRITTEN = _Written()
 """It holds nothing of a request: one is enough for all."""
-_own: tuple[int, str] = (0, "")
+_end: tuple[int, bytes] = (0, b"")
 
 
-def _own_fields(now: int) -> str:
+def _end_of_head(now: int) -> bytes:
     """Date and Server, made once a second."""
-    global _own
-    if _own[0] != now:
-        _own = (now, f"Date: {formatdate(now, usegmt=True)}\r\nServer: {SERVER_SOFTWARE}\r\n")
-    return _own[1]
+    global _end
+    if _end[0] != now:
+        _end = (now, f"Date: {formatdate(now, usegmt=True)}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n".encode())
+    return _end[1]
