@@ -22,8 +22,6 @@ def is_proxy(peer: str, proxies: Proxies) -> bool:
 
 def forwarded_https(request: web.BaseRequest, proxies: Proxies) -> bool | None:
     """Whether the client used https, as a proxy of ours says (X-Forwarded-Proto); None when none says anything."""
-    if not proxies:
-        return None
     said = request.headers.getall("X-Forwarded-Proto", ())
     if not said or not is_proxy(request.remote or "", proxies):
         return None
@@ -33,8 +31,6 @@ def forwarded_https(request: web.BaseRequest, proxies: Proxies) -> bool | None:
 def client_address(request: web.BaseRequest, proxies: Proxies) -> str:
     """What the nearest trusted proxy says the client's address is, else the peer's (X-Forwarded-For)."""
     source = request.remote or "unknown"
-    if not proxies:
-        return source
     hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
     for hop in reversed(hops):
         if not is_proxy(source, proxies):

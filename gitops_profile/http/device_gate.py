@@ -58,6 +58,8 @@ class DeviceGate:
 
     def client(self, request: web.BaseRequest) -> Client:
         """Who sent it."""
+        if not self._proxies:
+            return Client(request.remote or "unknown", request.secure, True)
         address = client_address(request, self._proxies)
         said = forwarded_https(request, self._proxies)
         # A ban of a proxy would be one of everybody behind it, and its address is nobody's network.

@@ -93,4 +93,4 @@ def _decoded(segment: str) -> str | None:
 
 
 Resolve = Callable[[str | None, str], ProfileKey | None]
-"""Domain, a canonical name, or None for any, and the name of a device profile: its key; None when there is no such profile."""
+"""A canonical domain, or None for any, and the name of a device profile: its key; None when there is no such."""

@@ -106,25 +106,25 @@ class DeviceDocuments:
 
     async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
         visit = self._visit(request)
-        key: ProfileKey | None = None
+        name: str | None = None
         tag: str | None = None
         try:
             proof = visit.proof = self._prove(visit)
             found = visit.question.found or self._find(visit.question)
-            key, tag = found.key, found.tag
-            may = self._may(visit, key, found.shown, proof, tag)
+            name, tag = found.name, found.tag
+            may = self._may(visit, found.key, found.shown, proof, tag)
             if found.document is None or not may:
                 self._miss(visit, proof, found.document)
                 raise _not_found()
             answer = _answer(request, found, self._table.revision_of(found.document.key))
             status, response = answer.status, await answer.send(request, self._write_seconds)
         except FetchRefused as refused:
-            key = tag = None  # who was given nothing is not seen to have anything
+            name = tag = None  # who was given nothing is not seen to have anything
             status, response = refused.status, refused.response(_HEADERS)
             await send_response(request, response, self._write_seconds)
         if request.method == "HEAD":
             tag = None  # it has seen the tag, and nothing else
-        self._note(visit, How.GET, status, key, tag)
+        self._note(visit, How.GET, status, name, tag)
         return response
 
     def _visit(self, request: web.BaseRequest) -> "_Visit":
@@ -253,11 +253,10 @@ class DeviceDocuments:
 
     # -- both ------------------------------------------------------------------------------------------------------
 
-    def _note(self, visit: "_Visit", how: How, status: int, key: ProfileKey | None, tag: str | None) -> None:
+    def _note(self, visit: "_Visit", how: How, status: int, key: str | None, tag: str | None) -> None:
         """Tell who was seen. Who asked for a file of many is who he has shown to be, else who his User-Agent says."""
         question, proof = visit.question, visit.proof
         claim, agent, own_mac = question.claim, question.agent, question.asked.file.mac
-        named = str(key) if key is not None else None
         mac = own_mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
         vendor = question.vendor if mac == own_mac else vendor_of(None, mac, claim.vendor)
         source = visit.client.address
@@ -265,12 +264,12 @@ class DeviceDocuments:
             Sighting(
                 how, self._clock(), source, mac=mac, vendor=vendor.known_name,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
-                user_agent=agent[:MAX_USER_AGENT] if agent else None, key=named, etag=tag, status=status,
-                proven=proof is not None and proof.subject in (mac, question.device, str(named)),
+                user_agent=agent[:MAX_USER_AGENT] if agent else None, key=key, etag=tag, status=status,
+                proven=proof is not None and proof.subject in (mac, question.device, key),
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).
-        logger.debug("document %s key=%s mac=%s status=%d source=%s", how, named, mac, status, source)
+        logger.debug("document %s key=%s mac=%s status=%d source=%s", how, key, mac, status, source)
 
 
 class _Visit:

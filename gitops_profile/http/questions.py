@@ -1,4 +1,4 @@
-"""What phones ask for, found out once: the same path from the same kind of phone means the same until the table changes.
+"""What phones ask for, found out once: the same path means the same until the table changes.
 
 Nothing in here depends on who asks: the gate judges each request, and what is kept of a document that nobody has costs
 as much as what is kept of somebody's (invariant I10).
@@ -21,10 +21,11 @@ MAX_LENGTH = 512
 class Found:
     """What a question finds in the table."""
 
-    __slots__ = ("document", "key", "shown", "tag", "unchanged", "whole")
+    __slots__ = ("document", "key", "name", "shown", "tag", "unchanged", "whole")
 
     def __init__(self, key: ProfileKey | None, document: ProfileDocument | None, shown: Presentation, tag: str) -> None:
         self.key = key
+        self.name = str(key) if key is not None else None
         self.document = document
         """None when there is none: then `shown` is nobody's."""
         self.shown = shown
@@ -54,7 +55,7 @@ class Questions:
     """The newest ones. Without them a GET costs 18 µs more (bench_http.py)."""
 
     def __init__(self, table: PresentityTable, read: Callable[[str], Asked]) -> None:
-        """`read` says what a path asks for; what it says may change with the table, and with time when there is a `~`."""
+        """`read` says what a path asks for: another thing when the table changed, and in time when there is a `~`."""
         self._table = table
         self._read = read
         self._kept: dict[tuple[str, str | None], Question] = {}

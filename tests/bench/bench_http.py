@@ -65,7 +65,7 @@ def load(port: int, path: str, requests: int, pid: int, name: str) -> Row:
         for _ in range(requests // CONNECTIONS):
             for sock in sockets:
                 sock.sendall(text)
-            for sock in sockets:
+            for sock in reversed(sockets):  # the last one first: a server is to answer, not to wake us eight times
                 check(sock)
         done = requests // CONNECTIONS * CONNECTIONS
         return Row(name, done / (time.perf_counter() - start), (cpu_of(pid) - used) / done)
