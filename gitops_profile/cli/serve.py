@@ -74,9 +74,8 @@ def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:
-        if wanted == "uvloop":
-            raise CannotServe("loop: uvloop is not installed; pip install uvloop, or leave the setting away") from None
-        return None
+        raise CannotServe("loop: uvloop is not installed: pip install uvloop, or leave the setting away") from None
+    # 36 µs of CPU for a document over HTTP instead of 40 (tests/bench/bench_http.py); nothing for SIP over UDP.
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
 

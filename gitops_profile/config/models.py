@@ -225,8 +225,8 @@ class Config(Section):
     state: Path = Field(
         default=Path(".gitops-profile"), description="folder of the event log, subscriptions and admin socket"
     )
-    loop: Literal["auto", "asyncio", "uvloop"] = Field(
-        default="auto", description="event loop: `auto` is uvloop where it is installed, else asyncio's own"
+    loop: Literal["asyncio", "uvloop"] = Field(
+        default="asyncio", description="event loop: uvloop makes documents over HTTP cheaper, where it is installed"
     )
     listen: list[ListenerSetting] = Field(
         default=[Listener("udp", "127.0.0.1", 5060), Listener("tcp", "127.0.0.1", 5060)],

@@ -161,7 +161,7 @@ class HTTPListener:
                 request.content.read_nowait(-1)
 
     def _handler_of(self, request: web.BaseRequest) -> RequestHandler:
-        """What answers it: the router knows, which costs 17 µs, where a prefix does not say so (bench_http.py)."""
+        """What answers it: the router knows, which costs 10 µs, where a prefix does not say so (bench_http.py)."""
         if request.method in _READING and hdrs.EXPECT not in request.headers:
             for route in self._below:
                 if request.raw_path.startswith(route.prefix):

