@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -57,9 +58,26 @@ def serve(
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).
     gc.set_threshold(50_000, 20, 50)
     try:
-        asyncio.run(_run(settings))
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            runner.run(_run(settings))
     except CannotServe as error:
         fail(str(error))
+
+
+def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Makes the event loop that the settings want; None: asyncio's own. uvloop is not there on every system.
+
+    Raises CannotServe when `uvloop` is wanted and not installed.
+    """
+    if wanted == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        raise CannotServe("loop: uvloop is not installed: pip install uvloop, or leave the setting away") from None
+    # 36 µs of CPU for a document over HTTP instead of 40 (tests/bench/bench_http.py); nothing for SIP over UDP.
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 async def _run(config: Config) -> None:

@@ -225,6 +225,9 @@ class Config(Section):
     state: Path = Field(
         default=Path(".gitops-profile"), description="folder of the event log, subscriptions and admin socket"
     )
+    loop: Literal["asyncio", "uvloop"] = Field(
+        default="asyncio", description="event loop: uvloop makes documents over HTTP cheaper, where it is installed"
+    )
     listen: list[ListenerSetting] = Field(
         default=[Listener("udp", "127.0.0.1", 5060), Listener("tcp", "127.0.0.1", 5060)],
         json_schema_extra={"default": ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]},  # as it is written

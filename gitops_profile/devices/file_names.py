@@ -127,7 +127,7 @@ class FileRoutes:
         for pattern, rule in self._rules:
             found = pattern.fullmatch(name)
             if found is not None:
-                return _request(rule, name, found.groupdict())
+                return _request(rule, name, found)
         mac = _mac_within(name)
         return FileRequest(FileKind.NONE, mac) if mac is not None else NOTHING
 
@@ -145,8 +145,11 @@ def _mac_within(name: str) -> str | None:
     return next((mac for mac in found if mac != _NO_MAC), None)
 
 
-def _request(rule: FileRule, name: str, groups: dict[str, str | None]) -> FileRequest:
+def _request(rule: FileRule, name: str, found: re.Match[str]) -> FileRequest:
+    groups: dict[str, str | None] = found.groupdict()
     mac = bare(groups["mac"] or "") if "mac" in groups else _mac_within(name)
+    if rule.profiles == _OWN and mac is not None:
+        return FileRequest(FileKind.DOCUMENT, mac, (mac,))  # what most ask for, in 2 µs less
     filled = {
         "{mac}": mac or "",
         "{model}": groups.get("model") or "",

@@ -4,12 +4,13 @@ import re
 
 HEX_MAC = r"[0-9A-Fa-f]{12}|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}"
 """Either spelling that phones use."""
+_DIGITS = 12
 _MAC_IN = re.compile(rf"MAC(?:%3a|:|=|-)?\s*({HEX_MAC})(?![0-9a-f])", re.IGNORECASE)
 
 
 def bare(mac: str) -> str:
-    """A MAC in any spelling as twelve lower-case digits."""
-    return re.sub(r"[^0-9A-Fa-f]", "", mac).lower()
+    """A MAC, which `mac` is in any spelling, as twelve lower-case digits."""
+    return (mac if len(mac) == _DIGITS else re.sub(r"[^0-9A-Fa-f]", "", mac)).lower()
 
 
 def mac_in(text: str) -> str | None:

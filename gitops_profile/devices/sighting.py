@@ -1,7 +1,7 @@
 """That a phone was seen: observed, never decided from. Kept in the inventory, never in git."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class How(StrEnum):
@@ -15,9 +15,10 @@ class How(StrEnum):
     """It answered a check-sync."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One contact. What a phone says of itself is its claim."""
+
+    # A named tuple is made in 0.7 µs, a frozen dataclass of so many fields in 1.9 (bench_http.py).
 
     how: How
     at: float

@@ -20,7 +20,7 @@ def is_proxy(peer: str, proxies: Proxies) -> bool:
     return any(address in network for network in proxies)
 
 
-def forwarded_https(request: web.Request, proxies: Proxies) -> bool | None:
+def forwarded_https(request: web.BaseRequest, proxies: Proxies) -> bool | None:
     """Whether the client used https, as a proxy of ours says (X-Forwarded-Proto); None when none says anything."""
     said = request.headers.getall("X-Forwarded-Proto", ())
     if not said or not is_proxy(request.remote or "", proxies):
@@ -28,7 +28,7 @@ def forwarded_https(request: web.Request, proxies: Proxies) -> bool | None:
     return all(hop.strip().lower() == "https" for value in said for hop in value.split(","))
 
 
-def client_address(request: web.Request, proxies: Proxies) -> str:
+def client_address(request: web.BaseRequest, proxies: Proxies) -> str:
     """What the nearest trusted proxy says the client's address is, else the peer's (X-Forwarded-For)."""
     source = request.remote or "unknown"
     hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")

@@ -59,7 +59,7 @@ class ProfileContent:
         """For the listener; HEAD comes with GET."""
         return [web.get(f"{self._links.prefix}{{version:.*}}", self._answer)]
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
         source = self._access.source(request)
         named = self._links.read(request.rel_url.raw_path)
         user = None
@@ -77,7 +77,7 @@ class ProfileContent:
         logger.debug("content fetch key=%r etag=%s status=%d source=%s", key, etag, response.status, source)
         return response
 
-    def _shown(self, request: web.Request, key_text: str, etag: str) -> tuple[Presentation, str | None]:
+    def _shown(self, request: web.BaseRequest, key_text: str, etag: str) -> tuple[Presentation, str | None]:
         """The presentation in force, and who showed that he may have it; raises FetchRefused."""
         try:
             key = ProfileKey.parse(key_text)
@@ -95,7 +95,7 @@ class ProfileContent:
         return found[0], user
 
 
-def _document(request: web.Request, shown: Presentation, tag: str) -> web.Response:
+def _document(request: web.BaseRequest, shown: Presentation, tag: str) -> web.Response:
     headers = {**_HEADERS, "ETag": f'"{tag}"'}
     if holds(request.headers.getall("If-None-Match", ()), tag):
         return web.Response(status=304, headers=headers)

@@ -100,7 +100,7 @@ class ContentAccess:
         """Whether something sensitive of this domain can be fetched at all."""
         return self._public_https and (self._direct_https or bool(self._proxies)) and domain in self._realms
 
-    def check(self, request: web.Request, key: ProfileKey) -> str:
+    def check(self, request: web.BaseRequest, key: ProfileKey) -> str:
         """The user who asks for the sensitive profile `key` and may have it; raises FetchRefused."""
         if not self._is_https(request):
             raise FetchRefused(403, "This document is sensitive: it is served over https only.")
@@ -112,13 +112,13 @@ class ContentAccess:
             raise FetchRefused(403, "These credentials may not have this document.")
         return user
 
-    def source(self, request: web.Request) -> str:
+    def source(self, request: web.BaseRequest) -> str:
         """The client's address: what the nearest trusted proxy says it is, else the peer's (X-Forwarded-For)."""
         return client_address(request, self._proxies)
 
     # -- https ---------------------------------------------------------------------------------------------------
 
-    def _is_https(self, request: web.Request) -> bool:
+    def _is_https(self, request: web.BaseRequest) -> bool:
         """Whether the client itself used https: all the way to us, or to a proxy of ours that says so."""
         said = forwarded_https(request, self._proxies)
         return request.secure if said is None else said and self._public_https
@@ -128,7 +128,7 @@ class ContentAccess:
 
     # -- digest --------------------------------------------------------------------------------------------------
 
-    def _authenticate(self, request: web.Request, domain: str, realm: Realm) -> str:
+    def _authenticate(self, request: web.BaseRequest, domain: str, realm: Realm) -> str:
         """The user whom the Authorization proves; raises FetchRefused."""
         now = self._clock()
         try:
@@ -173,7 +173,7 @@ class ContentAccess:
         headers = [("WWW-Authenticate", str(challenge)) for challenge in challenges]
         return FetchRefused(401, "This document is sensitive: show who you are.", *headers)
 
-    def _counted_source(self, request: web.Request, credentials: Credentials | None) -> str:
+    def _counted_source(self, request: web.BaseRequest, credentials: Credentials | None) -> str:
         """Whose failures are counted together: behind a proxy that names no client, the user's."""
         source = self.source(request)
         if self._trusts(source) and credentials is not None:

@@ -44,7 +44,10 @@ class DeviceGate:
         a client there needs to show nothing for now (bootstrap). `proxies` are the networks of reverse proxies whose
         X-Forwarded-… is believed. `clock` is in Unix seconds.
         """
-        self._ways = frozenset(ways)
+        self.wants_proof = bool(ways)
+        """Whether devices have to show who they are at all."""
+        self._takes_links = Way.LINK in ways
+        self._takes_certificates = Way.CERTIFICATE in ways
         self._passwords = passwords
         self._budget = budget
         self._decoys = decoys
@@ -53,33 +56,30 @@ class DeviceGate:
         self._on_missed = on_missed
         self._clock = clock
 
-    @property
-    def wants_proof(self) -> bool:
-        """Whether devices have to show who they are at all."""
-        return bool(self._ways)
-
-    def source(self, request: web.Request) -> str:
-        """The client's address."""
-        return client_address(request, self._proxies)
-
-    def is_https(self, request: web.Request) -> bool:
-        """Whether the client itself used https: all the way to us, or to a proxy of ours that says so."""
+    def client(self, request: web.BaseRequest) -> Client:
+        """Who sent it."""
+        if not self._proxies:
+            return Client(request.remote or "unknown", request.secure, True)
+        address = client_address(request, self._proxies)
         said = forwarded_https(request, self._proxies)
-        return request.secure if said is None else said
+        # A ban of a proxy would be one of everybody behind it, and its address is nobody's network.
+        is_named = not is_proxy(address, self._proxies)
+        return Client(address, request.secure if said is None else said, is_named)
 
-    def is_open(self, request: web.Request) -> bool:
+    def is_open(self, client: Client) -> bool:
         """Whether this client may have what is sensitive without showing anything, and over plain http."""
-        client = self._client(request)
         return client.is_named and self._is_open_to(client.address, self._clock())
 
-    def prove(self, request: web.Request, linked: Capability | None, device: str | None) -> Proof | None:
-        """The device that the client has shown to be; None when it has shown nothing.
+    def prove(
+        self, request: web.BaseRequest, client: Client, linked: Capability | None, device: str | None
+    ) -> Proof | None:
+        """The device that the client, who sent the request, has shown to be; None when it has shown nothing.
 
         `device` is the one that it asks for. Raises FetchRefused: 401 for wrong credentials, and for none where they
         are wanted; 429 for a source that guessed too much. None of it depends on whether there is such a device
         (invariant I10); and who asked for a decoy is told as little as anybody, this time.
         """
-        now, client = self._clock(), self._client(request)
+        now = self._clock()
         banned = self._budget.banned_for(client.counted, now) if client.is_named else 0.0
         if device is not None and device in self._decoys() and not banned:
             self._alarm(client, device, now)
@@ -88,11 +88,11 @@ class DeviceGate:
             return proof
         if banned:
             raise FetchRefused(429, "Too many devices asked for: wait.", ("Retry-After", str(math.ceil(banned))))
-        if self._passwords.are_asked and not self.is_open(request):
+        if self._passwords.are_asked and not self.is_open(client):
             raise self._passwords.challenge(client, now)
         return None
 
-    def missed(self, request: web.Request, device: str | None, *, exists: bool, proof: Proof | None) -> None:
+    def missed(self, client: Client, device: str | None, *, exists: bool, proof: Proof | None) -> None:
         """Nothing was found for the device that was asked for, or nothing that the client may have.
 
         Counts the same in both cases: else a ban would tell them apart.
@@ -101,8 +101,7 @@ class DeviceGate:
             return
         if proof is not None and proof.subject == device:
             return  # one more file of its own, which there is not
-        now, client = self._clock(), self._client(request)
-        is_new, banned = self._budget.missed(client.counted, device, now)
+        is_new, banned = self._budget.missed(client.counted, device, self._clock())
         if is_new:
             reason = "forbidden" if exists else "unknown"
             self._on_missed(Missed(client.address, device, reason, banned and client.is_named))
@@ -111,11 +110,6 @@ class DeviceGate:
         """Whether there must be no document for it, whoever asks."""
         return device is not None and device in self._decoys()
 
-    def _client(self, request: web.Request) -> Client:
-        address = client_address(request, self._proxies)
-        # A ban of a proxy would be one of everybody behind it, and its address is nobody's network.
-        return Client(address, self.is_https(request), not is_proxy(address, self._proxies))
-
     def _alarm(self, client: Client, device: str, now: float) -> None:
         is_new, _ = self._budget.missed(client.counted, device, now)
         if client.is_named:
@@ -123,10 +117,10 @@ class DeviceGate:
         if is_new:
             self._on_missed(Missed(client.address, device, "decoy", client.is_named))
 
-    def _shown(self, request: web.Request, linked: Capability | None, client: Client, now: float) -> Proof | None:
-        if linked is not None and Way.LINK in self._ways:
+    def _shown(self, request: web.BaseRequest, linked: Capability | None, client: Client, now: float) -> Proof | None:
+        if linked is not None and self._takes_links:
             return Proof(linked.subject, Way.LINK, linked.etag)
-        if Way.CERTIFICATE in self._ways and request.transport is not None:
+        if self._takes_certificates and request.transport is not None:
             device = certificate_device(request.transport.get_extra_info("peercert"))
             if device is not None:
                 return Proof(device, Way.CERTIFICATE)

@@ -77,7 +77,7 @@ class DevicePasswords:
         """Whether a client without one is asked for one."""
         return bool(self._ways)
 
-    def check(self, request: web.Request, client: Client, now: float) -> Proof | None:
+    def check(self, request: web.BaseRequest, client: Client, now: float) -> Proof | None:
         """The device whose password came; None when none did.
 
         Raises FetchRefused: 401 for a wrong one, 429 for who guessed too much, 400 for what cannot be read. An unknown
@@ -121,7 +121,7 @@ class DevicePasswords:
             raise self._guessed(client, user, Reason.WRONG_RESPONSE if known else Reason.UNKNOWN_USER, now)
         return self._proof(client, user, Way.BASIC)
 
-    def _digest(self, request: web.Request, values: Sequence[str], client: Client, now: float) -> Proof:
+    def _digest(self, request: web.BaseRequest, values: Sequence[str], client: Client, now: float) -> Proof:
         if Way.DIGEST not in self._ways:
             raise self.challenge(client, now)
         try:

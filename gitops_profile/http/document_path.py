@@ -69,6 +69,8 @@ def read_path(raw: str, links: DocumentLinks, routes: FileRoutes, domains: Colle
 
 
 def _domain(text: str, domains: Collection[str]) -> str | None:
+    if text in domains:
+        return text
     try:
         domain = canonical_domain(text)
     except InvalidKey:
@@ -84,9 +86,11 @@ def _user(domain: str, name: str) -> ProfileKey | None:
 
 
 def _decoded(segment: str) -> str | None:
-    text = unquote_to_bytes(segment).decode("utf-8", "surrogateescape")
+    text = segment
+    if "%" in segment or not segment.isascii():
+        text = unquote_to_bytes(segment).decode("utf-8", "surrogateescape")
     return text if text.isprintable() and "/" not in text and "\\" not in text and text not in ("", ".", "..") else None
 
 
 Resolve = Callable[[str | None, str], ProfileKey | None]
-"""Domain, or None for any, and the name of a device profile: its key; None when there is no such profile."""
+"""A canonical domain, or None for any, and the name of a device profile: its key; None when there is no such."""

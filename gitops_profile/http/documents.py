@@ -9,16 +9,15 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gitops_profile.devices import (
-    NOTHING_SAID,
     FileKind,
     FileRoutes,
     How,
     Sighting,
-    read_user_agent,
     shown_to,
     vendor_of,
 )
@@ -35,17 +34,19 @@ from gitops_profile.presentity import (
 from .content import holds
 from .content_access import FetchRefused
 from .device_gate import DeviceGate
+from .device_passwords import Client
 from .device_proof import Proof
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
+from .listener import Below
+from .questions import Found, Question, Questions
 from .uploads import TooLarge, TooMany, UploadMode, Uploads
+from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
 
 logger = logging.getLogger(__name__)
 
 DOCUMENTS_PATH = "p/"
 """Behind the public URL."""
-WRITE_SECONDS = 30.0
-"""For a whole answer to leave: a slow reader holds a connection no longer."""
 UPLOAD_SECONDS = 60.0
 MAX_USER_AGENT = 255
 _HEADERS = {
@@ -80,6 +81,7 @@ class DeviceDocuments:
         `tag_of(shown)` is the entity-tag that phones see. `see` is told of every answer. `clock` is in Unix seconds.
         """
         self._table = table
+        self._questions = Questions(table, self._asked)
         self._gate = gate
         self._links = links
         self._uploads = uploads
@@ -91,80 +93,80 @@ class DeviceDocuments:
         self._clock = clock
         self._write_seconds = write_seconds
 
-    def routes(self) -> list[web.RouteDef]:
-        """For the listener; HEAD comes with GET."""
+    def routes(self) -> list[web.RouteDef | Below]:
+        """For the listener."""
         path = f"{self._prefix}{{file:.*}}"
         return [
-            web.get(path, self._get),
+            Below(self._prefix, self._get),
             web.put(path, self._put, expect_handler=self._expect),
             web.post(path, self._put, expect_handler=self._expect),
         ]
 
     # -- GET -------------------------------------------------------------------------------------------------------
 
-    async def _get(self, request: web.Request) -> web.StreamResponse:
-        asked = self._asked(request)
-        key: ProfileKey | None = None
-        proof: Proof | None = None
+    async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
+        visit = self._visit(request)
+        name: str | None = None
         tag: str | None = None
         try:
-            proof = self._gate.prove(request, asked.capability, asked.device)
-            key, document = self._find(asked)
-            # Nobody's document costs as much as somebody else's (invariant I10).
-            shown = self._shown(request, asked, document or _NOBODYS)
-            tag = self._tag_of(shown)
-            may = self._may(request, asked, key, shown, proof, tag)
-            if document is None or not may:
-                self._miss(request, asked, proof, document)
+            proof = visit.proof = self._prove(visit)
+            found = visit.question.found or self._find(visit.question)
+            name, tag = found.name, found.tag
+            may = self._may(visit, found.key, found.shown, proof, tag)
+            if found.document is None or not may:
+                self._miss(visit, proof, found.document)
                 raise _not_found()
-            response = _answer(request, shown, tag, self._table.revision_of(document.key))
+            answer = _answer(request, found, self._table.revision_of(found.document.key))
+            status, response = answer.status, await answer.send(request, self._write_seconds)
         except FetchRefused as refused:
-            key = tag = None  # who was given nothing is not seen to have anything
-            response = refused.response(_HEADERS)
-        await self._send(request, response)
+            name = tag = None  # who was given nothing is not seen to have anything
+            status, response = refused.status, refused.response(_HEADERS)
+            await send_response(request, response, self._write_seconds)
         if request.method == "HEAD":
             tag = None  # it has seen the tag, and nothing else
-        self._note(request, asked, How.GET, response.status, key, tag, proof)
+        self._note(visit, How.GET, status, name, tag)
         return response
 
-    def _asked(self, request: web.Request) -> Asked:
-        raw = request.raw_path.partition("?")[0].removeprefix(self._prefix)
+    def _visit(self, request: web.BaseRequest) -> "_Visit":
+        question = self._questions.question(request.raw_path, request.headers.get(hdrs.USER_AGENT))
+        return _Visit(request, question, self._gate.client(request))
+
+    def _prove(self, visit: "_Visit") -> Proof | None:
+        question = visit.question
+        return self._gate.prove(visit.request, visit.client, question.asked.capability, question.device)
+
+    def _asked(self, path: str) -> Asked:
+        raw = path.partition("?")[0].removeprefix(self._prefix)
         return read_path(raw, self._links, self._file_routes(), self._table.domains, self._clock())
 
-    def _find(self, asked: Asked) -> tuple[ProfileKey | None, ProfileDocument | None]:
+    def _find(self, question: Question) -> Found:
         """The first profile that the name stands for. Each is looked up, whether an earlier one is there or not."""
-        found = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
-        for key in found:
-            document = self._table.get(key) if key is not None else None
-            if document is not None:
-                return key, document
-        return None, None
+        asked = question.asked
+        names = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        documents = [(key, self._table.get(key) if key is not None else None) for key in names]
+        key, document = next(((key, found) for key, found in documents if found is not None), (None, None))
+        # Nobody's document costs as much as somebody else's (invariant I10).
+        shown = self._shown(question, document or _NOBODYS)
+        question.found = Found(key, document, shown, self._tag_of(shown))
+        return question.found
 
     def _is_known(self, asked: Asked) -> bool:
         """Whether the device has a profile."""
         mac = asked.file.mac
         return mac is not None and self._resolve(asked.domain, mac) is not None
 
-    def _shown(self, request: web.Request, asked: Asked, document: ProfileDocument) -> Presentation:
+    def _shown(self, question: Question, document: ProfileDocument) -> Presentation:
         """What a phone of this kind gets: it says its model in its User-Agent."""
-        claim = read_user_agent(request.headers.get("User-Agent"))
-        return shown_to(document, vendor_of(None, asked.file.mac, claim.vendor), claim.model, claim.firmware)
+        return shown_to(document, question.vendor, question.claim.model, question.claim.firmware)
 
-    def _may(
-        self,
-        request: web.Request,
-        asked: Asked,
-        key: ProfileKey | None,
-        shown: Presentation,
-        proof: Proof | None,
-        tag: str,
-    ) -> bool:
+    def _may(self, visit: "_Visit", key: ProfileKey | None, shown: Presentation, proof: Proof | None, tag: str) -> bool:
         """Whether the client may have it: what is sensitive over https to its own device alone, or while it is new."""
-        if self._gate.is_decoy(asked.device):
+        asked, client = visit.question.asked, visit.client
+        if self._gate.is_decoy(visit.question.device):
             return False
-        if self._gate.is_open(request):
+        if self._gate.is_open(client):
             return True
-        if shown.sensitive and not self._gate.is_https(request):
+        if shown.sensitive and not client.is_https:
             return False
         if proof is None:
             return not self._gate.wants_proof and not shown.sensitive and asked.user is None
@@ -184,19 +186,20 @@ class DeviceDocuments:
         own = [one.name for one in names if is_device_id(one.name)]
         return not own or self._resolve(asked.domain, proof.subject) == key
 
-    def _miss(self, request: web.Request, asked: Asked, proof: Proof | None, document: ProfileDocument | None) -> None:
+    def _miss(self, visit: "_Visit", proof: Proof | None, document: ProfileDocument | None) -> None:
         """Tell the gate, unless it is one more file that a phone looks for which may have its document."""
+        asked = visit.question.asked
         mac = asked.file.mac
         key = self._resolve(asked.domain, mac) if mac is not None else None
         own = self._table.get(key) if key is not None else None
-        shown = self._shown(request, asked, own or _NOBODYS)
-        may = self._may(request, asked, key, shown, proof, self._tag_of(shown))
+        shown = self._shown(visit.question, own or _NOBODYS)
+        may = self._may(visit, key, shown, proof, self._tag_of(shown))
         if own is None or not may:
-            self._gate.missed(request, asked.device, exists=(document or own) is not None, proof=proof)
+            self._gate.missed(visit.client, asked.device, exists=(document or own) is not None, proof=proof)
 
     # -- PUT -------------------------------------------------------------------------------------------------------
 
-    async def _expect(self, request: web.Request) -> web.StreamResponse | None:
+    async def _expect(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Say what is wrong with an upload before it is sent (RFC 9110 §10.1.1)."""
         too_large = (request.content_length or 0) > self._uploads.limits.file_bytes
         if too_large or self._uploads.mode is UploadMode.REFUSE:
@@ -205,29 +208,29 @@ class DeviceDocuments:
         request.writer.output_size = 0
         return None
 
-    async def _put(self, request: web.Request) -> web.StreamResponse:
-        asked = self._asked(request)
-        proof: Proof | None = None
+    async def _put(self, request: web.BaseRequest) -> web.StreamResponse:
+        visit = self._visit(request)
         try:
-            proof = self._gate.prove(request, asked.capability, asked.device)
-            response = await self._take(request, asked, proof)
+            visit.proof = self._prove(visit)
+            response = await self._take(visit, visit.proof)
         except FetchRefused as refused:
             response = refused.response(_HEADERS)
         if response.status >= 300:
             response.force_close()  # what is still on its way is not read
-        await self._send(request, response)
-        self._note(request, asked, How.PUT, response.status, None, None, proof)
+        await send_response(request, response, self._write_seconds)
+        self._note(visit, How.PUT, response.status, None, None)
         return response
 
-    async def _take(self, request: web.Request, asked: Asked, proof: Proof | None) -> web.Response:
+    async def _take(self, visit: "_Visit", proof: Proof | None) -> web.Response:
+        request, asked = visit.request, visit.question.asked
         device = asked.file.mac
         known = self._is_known(asked)
         if self._uploads.mode is UploadMode.REFUSE:
             raise FetchRefused(405, "Nothing is taken in here.", ("Allow", "GET, HEAD"))
         allowed = proof.subject == device if proof is not None else not self._gate.wants_proof
-        allowed = (allowed or self._gate.is_open(request)) and not self._gate.is_decoy(device)
+        allowed = (allowed or self._gate.is_open(visit.client)) and not self._gate.is_decoy(device)
         if device is None or not known or not allowed:
-            self._gate.missed(request, device, exists=known, proof=proof)
+            self._gate.missed(visit.client, device, exists=known, proof=proof)
             raise _not_found()
         too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
         if (request.content_length or 0) > self._uploads.limits.file_bytes:
@@ -250,61 +253,67 @@ class DeviceDocuments:
 
     # -- both ------------------------------------------------------------------------------------------------------
 
-    async def _send(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Write the whole answer here, in time; raises ConnectionError, or ends the connection of a slow reader."""
-        try:
-            async with asyncio.timeout(self._write_seconds):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError as error:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the client reads too slowly") from error
-
-    def _note(
-        self,
-        request: web.Request,
-        asked: Asked,
-        how: How,
-        status: int,
-        key: ProfileKey | None,
-        tag: str | None,
-        proof: Proof | None,
-    ) -> None:
+    def _note(self, visit: "_Visit", how: How, status: int, key: str | None, tag: str | None) -> None:
         """Tell who was seen. Who asked for a file of many is who he has shown to be, else who his User-Agent says."""
-        agent = request.headers.get("User-Agent")
-        claim = read_user_agent(agent) if agent else NOTHING_SAID
-        mac = asked.file.mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
-        vendor = vendor_of(None, mac, claim.vendor)
-        source = self._gate.source(request)
+        question, proof = visit.question, visit.proof
+        claim, agent, own_mac = question.claim, question.agent, question.asked.file.mac
+        mac = own_mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
+        vendor = question.vendor if mac == own_mac else vendor_of(None, mac, claim.vendor)
+        source = visit.client.address
         self._see(
             Sighting(
                 how, self._clock(), source, mac=mac, vendor=vendor.known_name,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
-                user_agent=agent[:MAX_USER_AGENT] if agent else None, key=str(key) if key is not None else None,
-                etag=tag, status=status, proven=proof is not None and proof.subject in (mac, asked.device, str(key)),
+                user_agent=agent[:MAX_USER_AGENT] if agent else None, key=key, etag=tag, status=status,
+                proven=proof is not None and proof.subject in (mac, question.device, key),
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).
         logger.debug("document %s key=%s mac=%s status=%d source=%s", how, key, mac, status, source)
 
 
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+class _Visit:
+    """A request, and what was found out of it once."""
+
+    __slots__ = ("client", "proof", "question", "request")
+
+    def __init__(self, request: web.BaseRequest, question: Question, client: Client) -> None:
+        self.request = request
+        self.question = question
+        self.client = client
+        self.proof: Proof | None = None
+        """Set when the gate has looked."""
+
+
+async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     async for chunk in request.content.iter_chunked(1 << 16):
         yield chunk
 
 
-def _answer(request: web.Request, shown: Presentation, tag: str, stamp: RevisionStamp | None) -> web.Response:
-    headers = {**_HEADERS, "ETag": f'"{tag}"'}
-    changed = datetime.fromisoformat(stamp.committed_at).astimezone(UTC) if stamp is not None else None
-    if changed is not None:
-        headers["Last-Modified"] = format_datetime(changed, usegmt=True)
-    if _has(request, tag, changed):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=shown.body, headers=headers | {"Content-Type": shown.content_type})
+def _answer(request: web.BaseRequest, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
+    changed = _moment(stamp.committed_at) if stamp is not None else (None, "")
+    if _has(request, found.tag, changed[0]):
+        if found.unchanged is None:
+            found.unchanged = WholeAnswer(304, _fields(found.tag, changed[1]))
+        return found.unchanged
+    if found.whole is None:
+        fields = {**_fields(found.tag, changed[1]), "Content-Type": found.shown.content_type}
+        found.whole = WholeAnswer(200, fields, found.shown.body)
+    return found.whole
 
 
-def _has(request: web.Request, tag: str, changed: datetime | None) -> bool:
+def _fields(tag: str, changed: str) -> dict[str, str]:
+    return {**_HEADERS, "ETag": f'"{tag}"', **({"Last-Modified": changed} if changed else {})}
+
+
+@lru_cache(maxsize=256)
+def _moment(committed_at: str) -> tuple[datetime, str]:
+    """A commit's time, and the same as HTTP writes it: made once, for all documents of a commit (5 µs)."""
+    moment = datetime.fromisoformat(committed_at).astimezone(UTC)
+    return moment, format_datetime(moment, usegmt=True)
+
+
+def _has(request: web.BaseRequest, tag: str, changed: datetime | None) -> bool:
     """Whether the client says that it has this version (RFC 9110 §13.1.2, §13.1.3)."""
     named = request.headers.getall("If-None-Match", ())
     if named:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .listener import HTTPLimits, HTTPListener
+from .listener import Below, HTTPLimits, HTTPListener
 
 Health = Callable[[], tuple[bool, dict[str, Any]]]
 """Whether phones are served, and facts for JSON. No names of users or devices in them: anyone may ask."""
@@ -22,7 +22,7 @@ class OperationsServer:
         self,
         health: Health,
         metrics: Callable[[], bytes],
-        routes: Iterable[web.RouteDef] = (),
+        routes: Iterable[web.RouteDef | Below] = (),
         limits: HTTPLimits | None = None,
     ) -> None:
         self._health = health

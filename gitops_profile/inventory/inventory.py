@@ -104,7 +104,8 @@ class Inventory:
         if crowd is not None and crowd is not before and not crowd.takes(device.address):
             self._drop(device)
             return None
-        self._keep(device)
+        if news or crowd is not None:  # else it is kept already, and in no crowd
+            self._keep(device)
         stale = device.last_seen - self._written_seen.get(device.device, 0.0) >= SEEN_AGAIN_AFTER
         if news or stale or address != device.address:
             self._changed[device.device] = None
@@ -159,7 +160,7 @@ class Inventory:
         device.address = sighting.address
         for name in _SAID:
             said = getattr(sighting, name)
-            if said is None:
+            if said is None or said == getattr(device, name):
                 continue
             said = said[:MAX_TEXT]
             if name == "contact" and not _is_at(said, sighting.address):

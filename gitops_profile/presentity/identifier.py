@@ -17,7 +17,8 @@ _UUID = re.compile(
 # Timestamp and clock sequence zero; the variant is 10 by the rule and 00 in the example of RFC 6080 §7.1.
 _MAC_UUID_FIELDS = ("00000000", "0000", "1000")
 _MAC_UUID_VARIANTS = ("8000", "0000")
-_NOBODYS_MAC = "0" * 12
+_MAC_DIGITS = 12
+_NOBODYS_MAC = "0" * _MAC_DIGITS
 
 
 def mac_of(text: str) -> str | None:
@@ -25,7 +26,8 @@ def mac_of(text: str) -> str | None:
     match = _MAC.fullmatch(text)
     if match is None:
         return None
-    return re.sub(r"[:.-]", "", match[1]).lower()
+    mac = match[1].lower()
+    return mac if len(mac) == _MAC_DIGITS else re.sub(r"[:.-]", "", mac)
 
 
 def canonical_device(text: str) -> str:

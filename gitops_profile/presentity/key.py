@@ -62,6 +62,11 @@ class ProfileKey:
         return cls(ProfileType.DEVICE, canonical_domain(domain), canonical_device(_checked(identifier)))
 
     @classmethod
+    def device_in(cls, domain: str, identifier: str) -> Self:
+        """The same for a domain that is canonical already, as a key's is: without looking at it again (1 of 3 µs)."""
+        return cls(ProfileType.DEVICE, domain, canonical_device(_checked(identifier)))
+
+    @classmethod
     def local_network(cls, domain: str) -> Self:
         """The local-network profile of a domain."""
         return cls(ProfileType.LOCAL_NETWORK, canonical_domain(domain), "")

@@ -64,6 +64,8 @@ class PresentityTable:
         """What the repository says of file names and decoys."""
         self.domains: Counter[str] = Counter()
         """How many documents each domain has; one without is not in it."""
+        self.changes = 0
+        """How many events were folded in: what was found out of the table holds while this is the same."""
         self.windowed = 0
         """How many documents have maintenance windows."""
         self._documents: dict[ProfileKey, ProfileDocument] = {}
@@ -73,6 +75,7 @@ class PresentityTable:
 
     def apply(self, event: PresentityEvent) -> tuple[ProfileKey, ...]:
         """Fold one event in; return the keys whose subscribers may have to be told, aliases included."""
+        self.changes += 1
         match event:
             case ProfileAdded(document, revision) | ProfileChanged(document, revision):
                 before = self._release_aliases(document.key)

@@ -100,10 +100,10 @@ class Documents:
         return f"{self._config.http.public_url}{DOCUMENTS_PATH}"
 
     def resolve(self, domain: str | None, name: str) -> ProfileKey | None:
-        """The key of the device profile of this name, in this domain or in any."""
+        """The key of the device profile of this name, in this domain (a canonical name) or in any."""
         try:
             if domain is not None:
-                return self._table.resolve(ProfileKey.device(domain, name))
+                return self._provisioned.key_in(domain, name)
             return self._provisioned.key_of(name)
         except InvalidKey:
             return None

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
+from prometheus_client import Counter
+
 from gitops_profile.config import Config
 from gitops_profile.devices import How, Sighting, read_user_agent, vendor_of
 from gitops_profile.digest import DigestAuthenticator, Throttle
@@ -67,6 +69,7 @@ class Hardware:
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
+        self._counters: dict[tuple[How, int], Counter] = {}
         rules = RulesInForce(table)
         self._misses = Misses(rules.decoys, metrics, endpoint.now)
         self.alarm = self._misses.alarm
@@ -174,7 +177,7 @@ class Hardware:
     def see(self, sighting: Sighting) -> None:
         """A phone showed itself."""
         if sighting.how in (How.GET, How.PUT) and sighting.status is not None:
-            self._metrics.document_fetches.labels(sighting.how.upper(), str(sighting.status)).inc()
+            self._count(sighting.how, sighting.status)
         known = self.inventory.get(sighting.device)
         is_known = known is not None and not known.is_stranger
         if self._misses.is_nobody(sighting) or is_hearsay(sighting, is_known=is_known):
@@ -183,6 +186,13 @@ class Hardware:
             device = self.inventory.see(sighting)  # others are nobody: a browser, or somebody who looks around
             if device is not None:
                 self._pusher.seen(device)
+
+    def _count(self, how: How, status: int) -> None:
+        counter = self._counters.get((how, status))
+        if counter is None:  # looking up the labels costs as much as counting
+            counter = self._metrics.document_fetches.labels(how.upper(), str(status))
+            self._counters[how, status] = counter
+        counter.inc()
 
     def subscribed(self, event: SubscriptionStarted) -> None:
         """A phone subscribed to a device profile: it says who it is, as in plug and play."""

@@ -46,22 +46,26 @@ class Owing:
 
     def to(self, device: Device) -> list[Owed]:
         """The documents that this phone has in another version and that it was not told of."""
-        return [
-            Owed(document.key, etag)
-            for document, etag, holding in self.documents(device)
-            if not _knows(holding, etag) and self.subscription(device, document) is None
-        ]
+        owed = []
+        for document, etag, holding in self.documents(device):
+            if holding is not None and holding.etag == etag:
+                continue  # most of the time, and asked for at every contact
+            if not _knows(holding, etag) and self.subscription(device, document) is None:
+                owed.append(Owed(document.key, etag))
+        return owed
 
     def documents(self, device: Device) -> Iterator[tuple[ProfileDocument, str, Holding | None]]:
         """Its own document and the others that it was given, while they exist: with the tag that it should have."""
         own = self.own(device)
-        keys = [parsed_key(name) for name in device.holdings]
+        keys: dict[ProfileKey, Holding | None] = {
+            parsed_key(name): holding for name, holding in device.holdings.items()
+        }
         if own is not None and own not in keys:
-            keys.insert(0, own)
-        for key in keys:
+            keys = {own: device.holdings.get(str(own)), **keys}
+        for key, holding in keys.items():
             document = self._table.get(key)
             if document is not None:
-                yield document, self.desired(device, document), device.holdings.get(str(key))
+                yield document, self.desired(device, document), holding
 
     def desired(self, device: Device, document: ProfileDocument) -> str:
         """The entity-tag of what this phone is given of a document."""

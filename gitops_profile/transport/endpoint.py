@@ -91,6 +91,8 @@ class SIPEndpoint:
         self.resolver = resolver or Resolver()
         self._naming = Naming(self.resolver, notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        """When it comes: uvloop's handle does not say so of one that is due at once."""
         self._looking = self._loop.call_later(LOOK_EVERY, self._look_at_clock)
         self._traced = logger.isEnabledFor(logging.DEBUG)
         """Looked at once a turn: a call for nothing, four times for each subscription, takes 1.5 µs."""
@@ -260,10 +262,10 @@ class SIPEndpoint:
             return
         at = deadline - self._clock.offset
         if self._timer is not None and not self._timer.cancelled():
-            if self._timer.when() <= at and self._timer.when() > self._loop.time():
+            if self._loop.time() < self._timer_at <= at:
                 return  # it comes early enough, and looks again then
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._due)
+        self._timer, self._timer_at = self._loop.call_at(at, self._due), at
 
     def _look_at_clock(self) -> None:
         self._clock.check()

@@ -48,6 +48,7 @@ class StreamConnection(asyncio.Protocol):
         self._must_certify = must_certify
         self._reader = MessageReader(self._limits.message_bytes)
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._transport: asyncio.Transport | None = None
         self.flow: Flow | None = None
         """None until the connection is made, and for ever when it is not wanted."""
@@ -165,10 +166,10 @@ class StreamConnection(asyncio.Protocol):
         """Cut the connection after `seconds` without a whole message; `keep` does not restart a running clock."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
-            if keep and not self._timer.cancelled() and self._timer.when() <= loop.time() + seconds:
+            if keep and not self._timer.cancelled() and self._timer_at <= loop.time() + seconds:
                 return
             self._timer.cancel()
-        self._timer = loop.call_later(seconds, self._expire)
+        self._timer, self._timer_at = loop.call_later(seconds, self._expire), loop.time() + seconds
 
     def _expire(self) -> None:
         """The time is up; a peer that does not read what it was sent is not waited for."""

@@ -22,6 +22,7 @@ from gitops_profile.sip import Notifier, NotifierSettings, SubscriptionEvent
 from gitops_profile.sip.subscription_events import NotifyAnswered
 from gitops_profile.subscriptions import SubscriptionStore
 from gitops_profile.transport import ListenAddress, SIPEndpoint, bind_all
+from tests.bench.loop import run
 from tests.bench.wire import BODY, RECEIVE_BUFFER, REVISION, Phones, Stopwatch, document, running, table_of
 
 Figures = tuple[float, float]
@@ -116,9 +117,9 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="few subscribers: does it run at all")
     count = 300 if parser.parse_args().smoke else 10_000
     phones = Phones(count, users=1, further=count)
-    base_wall, base_cpu = asyncio.run(bare(phones))
+    base_wall, base_cpu = run(bare(phones))
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
-        wall, cpu = asyncio.run(sip(phones, Path(folder)))
+        wall, cpu = run(sip(phones, Path(folder)))
     print(
         f"| one change, {count:,} NOTIFYs, last one answered | {wall:.2f} s, {count / wall:,.0f}/s "
         f"| {cpu / count * 1e6:.0f} µs CPU each "

@@ -53,9 +53,10 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def load(port: int, path: str, requests: int, pid: int, name: str) -> Row:
-    """Ask for the document again and again; every answer must be the document."""
-    text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n\r\n".encode()
+def load(port: int, path: str, requests: int, pid: int, name: str, more: str = "") -> Row:
+    """Ask for the document again and again; every answer must be the document, or with `more`, headers, a 304."""
+    text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n{more}\r\n".encode()
+    check = check_unchanged if more else check_document
     sockets = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(CONNECTIONS)]
     try:
         for sock in sockets:  # once, so that both have warmed up
@@ -65,7 +66,7 @@ def load(port: int, path: str, requests: int, pid: int, name: str) -> Row:
         for _ in range(requests // CONNECTIONS):
             for sock in sockets:
                 sock.sendall(text)
-            for sock in sockets:
+            for sock in reversed(sockets):  # the last one first: a server is to answer, not to wake us eight times
                 check(sock)
         done = requests // CONNECTIONS * CONNECTIONS
         return Row(name, done / (time.perf_counter() - start), (cpu_of(pid) - used) / done)
@@ -74,7 +75,7 @@ def load(port: int, path: str, requests: int, pid: int, name: str) -> Row:
             sock.close()
 
 
-def check(sock: socket.socket) -> None:
+def check_document(sock: socket.socket) -> None:
     data = b""
     while not data.endswith(BODY):
         received = sock.recv(65536)
@@ -82,6 +83,17 @@ def check(sock: socket.socket) -> None:
             raise RuntimeError(f"the connection ended after {data[:80]!r}")
         data += received
     if not data.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"it answered {data[:80]!r}")
+
+
+def check_unchanged(sock: socket.socket) -> None:
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        received = sock.recv(65536)
+        if not received:
+            raise RuntimeError(f"the connection ended after {data[:80]!r}")
+        data += received
+    if not data.startswith(b"HTTP/1.1 304"):
         raise RuntimeError(f"it answered {data[:80]!r}")
 
 
@@ -144,6 +156,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
         with ours(Path(name) / "ours") as (pid, port, path):
             row = load(port, path, requests, pid, "gitops-profile")
+            unchanged = load(port, path, requests, pid, "304", "If-None-Match: *\r\n")
+        print(f"| GET, 304 | {unchanged.per_second:,.0f}/s | {1e6 * unchanged.cpu:.0f} µs CPU each | |")
         program = shutil.which("nginx")
         if program is None or os.geteuid() != 0:
             print(

@@ -27,7 +27,7 @@ def request(*fields: tuple[str, str]) -> web.Request:
 
 def outcome(site: DeviceSite, asked: web.Request) -> Proof | int | None:
     try:
-        return site.gate.prove(asked, None, DESK)
+        return site.gate.prove(asked, site.gate.client(asked), None, DESK)
     except FetchRefused as refused:
         assert all("\r" not in value and "\n" not in value for _, value in refused.headers)
         return refused.status
@@ -64,7 +64,7 @@ def test_no_forwarded_header_breaks_anything(site: DeviceSite, whom: str, how: s
 def test_no_right_answer_with_one_character_changed_is_right(site: DeviceSite, chance: random.Random) -> None:
     asked = request()
     with pytest.raises(FetchRefused) as caught:
-        site.gate.prove(asked, None, DESK)
+        site.gate.prove(asked, site.gate.client(asked), None, DESK)
     challenge = next(value for name, value in caught.value.headers if value.startswith("Digest "))
     right = right_answer(challenge)
     at = chance.randrange(right.index("response=") + 10, right.index("response=") + 42)

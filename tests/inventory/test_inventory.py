@@ -30,21 +30,21 @@ PNP = Sighting(How.PNP, 100.0, "192.0.2.7", mac=MAC, vendor="snom", key=KEY, con
 def test_a_fetch_is_remembered_and_the_phone_is_well_when_it_comes_back() -> None:
     inventory = Inventory()
     inventory.see(GET)
-    inventory.see(replace(GET, at=103.0, key="device/example.com/y000000000096", etag="c1"))
+    inventory.see(GET._replace(at=103.0, key="device/example.com/y000000000096", etag="c1"))
     phone = inventory.get(MAC)
     assert phone is not None and phone.key == KEY
     assert (phone.holdings[KEY].etag, phone.holdings[KEY].fetched_at) == ("e1", 100.0)
     assert phone.holdings[KEY].returned_at is None  # another file of the same boot
-    inventory.see(replace(PNP, at=700.0))
+    inventory.see(PNP._replace(at=700.0))
     assert phone.holdings[KEY].returned_at == pytest.approx(700.0) and phone.contact == "sip:192.0.2.7:5060"
-    inventory.see(replace(GET, at=800.0, etag="e2"))
+    inventory.see(GET._replace(at=800.0, etag="e2"))
     assert (phone.holdings[KEY].etag, phone.holdings[KEY].returned_at) == ("e2", None)
 
 
 def test_a_phone_that_says_it_has_the_version_has_fetched_it() -> None:
     inventory = Inventory()
-    inventory.see(replace(GET, status=304))
-    inventory.see(replace(GET, at=200.0, status=304))
+    inventory.see(GET._replace(status=304))
+    inventory.see(GET._replace(at=200.0, status=304))
     phone = inventory.get(MAC)
     assert phone is not None and phone.holdings[KEY].fetched_at == 100.0
 
@@ -53,7 +53,7 @@ def test_a_fetch_after_a_push_counts_anew_even_of_the_same_version() -> None:
     inventory = Inventory()
     inventory.see(GET)
     inventory.pushed(MAC, KEY, "e1", 300.0)
-    inventory.see(replace(GET, at=310.0))
+    inventory.see(GET._replace(at=310.0))
     phone = inventory.get(MAC)
     assert phone is not None and phone.holdings[KEY].fetched_at == 310.0
 
@@ -69,17 +69,17 @@ def test_the_answer_to_a_push_is_kept_until_the_next_one() -> None:
     assert [holding.heard_status, holding.heard_at] == [None, None]
     inventory.push_answered(MAC, KEY, 401, 401.0, fault="it wants other credentials")
     assert holding.fault == "it wants other credentials"
-    inventory.see(replace(GET, at=500.0, etag="e3"))
+    inventory.see(GET._replace(at=500.0, etag="e3"))
     assert holding.fault is None  # whatever was wrong, it has it now
 
 
 def test_what_a_known_phone_is_refused_is_a_fault_and_a_challenge_is_none() -> None:
     inventory = Inventory()
     inventory.see(GET)
-    inventory.see(replace(GET, at=200.0, status=401, etag=None))
+    inventory.see(GET._replace(at=200.0, status=401, etag=None))
     holding = inventory.holders([KEY])[0].holdings[KEY]
     assert holding.fault is None
-    inventory.see(replace(GET, at=201.0, status=403, etag=None))
+    inventory.see(GET._replace(at=201.0, status=403, etag=None))
     assert [holding.fault, holding.fault_at] == ["GET answered 403", 201.0]
 
 
@@ -87,7 +87,7 @@ def test_whoever_fetched_a_common_file_holds_it() -> None:
     inventory = Inventory()
     common = "device/example.com/y000000000096"
     for number in range(3):
-        inventory.see(replace(GET, mac=f"00156500000{number}", key=common, etag="c1"))
+        inventory.see(GET._replace(mac=f"00156500000{number}", key=common, etag="c1"))
     inventory.see(GET)
     assert [phone.device for phone in inventory.holders([common])] == [f"00156500000{n}" for n in range(3)]
     assert [phone.device for phone in inventory.holders([KEY, common, KEY])][0] == MAC
@@ -96,10 +96,10 @@ def test_whoever_fetched_a_common_file_holds_it() -> None:
 def test_a_fetch_from_elsewhere_does_not_take_the_way_to_a_phone_away() -> None:
     inventory = Inventory()
     inventory.see(PNP)
-    inventory.see(replace(GET, at=200.0, address="192.0.2.99"))
+    inventory.see(GET._replace(at=200.0, address="192.0.2.99"))
     phone = inventory.get(MAC)
     assert phone is not None and (phone.address, phone.contact) == ("192.0.2.99", "sip:192.0.2.7:5060")
-    inventory.see(replace(PNP, at=300.0, address="192.0.2.8", contact="sip:192.0.2.8:5060"))
+    inventory.see(PNP._replace(at=300.0, address="192.0.2.8", contact="sip:192.0.2.8:5060"))
     assert phone.contact == "sip:192.0.2.8:5060"
 
 
@@ -108,7 +108,7 @@ def test_a_fetch_from_elsewhere_does_not_take_the_way_to_a_phone_away() -> None:
 )
 def test_a_contact_that_names_another_address_is_not_believed(contact: str) -> None:
     inventory = Inventory()
-    inventory.see(replace(PNP, contact=contact))
+    inventory.see(PNP._replace(contact=contact))
     phone = inventory.get(MAC)
     assert phone is not None and phone.contact is None
 
@@ -117,14 +117,14 @@ def test_a_flood_of_invented_phones_pushes_out_nothing_but_itself() -> None:
     inventory = Inventory()
     inventory.see(PNP)
     stranger = Sighting(How.PNP, 50.0, "198.51.100.1")
-    inventory.see(replace(stranger, mac="aaaaaaaaaaaa"))
+    inventory.see(stranger._replace(mac="aaaaaaaaaaaa"))
     inventory.take_changed()
     for number in range(10 * MAX_STRANGERS):
-        inventory.see(replace(stranger, at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
+        inventory.see(stranger._replace(at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
     assert len(inventory) == MAX_STRANGERS_PER_SOURCE + 2
     assert inventory.get(MAC) is not None and inventory.get("aaaaaaaaaaaa") is not None
     for number in range(10 * MAX_STRANGERS):
-        inventory.see(replace(stranger, at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+        inventory.see(stranger._replace(at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
     assert len(inventory) == MAX_STRANGERS + 1 and inventory.get(MAC) is not None
     kept, gone = inventory.take_changed()
     assert len(kept) + len(gone) <= 11 * MAX_STRANGERS + 2 and inventory.take_changed() == ([], [])
@@ -135,9 +135,9 @@ def test_a_contact_that_says_nothing_new_is_written_once_a_minute() -> None:
     inventory.see(GET)
     assert len(inventory.take_changed()[0]) == 1
     for second in range(1, 50):
-        inventory.see(replace(GET, at=100.0 + 0.1 * second))
+        inventory.see(GET._replace(at=100.0 + 0.1 * second))
     assert inventory.take_changed() == ([], [])
-    inventory.see(replace(GET, at=170.0))
+    inventory.see(GET._replace(at=170.0))
     assert [phone.last_seen for phone in inventory.take_changed()[0]] == [170.0]
 
 
@@ -203,13 +203,13 @@ def test_a_flood_of_invented_phones_that_are_given_a_common_file_is_bounded_too(
     inventory = Inventory()
     inventory.see(GET)
     common = "device/example.com/y000000000096"
-    given = replace(GET, key=common, etag="c1", proven=False, address="198.51.100.1")
-    inventory.see(replace(given, at=50.0, mac="aaaaaaaaaaaa"))
+    given = GET._replace(key=common, etag="c1", proven=False, address="198.51.100.1")
+    inventory.see(given._replace(at=50.0, mac="aaaaaaaaaaaa"))
     for number in range(2 * MAX_GUESTS_PER_SOURCE):
-        inventory.see(replace(given, at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
+        inventory.see(given._replace(at=200.0, address="198.51.100.66", mac=f"{number:012x}"))
     assert len(inventory) == MAX_GUESTS_PER_SOURCE + 2
     for number in range(MAX_GUESTS + 1000):
-        inventory.see(replace(given, at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+        inventory.see(given._replace(at=300.0, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
     assert len(inventory) == MAX_GUESTS + 1 == len(inventory.holders([common, KEY]))
     assert inventory.get(MAC) is not None
 
@@ -217,9 +217,9 @@ def test_a_flood_of_invented_phones_that_are_given_a_common_file_is_bounded_too(
 def test_strangers_that_are_given_something_one_after_another_are_bounded() -> None:
     inventory = Inventory()
     for number in range(2 * MAX_GUESTS_PER_SOURCE):
-        seen = replace(PNP, mac=f"{number:012x}", key=None)
+        seen = PNP._replace(mac=f"{number:012x}", key=None)
         inventory.see(seen)
-        inventory.see(replace(GET, mac=seen.mac, key="device/example.com/common", at=150.0))
+        inventory.see(GET._replace(mac=seen.mac, key="device/example.com/common", at=150.0))
     assert len(inventory) == MAX_GUESTS_PER_SOURCE
     gone = inventory.take_changed()[1]
     assert f"{MAX_GUESTS_PER_SOURCE:012x}" in gone
@@ -228,10 +228,10 @@ def test_strangers_that_are_given_something_one_after_another_are_bounded() -> N
 def test_a_guest_that_gets_a_profile_of_its_own_stays_whatever_comes() -> None:
     inventory = Inventory()
     common = "device/example.com/common"
-    inventory.see(replace(GET, key=common))
-    inventory.see(replace(GET, at=120.0))
+    inventory.see(GET._replace(key=common))
+    inventory.see(GET._replace(at=120.0))
     for number in range(MAX_GUESTS + 10):
-        inventory.see(replace(GET, at=200.0, key=common, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
+        inventory.see(GET._replace(at=200.0, key=common, address=f"203.0.113.{number % 250}", mac=f"b{number:011x}"))
     phone = inventory.get(MAC)
     assert phone is not None and sorted(phone.holdings) == [KEY, common]
 

@@ -68,7 +68,7 @@ class Bench:
     def see(self, at: float, etag: str | None = None, status: int | None = None, **more: Any) -> Device:
         how = How.GET if status is not None else How.PNP
         sighting = Sighting(how, at, PHONE[0], MAC, "yealink", key=str(KEY), etag=etag, status=status)
-        device = self.inventory.see(replace(sighting, **more))
+        device = self.inventory.see(sighting._replace(**more))
         assert device is not None
         return device
 
