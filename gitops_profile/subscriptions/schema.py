@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from gitops_profile.sip import StoredSubscription
 
@@ -62,6 +63,7 @@ ROWS_PER_STATEMENT = 512
 SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
 
 _ROUTE_SET = COLUMNS.index("route_set")
+# The secure one comes right after the routes.
 _FLAGS = tuple(COLUMNS.index(name) for name in ("secure", "follows"))
 
 Value = str | int | float | bytes | None
@@ -82,6 +84,10 @@ def row_of(subscription: StoredSubscription) -> Row:
 
 def subscription_of(row: Row) -> StoredSubscription:
     """The inverse of `row_of`; raises ValueError for a row no server has written."""
+    if bytes not in map(type, row) and row[_ROUTE_SET] == "[]":  # by far most: 4 µs instead of 10
+        secure, follows = (bool(row[flag]) for flag in _FLAGS)
+        plain: tuple[Any, ...] = (*row[:_ROUTE_SET], (), secure, *row[_FLAGS[0] + 1 : _FLAGS[1]], follows)
+        return StoredSubscription(*plain, *row[_FLAGS[1] + 1 :])
     values: list[object] = [
         value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in row
     ]
