@@ -279,6 +279,17 @@ class Delivery:
         self.drain(now)
         return True
 
+    def receive_ok(self, branch: str, sent_by: str, now: float) -> bool:
+        """The same for the plain 200 (`read_plain_answer`)."""
+        transaction = self._layer.receive_final(branch, sent_by)
+        if transaction is None:
+            return False
+        item: NotifyItem = transaction.owner
+        self._pacing.heard(peer_of(item.flow), now, late=transaction.sent > 1)
+        self._answered(item, 200, 0, now - transaction.started, now)
+        self.drain(now)
+        return True
+
     def release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
         self._pacing.free_slot(item.branch, peer_of(item.flow))

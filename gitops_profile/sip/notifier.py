@@ -32,7 +32,7 @@ from .subscription_events import (
     MessageRefused,
     SubscriptionEvent,
 )
-from .syntax import Request, Response, SIPSyntaxError, parse_message
+from .syntax import Request, Response, SIPSyntaxError, parse_message, read_plain_answer
 from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
@@ -141,6 +141,9 @@ class Notifier:
 
     def receive(self, data: bytes, flow: Flow, *, now: float) -> None:
         """One message from the wire."""
+        plain = read_plain_answer(data)
+        if plain is not None and self._delivery.receive_ok(*plain, now):
+            return
         try:
             message = parse_message(data)
             if isinstance(message, Response):

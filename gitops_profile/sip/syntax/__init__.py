@@ -7,6 +7,7 @@ from .framing import MessageReader
 from .grammar import TOKEN, parse_parameters, split_commas, unescape
 from .headers import Headers
 from .message import MAX_MESSAGE, Message, Request, Response, parse_message
+from .plain_answer import read_plain_answer
 from .uri import URI
 from .via import DEFAULT_PORTS, Via, received_via
 
@@ -26,6 +27,7 @@ __all__ = [
     "Via",
     "parse_message",
     "parse_parameters",
+    "read_plain_answer",
     "received_via",
     "split_commas",
     "unescape",

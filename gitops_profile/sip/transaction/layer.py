@@ -166,15 +166,26 @@ class TransactionLayer:
         if matching is None:
             return None
         branch, sent_by, method = matching
-        transaction = self._clients.get(branch)
+        transaction = self._answered(branch, sent_by)
         if transaction is None or method != "NOTIFY":
             return None
-        if sent_by != host_port(transaction.destination.local):
-            return None  # RFC 3261 §18.1.2: it is somebody else's
         if response.status < 200:
             transaction.interval = self._timers.t2  # Proceeding: Timer E is T2 (§17.1.2.2)
             return None
         del self._clients[branch]
+        return transaction
+
+    def receive_final(self, branch: str, sent_by: str) -> ClientTransaction | None:
+        """The transaction that a final response to a NOTIFY with these ends; None when there is none."""
+        transaction = self._answered(branch, sent_by)
+        if transaction is not None:
+            del self._clients[branch]
+        return transaction
+
+    def _answered(self, branch: str, sent_by: str) -> ClientTransaction | None:
+        transaction = self._clients.get(branch)
+        if transaction is None or sent_by != host_port(transaction.destination.local):
+            return None  # RFC 3261 §18.1.2: it is somebody else's
         return transaction
 
     def drop_client(self, branch: str) -> ClientTransaction | None:
