@@ -4,15 +4,17 @@ BENCH_HARNESS names the folder. Nothing of it is copied: documents are made by i
 same bytes.
 """
 
-import importlib.util
+import fcntl
 import json
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 Record = dict[str, Any]
@@ -35,31 +37,47 @@ def folder() -> Path:
 
 
 @cache
-def _documents() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("harness_doc", folder() / "doc.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _documents() -> dict[str, Any]:
+    return runpy.run_path(str(folder() / "doc.py"))  # which, unlike an import, leaves no bytecode there
 
 
 def document(number: int, version: int, size: int) -> bytes:
     """Document u`number` at a version, `size` bytes."""
-    made = _documents().make_doc(number, version, size)
+    made = _documents()["make_doc"](number, version, size)
     assert isinstance(made, bytes)
     return made
 
 
+@cache
+def generator() -> str:
+    """The load generator: the harness's own, or built from its source into a temporary folder."""
+    built = folder() / "load" / "uaload"
+    if built.exists():
+        return str(built)
+    program = Path(tempfile.mkdtemp(prefix="uaload-"), "uaload")
+    subprocess.run(["cc", "-O2", "-o", str(program), str(folder() / "load" / "uaload.c"), "-lm"], check=True)
+    return str(program)
+
+
+@contextmanager
+def lock() -> Iterator[None]:
+    """The machine for oneself, among those who hold this lock."""
+    with open(LOCK, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def run(target: str, hook: str, tests: Sequence[str], *options: str, patience: float = 900) -> list[Record]:
     """Run tests of the harness's driver against a server; its records, with one for an error that ended it."""
-    command = [sys.executable, str(folder() / "bench.py"), "--target", target, "--hook", hook, "--lock", LOCK]
+    command = [sys.executable, "-B", str(folder() / "bench.py"), "--target", target, "--hook", hook]
+    command += ["--lock", LOCK, "--genbin", generator()]
     try:
         done = subprocess.run(
             [*command, *options, *tests], capture_output=True, text=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired as error:
-        lines = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
-        return [*_records(lines), {"test": tests[0], "error": f"not done in {patience:.0f} s"}]
+        told = error.stdout.decode() if isinstance(error.stdout, bytes) else ""  # bytes, whatever was asked for
+        return [*_records(told), {"test": tests[0], "error": f"not done in {patience:.0f} s"}]
     records = _records(done.stdout)
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
@@ -75,7 +93,7 @@ class Generator:
     """The load generator: one process that plays `count` phones and answers NOTIFYs all the while."""
 
     def __init__(self, target: str, count: int, documents: int) -> None:
-        command = [str(folder() / "load" / "uaload"), "-s", target, "-n", str(count), "-d", str(documents)]
+        command = [generator(), "-s", target, "-n", str(count), "-d", str(documents)]
         self._process = subprocess.Popen(
             [*command, "-D", DOMAIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )

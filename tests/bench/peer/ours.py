@@ -89,9 +89,7 @@ class Run:
         folder = Path(self.folder)
         environment = {**os.environ, "PYTHONPATH": self.root}
         begun = time.perf_counter()
-        self.pid, _ = processes.start_until(
-            command, b"ready ", folder / "stdout", folder / "log", environment, READY
-        )
+        self.pid, _ = processes.start_until(command, b"ready ", folder / "stdout", folder / "log", environment, READY)
         self.seconds = time.perf_counter() - begun
         self.save()
 
