@@ -139,9 +139,7 @@ def main() -> None:
         git, changed = repository(Path(folder, "repository"), profiles)
         with serving(git.folder, Path(folder, "state"), *given.options) as (pid, port):
             lines = asyncio.run(measure(git, changed, port, given.rate, seconds, pid))
-    print(
-        f"| a fetch, {profiles:,} profiles, {given.rate:g}/s | n | to the answer | to the document | phones' own delay |"
-    )
+    print(f"| a fetch, {profiles:,} profiles, {given.rate:g}/s | n | to its answer | to its document | phones' own |")
     print("| --- | --- | --- | --- | --- |")
     print("\n".join(lines))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,13 @@ SETTINGS = {
         "unverified_rate": UNBOUND,
     },
 }  # fmt: skip
+
+
+def free_port() -> int:
+    """A UDP port on loopback that nobody has at the moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def now() -> int:
@@ -73,11 +81,13 @@ class Run:
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def prepare(self) -> None:
-        """A repository with every document at version 1."""
+    def prepare(self, files: Iterable[tuple[str, bytes]] | None = None) -> None:
+        """A repository with these users' documents, or with the harness's, all at version 1."""
         self.repository.mkdir(parents=True)
         self._git("init", "-q", "--bare", "-b", "main")
-        self.commit((f"u{number}", document(number, 1, self.size)) for number in range(self.documents))
+        if files is None:
+            files = ((f"u{number}", document(number, 1, self.size)) for number in range(self.documents))
+        self.commit(files)
         notify = {"rate": self.rate, "in_flight": self.in_flight}
         Path(self.folder, "settings.json").write_text(json.dumps({**SETTINGS, "notify": notify}))
 
