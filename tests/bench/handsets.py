@@ -182,8 +182,8 @@ class Handsets(asyncio.DatagramProtocol):
         if body:
             phone.document = hash(body)
         phone.ended = phone.ended or bool(_ENDED.search(head))
+        self.heard(phone)  # while it is still to be seen whether the phone has asked for it
         self._settle(phone)
-        self.heard(phone)
 
     @staticmethod
     def _settle(phone: Phone) -> None:
