@@ -7,7 +7,8 @@ is left running, so that its memory can be watched. It fails (exit 1), and says 
 - every commit reached every phone that was switched on, with the very bytes that were committed;
 - no subscription was lost: a phone that was on all the time is never told that its dialog is unknown, and at the end
   every phone refreshes with success, holds what is committed, and the server counts its answer;
-- memory is flat: the last quarter of the watched time is within 5 % and 4 MiB of the second quarter.
+- memory is flat: that of the last quarter of the watched time is within 5 % and 4 MiB of the second quarter's, without
+  that of git, whose caches have bounds of their own.
 
 Prints its summary as markdown. Loopback only, and every loop has an end.
 """

@@ -36,6 +36,20 @@ def alive(pid: int) -> bool:
     return bool(fields) and fields[0] != "Z"
 
 
+def program(pid: int) -> str:
+    """The name of what it runs, such as git; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def parent(pid: int) -> int:
+    """Who has started it; 0 when it has ended."""
+    fields = _fields(pid)
+    return int(fields[1]) if fields else 0
+
+
 def cpu_of(pid: int, *, ended_children: bool = False) -> float:
     """Processor seconds so far, all threads, user and system; of the children that have ended too, if asked."""
     fields = _fields(pid)
@@ -44,12 +58,15 @@ def cpu_of(pid: int, *, ended_children: bool = False) -> float:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that only this process has (Private_Clean and Private_Dirty)."""
+    """Bytes of memory that only this process has, and has written (Private_Dirty).
+
+    Not the pages of files that it has mapped: git maps every pack, and the kernel may drop them at any time.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
 
 
 def end(pid: int, number: signal.Signals = signal.SIGTERM, patience: float = 20.0) -> None:

@@ -126,6 +126,10 @@ class Course:
                 self.record.counts["initial"] += 1
                 handsets.forget(phone)
                 status = await handsets.subscribe(phone, EXPIRES)
+            if status == 500 and generation != self._generation:
+                # Sent again to a server that has stored its CSeq, and was killed before its answer was out.
+                self.record.counts["repetition"] += 1
+                status = await handsets.subscribe(phone, EXPIRES)
             if status != 200:
                 self.record.fail(f"phone {number} was answered {status}")
         except Unanswered as error:
@@ -220,8 +224,10 @@ class Course:
         if not await self._rest(self._seconds * RESTARTED + 5):
             return
         while await self._rest(SAMPLING):
-            used = sum(processes.resident(pid) for pid in processes.family(self._run.pid))
-            self.record.memory.append(Sample(time.monotonic() - self._began, used))
+            family = {pid: processes.program(pid) for pid in processes.family(self._run.pid)}
+            own = sum(processes.resident(pid) for pid, program in family.items() if program != "git")
+            git = sum(processes.resident(pid) for pid, program in family.items() if program == "git")
+            self.record.memory.append(Sample(time.monotonic() - self._began, own, git))
 
     # -- the end -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,9 @@ class Sample:
     at: float
     """Seconds since the soak began."""
     bytes: int
+    """Of the server's own processes."""
+    git: int = 0
+    """Of the git processes that it keeps: each has a cache of its own (core.deltaBaseCacheLimit, 96 MiB)."""
 
 
 def slope(samples: Sequence[Sample]) -> float:
@@ -76,9 +79,11 @@ class Record:
             "told again what it had": f"{self.counts['same']:,}",
             "refreshes whose NOTIFY died with the server": f"{self.counts['cut off']:,}",
             "subscriptions held at the end": f"{self.counts['held']:,}",
+            "500 to what was sent again over a restart": f"{self.counts['repetition']:,}",
             "memory, once warm": f"{shown}, {an_hour:+.2f} MiB/h over {warm[-1].at - warm[0].at:.0f} s"
             if warm
             else "–",
+            "memory of its git processes": f"{warm[0].git / MEBI:.1f} → {warm[-1].git / MEBI:.1f} MiB" if warm else "–",
             "verdict": "; ".join(self.failures[:20]) or "nothing lost, everything told, memory flat",
         }
         return "\n".join(["| soak | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
