@@ -16,8 +16,12 @@ from gitops_profile.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-OTHERS = {"--git-dir", "--bare", "--export", "--armor"}
-"""Flags of other programs."""
+OTHERS = {"--git-dir", "--bare", "--export", "--armor"} | {
+    flag
+    for path in (ROOT / "tests/bench").glob("*.py")
+    for flag in re.findall(r'add_argument\("(--[a-z-]+)"', path.read_text())
+}
+"""Flags of other programs, and of our benchmarks."""
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
@@ -63,6 +67,12 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
     assert missing == []
+
+
+@documents
+def test_benchmarks_exist(document: Path) -> None:
+    named = re.findall(r"tests/bench/\w+\.py", document.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @documents

@@ -28,13 +28,13 @@ PATIENCE = 60.0
 
 
 @contextmanager
-def serving(repository: Path, state: Path, **variables: str) -> Iterator[tuple[int, int]]:
-    """The real server, with more settings as variables: its process id and its UDP port."""
+def serving(repository: Path, state: Path, *options: str, **variables: str) -> Iterator[tuple[int, int]]:
+    """The real server, with more options, and settings as variables: its process id and its UDP port."""
     command = [sys.executable, "-m", "gitops_profile", "serve", "--repo", str(repository), "--state", str(state)]
     log = state.with_suffix(".log")
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [*command, "--listen", "udp:127.0.0.1:0"],
+            [*command, "--listen", "udp:127.0.0.1:0", *options],
             stdout=subprocess.PIPE, stderr=errors, cwd=ROOT, text=True,
             env={**ENVIRONMENT, **variables, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip

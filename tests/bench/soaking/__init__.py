@@ -1,0 +1,1 @@
+"""What tests/bench/soak.py is made of."""
