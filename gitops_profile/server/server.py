@@ -328,11 +328,12 @@ class Server:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
+        # Before anything is heard: a refresh in between would be answered 481, and the phone would forget its dialog.
+        rows = await asyncio.to_thread(self._store.load)
+        self._notifier.restore(rows, now=self._endpoint.now())
         await self._endpoint.listen(self._sockets)
         self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
-        rows = await asyncio.to_thread(self._store.load)
-        self._notifier.restore(rows, now=self._endpoint.now())
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile

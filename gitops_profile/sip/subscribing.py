@@ -141,10 +141,13 @@ class Subscribing:
         """From here on the CSeq is used, whatever is answered; raises Refused when it has been already.
 
         Not before it is known who asks (RFC 3261 §8.2): a stranger uses nothing up. Whoever has just shown who he is
-        has shown that this is no repetition: SIP.js forgets the CSeq with which it answered a challenge.
+        has shown that this is no repetition: SIP.js forgets the CSeq with which it answered a challenge. And after a
+        restart one may be repeated whose answer was lost with the server: it has its answer (RFC 3261 §12.2.2 refuses
+        lower numbers only).
         """
-        if request.cseq == subscription.dialog.remote_cseq and identity is None:
+        if request.cseq == subscription.dialog.remote_cseq and identity is None and not subscription.from_before:
             raise Refused(500, OUT_OF_ORDER)
+        subscription.from_before = False
         subscription.dialog.remote_cseq = request.cseq
         self._delivery.save(subscription)
 

@@ -53,6 +53,7 @@ class Subscription:
         "failed_at",
         "failures",
         "final_reason",
+        "from_before",
         "flow",
         "follows",
         "goes_back",
@@ -113,6 +114,9 @@ class Subscription:
         self.failures = 0
         self.fresh = True
         """Not durable yet."""
+        self.from_before = False
+        """Whether its newest request was answered in an earlier life of the server: should it be repeated, it can no
+        more be told from a new one of the same CSeq."""
         self.stored = True
         """False for a fetch, which leaves no state."""
         self.delivery = "held"
@@ -249,6 +253,7 @@ class Subscription:
         subscription.told_etag, subscription.told_at = row.told_etag, row.told_at
         subscription.got_at, subscription.failed_at = row.got_at, row.failed_at
         subscription.fresh = False
+        subscription.from_before = True
         return subscription
 
 

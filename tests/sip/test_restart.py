@@ -126,3 +126,18 @@ def test_counts_are_there_again() -> None:
     assert statuses(Phone(lab, call_id="c2").subscribe()) == [503]
     assert statuses(phone.subscribe(0)) == [200, "NOTIFY"]
     assert statuses(Phone(lab, call_id="c3").subscribe()) == [200, "NOTIFY"]
+
+
+def test_a_request_that_was_answered_before_is_answered_again_once_and_a_lower_one_never() -> None:
+    """RFC 3261 §12.2.2: its 200 may have been lost with the server, and its transaction is."""
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    refresh = phone.build()
+    assert statuses(phone.send(refresh)) == [200, "NOTIFY"]
+    lab.restart()
+    older = refresh.replace(b"CSeq: 2 ", b"CSeq: 1 ").replace(b"branch=z9hG4bK", b"branch=z9hG4bKolder")
+    assert statuses(phone.send(older)) == [500]
+    assert statuses(phone.send(refresh)) == [200, "NOTIFY"]
+    assert statuses(phone.send(refresh)) == [200]  # a repetition of what is known
+    assert statuses(phone.send(refresh.replace(b"branch=z9hG4bK", b"branch=z9hG4bKother"))) == [500]
