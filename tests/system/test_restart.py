@@ -1,6 +1,7 @@
 """A server that is killed: dialogs go on, what is missing is delivered, and nothing else."""
 
 import signal
+import socket
 
 import pytest
 
@@ -75,3 +76,53 @@ def test_a_deleted_database_loses_no_subscription(lab: Lab) -> None:
     assert [n.body for n in notifies] == [profile("alice", version) for version in (1, 2, 3)]
     assert [n.cseq for n in notifies] == [first.cseq, first.cseq + 1, first.cseq + 2]
     assert [row["key"] for row in lab.ask("subscriptions")] == ["user/example.com/alice", "user/example.com/bob"]
+
+
+def test_a_refresh_that_comes_while_the_server_starts_is_no_request_of_an_unknown_dialog(lab: Lab) -> None:
+    """It waits in the socket, which is open from the first moment on; before the subscriptions are there it was 481."""
+    lab.write(alice=1)
+    lab.server.start()
+    port = lab.server.port
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(10)
+        phone.bind(("127.0.0.1", 0))
+        own = phone.getsockname()[1]
+        phone.sendto(_subscribe(own, 1), ("127.0.0.1", port))
+        accepted = phone.recv(65535)
+        assert accepted.startswith(b"SIP/2.0 200 ")
+        to = next(line for line in accepted.split(b"\r\n") if line.startswith(b"To: "))
+        lab.server.end(signal.SIGKILL)
+        lab.server.launch()
+        answer = _first_answer(phone, port, _subscribe(own, 2, to))
+        lab.server.wait_ready()
+    assert answer.startswith(b"SIP/2.0 200 ")
+
+
+def _first_answer(phone: socket.socket, port: int, request: bytes) -> bytes:
+    """To a request that is repeated from before there is anybody on."""
+    phone.settimeout(0.05)
+    for _ in range(400):
+        try:
+            phone.sendto(request, ("127.0.0.1", port))
+            while (data := phone.recv(65535)).startswith(b"NOTIFY "):
+                continue
+            return data
+        except (TimeoutError, ConnectionRefusedError):
+            continue
+    raise AssertionError("no answer within 20 s")
+
+
+def _subscribe(port: int, cseq: int, to: bytes = b"To: <sip:alice@example.com>") -> bytes:
+    lines = [
+        b"SUBSCRIBE sip:alice@example.com SIP/2.0",
+        b"Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bKearly%d;rport" % (port, cseq),
+        b"Max-Forwards: 70",
+        b"From: <sip:alice@example.com>;tag=early",
+        to,
+        b"Call-ID: early@127.0.0.1",
+        b"CSeq: %d SUBSCRIBE" % cseq,
+        b"Contact: <sip:alice@127.0.0.1:%d>" % port,
+        b"Event: ua-profile",
+        b"Expires: 600",
+    ]
+    return b"\r\n".join([*lines, b"Content-Length: 0\r\n\r\n"])
