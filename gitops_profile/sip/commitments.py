@@ -114,7 +114,7 @@ class Commitments:
     def _again(self, batch: Batch, now: float) -> None:
         delivery = self._delivery
         for id_ in batch.deletes:
-            delivery.batch.delete(id_)
+            delivery.held.batch.delete(id_)
         for row in batch.rows:
             subscription = delivery.registry.find(row.id)
             if subscription is not None:

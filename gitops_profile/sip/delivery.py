@@ -7,15 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from .access import AccessControl
-from .admission import Admission
-from .alarms import Alarms
-from .batch import Batch, NotifyItem
+from .batch import NotifyItem
 from .event_package import EventPackage, EventState
 from .flow import Flow
+from .held import Held
 from .lookups import Lookups
 from .outgoing import compose, retry_after_of
 from .pacing import Pacing, peer_of
-from .registry import Registry
 from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .stored import StoredSubscription
@@ -29,9 +27,9 @@ from .subscription import (
     SubscriptionState,
     etag_of,
 )
-from .subscription_events import NotifyAnswered, SubscriptionEnded, SubscriptionEvent
+from .subscription_events import NotifyAnswered, SubscriptionEvent
 from .syntax import Response
-from .transaction import TransactionLayer
+from .transaction import ClientTransaction, TransactionLayer
 
 CHANGES_AT_ONCE = 1000
 """Changed resources whose subscribers are queued in one go: some 2 ms."""
@@ -63,29 +61,19 @@ class Delivery:
         self._new_token = new_token
         self._layer = layer
         self._events = happened
-        self.batch = Batch()
-        self.admission = Admission(settings)
-        self.registry = Registry(self.admission)
+        held = self.held = Held(settings, happened)
+        self.admission, self.registry, self.arm = held.admission, held.registry, held.arm
+        self.save, self.terminate = held.save, held.terminate
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
         self._changed: deque[str] = deque()
         """Resources whose subscribers are yet to be queued."""
-        self._alarms = Alarms()
-        self.arm = self._alarms.arm
         self._silent: dict[str, str] = {}
         """Fetches whose NOTIFY was sent again, and its branch; the oldest first."""
 
-    def take_batch(self) -> Batch | None:
-        """What must be durable before its messages may leave (invariant I6), or None."""
-        if self.batch.empty:
-            return None
-        batch, self.batch = self.batch, Batch()
-        batch.seal()
-        return batch
-
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
-        times = [self._layer.next_deadline(), self._alarms.next_deadline(), self._pacing.next_deadline()]
+        times = [self._layer.next_deadline(), self.held.alarms.next_deadline(), self._pacing.next_deadline()]
         if self._changed or self._pacing.is_ready:
             return 0.0  # at once, after what else the loop has to do
         known = [time for time in times if time is not None]
@@ -213,7 +201,7 @@ class Delivery:
     @property
     def is_quiet(self) -> bool:
         """Whether no NOTIFY waits or is unanswered."""
-        return self.batch.empty and not self._changed and not len(self._pacing) and not self._layer.unanswered
+        return self.held.batch.empty and not self._changed and not len(self._pacing) and not self._layer.unanswered
 
     # -- one NOTIFY ------------------------------------------------------------------------------------------------
 
@@ -252,7 +240,7 @@ class Delivery:
             subscription.acknowledged_etag = None
         subscription.tells(item.etag, now)
         subscription.in_flight = branch
-        self.batch.items.append(item)
+        self.held.batch.items.append(item)
         self.save(subscription)
         return item
 
@@ -264,19 +252,17 @@ class Delivery:
         if transaction is None:
             return False
         item: NotifyItem = transaction.owner
-        self._pacing.heard(peer_of(item.flow), now, late=transaction.sent > 1)
-        retry_after = retry_after_of(response)
         subscription = item.subscription
         if response.status in (401, 407) and item.credentials is None and subscription.in_flight == item.branch:
             target, _ = subscription.dialog.request_target()
             credentials = self._access.answer(response, subscription.identity, target)
             if credentials is not None:
+                self._pacing.heard(peer_of(item.flow), now, late=transaction.sent > 1)
                 self.release(item)
                 subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
                 return True
-        self._answered(item, response.status, retry_after, now - transaction.started, now)
-        self.drain(now)
+        self._heard(transaction, response.status, retry_after_of(response), now)
         return True
 
     def receive_ok(self, branch: str, sent_by: str, now: float) -> bool:
@@ -284,11 +270,15 @@ class Delivery:
         transaction = self._layer.receive_final(branch, sent_by)
         if transaction is None:
             return False
+        self._heard(transaction, 200, 0, now)
+        return True
+
+    def _heard(self, transaction: ClientTransaction, status: int, retry_after: int, now: float) -> None:
+        """A final response came."""
         item: NotifyItem = transaction.owner
         self._pacing.heard(peer_of(item.flow), now, late=transaction.sent > 1)
-        self._answered(item, 200, 0, now - transaction.started, now)
+        self._answered(item, status, retry_after, now - transaction.started, now)
         self.drain(now)
-        return True
 
     def release(self, item: NotifyItem) -> None:
         """The NOTIFY is on its way no more."""
@@ -403,7 +393,7 @@ class Delivery:
                 self._silent[subscription.id] = transaction.branch
         for transaction in timed_out:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
-        for due in self._alarms.due(now):
+        for due in self.held.alarms.due(now):
             if self.registry.find(due.id) is due:
                 self._alarm(due, now)
         self.drain(now)
@@ -416,17 +406,3 @@ class Delivery:
             later = subscription.retry_at if subscription.retry_at > now else subscription.ends_at
             self.arm(subscription, min(later, subscription.ends_at))
         self.consider(subscription, now)
-
-    def save(self, subscription: Subscription) -> None:
-        """The subscription changed: its row is to be written."""
-        if subscription.stored and subscription.state is SubscriptionState.ACTIVE:
-            self.batch.save(subscription)
-
-    def terminate(self, subscription: Subscription, reason: str) -> None:
-        """End a subscription; whoever wants a terminating NOTIFY sets `owed` or emits it."""
-        subscription.state = SubscriptionState.TERMINATED
-        subscription.final_reason = reason
-        if subscription.stored:
-            self.registry.forget(subscription)
-            self.batch.delete(subscription.id)
-            self._events.append(SubscriptionEnded(subscription.id, subscription.resource, reason))

@@ -63,7 +63,7 @@ class Notifier:
         self._subscribing = Subscribing(package, self._access, settings, new_token, self._delivery, self._events)
         self.find = self._delivery.registry.find
         self.subscriptions_to = self._delivery.registry.to
-        self.take_batch = self._delivery.take_batch
+        self.take_batch = self._delivery.held.take_batch
         self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
         self.transport_failed = self._delivery.transport_failed

@@ -245,4 +245,4 @@ class Subscribing:
             *(("Record-Route", value) for value in request.headers.all("record-route")),
         ]
         data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
-        self._delivery.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))
+        self._delivery.held.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))

@@ -221,4 +221,4 @@ def test_at_quiet_nothing_is_left_over(
     lab.run_until(lab.now + 90_000)
     check_trace(lab)
     assert not lab.rows and len(notifier) == 0 and notifier.is_quiet and notifier.next_deadline() is None
-    assert not delivery.admission._per_source and not len(delivery._alarms) and not notifier._layer._servers
+    assert not delivery.admission._per_source and not len(delivery.held.alarms) and not notifier._layer._servers

@@ -515,7 +515,7 @@ def test_hundred_refreshes_leave_one_deadline() -> None:
     for _ in range(100):
         phone.subscribe()
         lab.now += 40
-    assert len(lab.notifier._delivery._alarms) <= 2
+    assert len(lab.notifier._delivery.held.alarms) <= 2
 
 
 def test_a_refresh_is_answered_at_once_at_the_new_place_though_a_notify_is_unanswered() -> None:
