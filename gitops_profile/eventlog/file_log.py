@@ -18,7 +18,7 @@ from typing import Self
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from .folder import Segment, Survey, lock_folder, open_folder, segment_index, snapshot_at
+from .folder import Segment, Survey, lock_folder, open_folder, record_crc, segment_index
 from .log import LogUnavailable, VersionConflict, check_position
 from .reader import cursor_behind, read_blocks
 from .record import Clock, NewRecord, Record, time_text, utc_now
@@ -126,12 +126,12 @@ class FileEventLog:
                 return
             await advanced.wait()
 
-    async def save_snapshot(self, position: int, data: bytes) -> None:
+    async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         self._check_open()
         check_position(position, self._head)
         try:
-            snapshot = await asyncio.to_thread(snapshot_at, tuple(self._segments), position, data)
-            await asyncio.to_thread(write_snapshot, self._folder, snapshot)
+            crc = await asyncio.to_thread(record_crc, tuple(self._segments), position)
+            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces)
         except OSError as error:
             raise LogUnavailable(f"cannot store a snapshot in {self._folder}: {error.strerror or error}") from error
 

@@ -1,10 +1,11 @@
 """The key of the whole product: which profile, of whom."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
+
+import msgspec
 
 from .identifier import canonical_device
 
@@ -30,8 +31,9 @@ class ProfileType(StrEnum):
     LOCAL_NETWORK = "local-network"
 
 
+@lru_cache(maxsize=1 << 12)
 def canonical_domain(text: str) -> str:
-    """`text` in lower case without a final dot.
+    """`text` in lower case without a final dot. Remembered, for all profiles are in a few domains.
 
     Raises InvalidKey for anything that is no host name or bracketed IPv6 address.
     """
@@ -41,9 +43,12 @@ def canonical_domain(text: str) -> str:
     return domain
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ProfileKey:
-    """One profile of one user, device or network, in canonical form."""
+class ProfileKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+    """One profile of one user, device or network, in canonical form.
+
+    A Struct and no dataclass: finding it in a table takes 0.06 µs in place of 0.25, making it 0.05 in place of 0.5, and
+    the garbage collector need not look at it (tests/bench/bench_reconcile.py).
+    """
 
     profile_type: ProfileType
     domain: str
@@ -82,7 +87,7 @@ class ProfileKey:
     def __str__(self) -> str:
         if self.profile_type is ProfileType.LOCAL_NETWORK:
             return f"local-network/{self.domain}"
-        return f"{self.profile_type}/{self.domain}/{self.name}"
+        return "/".join((self.profile_type, self.domain, self.name))  # a StrEnum in an f-string takes twice as long
 
 
 @lru_cache(maxsize=1 << 18)

@@ -5,9 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from gitops_profile.eventlog import EventLog, LogUnavailable, NewRecord, read_log
+from gitops_profile.eventlog import EncodedRecord, EventLog, LogUnavailable, read_log
 from gitops_profile.presentity import (
     PresentityEvent,
     PresentityTable,
@@ -49,7 +47,7 @@ class Journal:
         records = []
         for number, event in enumerate(events):
             type_, version, stream, data = encode_event(event)
-            records.append(NewRecord(stream, type_, version, msgspec.json.encode(data)))
+            records.append(EncodedRecord(stream, type_, version, data))
             if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         head = await self.log.append(records, expected_head=expected)
@@ -66,19 +64,23 @@ class Journal:
         """Keep the table as a snapshot, if the log has grown enough since the last one."""
         if self.position - self._snapshot_at < SNAPSHOT_EVERY:
             return
+        position, pieces = self.position, []
+        for piece in self.table.snapshot():
+            pieces.append(piece)
+            await asyncio.sleep(0)
         try:
-            await self.log.save_snapshot(self.position, await asyncio.to_thread(self.table.snapshot))
+            await self.log.save_snapshot(position, pieces)
         except LogUnavailable as error:
             logger.warning("no snapshot was written, the next start takes longer: %s", error)
             return
-        self._snapshot_at = self.position
+        self._snapshot_at = position
 
 
 async def read_table(folder: Path) -> PresentityTable:
     """The table as a log has it that somebody else may be writing. Raises LogCorrupt, LogUnavailable, UnknownEvent."""
     table = PresentityTable()
     async for record in read_log(folder):
-        table.apply(decode_event(record.type, record.version, msgspec.json.decode(record.data)))
+        table.apply(decode_event(record.type, record.version, record.data))
     return table
 
 
@@ -93,7 +95,7 @@ async def replay(log: EventLog) -> Journal:
             logger.warning("the snapshot is not used, the whole log is read: %s", error)
     start = position
     async for record in log.read(position):
-        table.apply(decode_event(record.type, record.version, msgspec.json.decode(record.data)))
+        table.apply(decode_event(record.type, record.version, record.data))
         position = record.position
         if position % _CHUNK == 0:
             await asyncio.sleep(0)

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from gitops_profile.loader import Problem, RepositorySettings
 from gitops_profile.presentity import NO_RULES, ProfileDocument, ProfileKey, RepositoryRules
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
-from .wire import HEADER, document_of, pack, path_text, problem_of
+from .wire import HEADER, pack, path_text, problem_of, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -220,8 +218,7 @@ class LoaderProcess:
                     if progress is not None:
                         progress(done, total)
                 case ["documents", rows]:
-                    for row in rows:
-                        document = document_of(row)
+                    for document in rows:
                         loaded.documents[document.key] = document
                     await asyncio.sleep(0)
                 case ["checked", count, rows]:
@@ -262,7 +259,7 @@ class LoaderProcess:
                 raise SourceUnavailable(f"the loader process cannot be started: {error}") from error
         return self._process
 
-    async def _receive(self, current: str) -> list[Any]:
+    async def _receive(self, current: str) -> list[Any] | tuple[Any, ...]:
         """The next message; raises _Died, and SourceUnavailable when there is none for long."""
         process = self._process
         assert process is not None and process.stdout is not None
@@ -277,8 +274,7 @@ class LoaderProcess:
             ) from error
         except asyncio.IncompleteReadError as error:
             raise _Died(current) from error
-        message: list[Any] = msgspec.msgpack.decode(data)
-        return message
+        return unpack(data)
 
 
 def _without_settings() -> dict[str, str]:

@@ -27,7 +27,7 @@ from gitops_profile.loader import (
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .folder import Folder
-from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
+from .wire import CHUNK, HEADER, pack, path_text, problem_row, storable
 
 _READ_AT_ONCE = 400
 _PR_SET_PDEATHSIG = 1
@@ -116,7 +116,7 @@ class Worker:
         result = self._read(load, read)
         documents = list(result.documents.values()) if tell else []
         for start in range(0, len(documents), CHUNK):
-            self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
+            self._say("documents", list(map(storable, documents[start : start + CHUNK])))
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         settings = result.settings
         self._say("result", removed, problems, result.whole, settings.max_removals, settings.rules.as_row())
