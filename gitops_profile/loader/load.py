@@ -30,6 +30,7 @@ _FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
 _READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
+Made = Callable[[ProfileDocument], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ class Load:
         self._whole = whole
         self._removed = removed
         self._problems: list[Problem] = []
+        self._kinds: dict[str, Kind] = {}
+        """Of the files that changed and may be read."""
         self._changed = {file.path: file for file in changed if self._admit(file)}
+        self._documents = sorted(p for p, kind in self._kinds.items() if kind in (Kind.MANIFEST, Kind.PLAIN))
         self._blobs: dict[str, bytes] = {}
         self._all_changed = changed
         over = not whole
@@ -98,10 +102,9 @@ class Load:
 
     def wanted(self) -> list[str]:
         """Ids of the blobs that must be read; empty when there is nothing more to read."""
-        wanted = {file.blob for path, file in self._changed.items() if kind_of(path) is not Kind.IGNORED}
-        for path in self._affected():
-            if kind_of(path) is Kind.PLAIN:
-                wanted.add(self._file(path).blob)
+        wanted = dict.fromkeys(file.blob for file in self._changed.values())
+        if not self._whole:
+            wanted |= dict.fromkeys(self._file(p).blob for p in self._affected() if self._kind(p) is Kind.PLAIN)
         return [blob for blob in wanted if blob not in self._blobs]
 
     def supply(self, blobs: Mapping[str, bytes]) -> None:
@@ -110,20 +113,21 @@ class Load:
             # Whoever did not know the size before finds it here.
             self._blobs[blob] = content if len(content) <= MAX_FILE else _TOO_LARGE
 
-    def finish(self, progress: Progress | None = None) -> LoadResult:
+    def finish(self, progress: Progress | None = None, made: Made | None = None) -> LoadResult:
         """Parse and render what this load concerns.
 
         `progress(path, done, total)` is called before each file; it may raise UnreadableProfile to leave the file out.
+        `made` is given each document as soon as it is there, whatever is wrong with others.
         """
-        shared = [p for p in self._changed if kind_of(p) not in _READ_LATER]
+        shared = [p for p, kind in self._kinds.items() if kind not in _READ_LATER]
         for path in shared:
             self._read_shared(path, progress)
         affected = self._affected()
         self._forget_removed()
         self._read_bases(progress)
-        if any(kind_of(p) is Kind.TEMPLATE for p in (*self._changed, *self._removed)):
+        if any(self._kind(p) is Kind.TEMPLATE for p in (*self._changed, *self._removed)):
             self.state.templates = Templates(self.state.sources)
-            for path in sorted(p for p in self._changed if kind_of(p) is Kind.TEMPLATE):
+            for path in sorted(p for p, kind in self._kinds.items() if kind is Kind.TEMPLATE):
                 name = path.removeprefix("templates/")
                 try:
                     self._tell(progress, path, 0, len(affected))
@@ -132,7 +136,7 @@ class Load:
                 except UnreadableProfile as error:
                     self._problems += error.problems
         self._problems += self.state.bases.without_template(self.state.sources)
-        documents = self._build(affected, progress)
+        documents = self._build(affected, progress, made)
         gone = self._gone(documents, affected)
         for file in self._all_changed:
             self.state.files[file.path] = file
@@ -163,7 +167,8 @@ class Load:
                 Problem(file.path, 0, 0, "has a path that leaves the tree", "remove it from git", "path")
             )
             return False
-        if kind_of(file.path) is Kind.IGNORED:
+        kind = kind_of(file.path)
+        if kind is Kind.IGNORED:
             return False
         if file.mode == "120000":
             self._problems.append(
@@ -177,17 +182,22 @@ class Load:
             what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed"
             self._problems.append(Problem(file.path, 0, 0, what, rule=_FORBIDDEN))
         else:
+            self._kinds[file.path] = kind
             return True
         return False
 
+    def _kind(self, path: str) -> Kind:
+        return self._kinds.get(path) or kind_of(path)
+
     def _affected(self) -> list[str]:
         """Paths of the documents that this load makes again."""
-        paths = {path for path in self._changed if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN)}
-        if not self._whole:
-            moved = [*self._changed, *self._removed]
-            paths |= concerned(self._before, moved)
-            paths |= retold(self._before, moved, self._supplied)
-        return sorted(paths.difference(self._removed))
+        if self._whole:
+            return self._documents
+        moved = [*self._changed, *self._removed]
+        others = concerned(self._before, moved) | retold(self._before, moved, self._supplied)
+        if not others:
+            return self._documents
+        return sorted(others.union(self._documents).difference(self._removed))
 
     def _supplied(self, path: str) -> bytes | None:
         file = self._changed.get(path)
@@ -218,7 +228,7 @@ class Load:
 
     def _read_bases(self, progress: Progress | None) -> None:
         """The bases of this state; a change of any one may change what the others extend."""
-        moved = [p for p in (*self._removed, *(f.path for f in self._all_changed)) if kind_of(p) is Kind.BASE]
+        moved = [p for p in (*self._removed, *(f.path for f in self._all_changed)) if self._kind(p) is Kind.BASE]
         if not moved:
             return
         read = {**self._before.bases.read, **dict.fromkeys(map(base_name, moved))}
@@ -246,9 +256,11 @@ class Load:
             self.state.files.pop(path, None)
             self.state.manifests.pop(path, None)
 
-    def _build(self, affected: list[str], progress: Progress | None) -> dict[ProfileKey, ProfileDocument]:
+    def _build(
+        self, affected: list[str], progress: Progress | None, made: Made | None
+    ) -> dict[ProfileKey, ProfileDocument]:
         builder = Builder(self.state)
-        for path in [*self._removed, *affected]:
+        for path in () if self._whole else [*self._removed, *affected]:
             for key in self._before.keys.get(path, ()):
                 self.state.owners.pop(key, None)
             self.state.keys.pop(path, None)
@@ -258,12 +270,14 @@ class Load:
                 self._tell(progress, path, done, len(affected))
                 document = self._document_of(path, builder)
                 documents[document.key] = document
+                if made is not None:
+                    made(document)
             except UnreadableProfile as error:
                 self._problems += error.problems
         return documents
 
     def _document_of(self, path: str, builder: Builder) -> ProfileDocument:
-        if kind_of(path) is Kind.PLAIN:
+        if self._kind(path) is Kind.PLAIN:
             document = builder.plain(path, self._content(path))
         else:
             if path in self._changed:

@@ -186,8 +186,9 @@ def _document(data: bytes) -> tuple[ProfileDocument, RevisionStamp]:
 
 
 def _variant(read: _Variant) -> Variant:
-    when = (read.when.get(name) for name in _WHEN)
-    return Variant(*when, read.content_type, _body(read), read.sensitive, read.effective_by, read.etag)
+    vendor, model, version = map(read.when.get, _WHEN)
+    made = (read.content_type, _body(read), read.sensitive, read.effective_by, read.etag)
+    return Variant(vendor, model, version, *made)
 
 
 def _body(read: _Document | _Variant) -> bytes:

@@ -152,7 +152,7 @@ async def measure(name: str, git: Git, state: Path, commits: Sequence[tuple[str,
     """`commits` are what is done in each, the commit, and how many documents it changes."""
     bench = Bench(git, state)
     await bench.open()
-    before, empty, base = None, memory(), 0.0
+    before, empty, whole = None, memory(), 1.0
     for what, commit, count in commits:
         base = reading(git, blobs(git, commit, before))
         async with row(f"{name}: {what}", base):
