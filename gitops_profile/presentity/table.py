@@ -1,7 +1,7 @@
 """The presentity table: a fold of presentity events, and nothing else. Live running and replay share `apply`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -95,6 +95,17 @@ class PresentityTable:
         self._apply_of_revision(event)
         return ()
 
+    def put(
+        self,
+        documents: Mapping[ProfileKey, ProfileDocument],
+        stamps: Mapping[ProfileKey, RevisionStamp],
+        new: Mapping[str, int],
+    ) -> None:
+        """Put in documents that have no aliases and no windows, and have the place of such; `new` ones by domain."""
+        self._documents.update(documents)
+        self._stamps.update(stamps)
+        self.domains.update(new)
+
     def _apply_of_revision(self, event: PresentityEvent) -> None:
         """Fold in what is about a revision, not about a profile."""
         match event:
@@ -172,6 +183,10 @@ class PresentityTable:
     def revision_of(self, key: ProfileKey) -> RevisionStamp | None:
         """The commit that last changed the document of `key`."""
         return self._stamps.get(key)
+
+    def keys(self) -> KeysView[ProfileKey]:
+        """The keys of all documents."""
+        return self._documents.keys()
 
     def __len__(self) -> int:
         return len(self._documents)

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from gitops_profile.eventlog import EncodedRecord, EventLog, LogUnavailable, read_log
+from gitops_profile.eventlog import EncodedRecord, EventLog, LogUnavailable, NewRecord, read_log
 from gitops_profile.presentity import (
+    Batch,
     PresentityEvent,
     PresentityTable,
     ProfileKey,
@@ -44,21 +45,18 @@ class Journal:
             return await self._append(events, self.position if decided_at is None else decided_at)
 
     async def _append(self, events: Sequence[PresentityEvent], expected: int) -> list[ProfileKey]:
-        records = []
-        for number, event in enumerate(events):
-            type_, version, stream, data = encode_event(event)
-            records.append(EncodedRecord(stream, type_, version, data))
-            if number % _CHUNK == _CHUNK - 1:
-                await asyncio.sleep(0)
+        records, batch = list[NewRecord](), Batch(self.table)
+        for start in range(0, len(events), _CHUNK):
+            some = events[start : start + _CHUNK]
+            batch.lay_out(some)
+            for type_, version, stream, data in map(encode_event, some):
+                records.append(EncodedRecord(stream, type_, version, data))
+            await asyncio.sleep(0)
         head = await self.log.append(records, expected_head=expected)
-        keys: dict[ProfileKey, None] = {}  # an alias that moves is named by both of its documents
-        for number, event in enumerate(events):
-            keys.update(dict.fromkeys(self.table.apply(event)))
-            if number % _CHUNK == _CHUNK - 1:
-                await asyncio.sleep(0)
+        keys = batch.fold()
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
-        return list(keys)
+        return keys
 
     async def save_snapshot(self) -> None:
         """Keep the table as a snapshot, if the log has grown enough since the last one."""

@@ -148,12 +148,18 @@ class Worker:
 
     def _read(self, load: Load, read: Read, made: Made | None = None) -> LoadResult:
         """Read what the load wants, and let it make its documents."""
-        while wanted := load.wanted():
+        wanted = load.wanted()
+        if load.is_whole:
+            self._say("progress", "", 0, len(wanted))
+            load.supply_while_finishing(iter(read(wanted)))
+            wanted = []
+        while wanted:
             found, done = iter(read(wanted)), 0
             while some := dict(islice(found, _READ_AT_ONCE)):
                 self._say("progress", "", done, len(wanted))
                 load.supply(some)
                 done += len(some)
+            wanted = load.wanted()
         result = load.finish(self._progress, made)
         self._place("")
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -103,6 +103,7 @@ async def row(name: str, base: float) -> AsyncIterator[None]:
     yield
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     others = max(0.0, processor_seconds(os.getpid()) - both - cpu)
+    await asyncio.sleep(0.02)  # the last thing that was done may have held the loop, too
     ticking.cancel()
     print(ROW.format(name, wall, wall / base, cpu, others, *held.milliseconds()), flush=True)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gitops_profile.presentity import (
     ApplicationResumed,
     ApplicationSuspended,
+    Batch,
     FileRule,
     HistoryRewritten,
     NotifyPolicy,
@@ -147,6 +148,22 @@ def test_every_alias_leads_to_its_document_and_no_other(history: list[Presentity
     for one in (table, PresentityTable.from_snapshot(b"".join(table.snapshot()))):
         assert {alias: found for alias in ALIASES if (found := one.resolve(alias)) is not None} == expected
         assert all(one.resolve(document.key) == document.key for document in one)
+
+
+@given(st.lists(events, max_size=20), st.integers(1, 5))
+def test_a_batch_leads_where_its_events_lead_one_after_the_other(history: list[PresentityEvent], size: int) -> None:
+    singly, batched = PresentityTable(), PresentityTable()
+    for start in range(0, len(history), 7):
+        batch, told = Batch(batched), set()
+        for first in range(start, min(start + 7, len(history)), size):
+            batch.lay_out(history[first : min(first + size, start + 7)])
+        before = dict(batched._documents)
+        for event in history[start : start + 7]:
+            told.update(singly.apply(event))
+        assert before == batched._documents, "nothing is seen of it before all of it is"
+        assert set(batch.fold()) == told
+    for part in ("_documents", "_stamps", "_aliases", "domains", "windowed", "rules", "applied", "judged"):
+        assert getattr(batched, part) == getattr(singly, part), part
 
 
 def test_the_keys_to_be_told_include_aliases_that_come_and_go() -> None:
