@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from gitops_profile.eventlog import EncodedRecord, EventLog, LogUnavailable, NewRecord, read_log
 from gitops_profile.presentity import (
@@ -33,6 +34,7 @@ class Journal:
         self.position = position
         self._snapshot_at = snapshot_at
         self._writing = asyncio.Lock()
+        self._spent: list[list[Any]] = []
 
     async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
         """Append one atomic batch and fold it; the keys concerned.
@@ -54,9 +56,18 @@ class Journal:
             await asyncio.sleep(0)
         head = await self.log.append(records, expected_head=expected)
         keys = batch.fold()
+        self._spent += [cast(list[Any], records), batch.replaced]
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
         return keys
+
+    async def release(self) -> None:
+        """Let go of what the last batches have left, in slices: 100 000 records and documents take 50 ms (I8)."""
+        while self._spent:
+            spent = self._spent.pop()
+            while spent:
+                del spent[-_CHUNK:]
+                await asyncio.sleep(0)
 
     async def save_snapshot(self) -> None:
         """Keep the table as a snapshot, if the log has grown enough since the last one."""

@@ -245,6 +245,7 @@ class Reconciler:
             revision.commit[:12], added, changed, removed, len(held), self._journal.position,
         )  # fmt: skip
         self._on_changed(keys)
+        await self._journal.release()
         return Outcome(
             Verdict.APPLIED, revision.commit, added, changed, removed,
             held_back=len(held), superseded=_commits(history),

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 import git
 
@@ -58,7 +58,7 @@ class GitProcess:
         self._process: Any = None
         self._errors: _Tail | None = None
 
-    def start(self, given: IO[bytes] | int = subprocess.PIPE) -> tuple[IO[bytes], IO[bytes]]:
+    def start(self, given: BinaryIO | int = subprocess.PIPE) -> tuple[IO[bytes], IO[bytes]]:
         """Its standard input and output; `given` is a file with all that it will be asked. Raises SourceUnavailable."""
         if self._process is not None and self._process.poll() is not None:
             self.close()
@@ -171,7 +171,7 @@ def bulk(commands: git.Git, place: Callable[[], Place], asked: list[str], *argum
     with tempfile.TemporaryFile() as given:
         given.write("".join(f"{line}\n" for line in asked).encode())
         given.seek(0)
-        process.start(given)
+        process.start(cast(BinaryIO, given))
         try:
             yield process
         finally:

@@ -154,7 +154,8 @@ def test_every_alias_leads_to_its_document_and_no_other(history: list[Presentity
 def test_a_batch_leads_where_its_events_lead_one_after_the_other(history: list[PresentityEvent], size: int) -> None:
     singly, batched = PresentityTable(), PresentityTable()
     for start in range(0, len(history), 7):
-        batch, told = Batch(batched), set()
+        batch = Batch(batched)
+        told: set[ProfileKey] = set()
         for first in range(start, min(start + 7, len(history)), size):
             batch.lay_out(history[first : min(first + size, start + 7)])
         before = dict(batched._documents)
