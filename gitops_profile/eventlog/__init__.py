@@ -4,10 +4,11 @@ from .file_log import FileEventLog
 from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
 from .outside import read_log
-from .record import NewRecord, Record, time_text
+from .record import EncodedRecord, NewRecord, Record, time_text
 from .verification import VerifyReport, verify
 
 __all__ = [
+    "EncodedRecord",
     "EventLog",
     "FileEventLog",
     "LogCorrupt",

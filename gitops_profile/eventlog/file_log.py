@@ -12,13 +12,14 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from .folder import Segment, Survey, lock_folder, open_folder, segment_index, snapshot_at
+from .folder import Segment, Survey, lock_folder, open_folder, record_crc, segment_index
 from .log import LogUnavailable, VersionConflict, check_position
 from .reader import cursor_behind, read_blocks
 from .record import Clock, NewRecord, Record, time_text, utc_now
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has grown past this is not appended to any more."""
+_DATA = attrgetter("data")
 _GROUP_BYTES = 8 * 1024 * 1024
 """Of data, after which no further batch joins a group: those already in it are waiting for the sync."""
 
@@ -91,7 +93,7 @@ class FileEventLog:
         self._check_open()
         batch = _Batch(
             tuple(records),
-            sum(len(record.data) for record in records),
+            sum(map(len, map(_DATA, records))),
             expected_head,
             asyncio.get_running_loop().create_future(),
         )
@@ -126,12 +128,12 @@ class FileEventLog:
                 return
             await advanced.wait()
 
-    async def save_snapshot(self, position: int, data: bytes) -> None:
+    async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         self._check_open()
         check_position(position, self._head)
         try:
-            snapshot = await asyncio.to_thread(snapshot_at, tuple(self._segments), position, data)
-            await asyncio.to_thread(write_snapshot, self._folder, snapshot)
+            crc = await asyncio.to_thread(record_crc, tuple(self._segments), position)
+            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces)
         except OSError as error:
             raise LogUnavailable(f"cannot store a snapshot in {self._folder}: {error.strerror or error}") from error
 

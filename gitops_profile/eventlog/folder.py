@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .log import LogCorrupt, LogInUse
 from .segment import HINT, SegmentScanner, crc_of_line, first_position, segment_name
-from .snapshot import SNAPSHOT_NAME, Snapshot, read_snapshot, remove_leftovers, sync_folder
+from .snapshot import SNAPSHOT_NAME, read_snapshot, remove_leftovers, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -202,8 +202,3 @@ def _records_missing(folder: Path, snapshot: int, head: int) -> LogCorrupt:
     path = folder / SNAPSHOT_NAME
     reason = f"the snapshot was made at position {snapshot}, but the log ends at {head}: records are missing"
     return LogCorrupt(path, None, reason, f"{HINT}; if the log was replaced on purpose, delete {path}")
-
-
-def snapshot_at(segments: Sequence[Segment], position: int, data: bytes) -> Snapshot:
-    """A snapshot tied to the record it was made at. Raises LogCorrupt, OSError."""
-    return Snapshot(position, record_crc(segments, position), data)

@@ -70,14 +70,16 @@ class EventLog(Protocol):
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
         """The same, and then every further record once it is durable, until the log is closed."""
 
-    async def save_snapshot(self, position: int, data: bytes) -> None:
+    async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         """Keep what a reader made of the records up to `position`, in place of any earlier snapshot.
+
+        It comes in pieces, since one of 100 MB could not be put together without holding up everything else.
 
         Raises ValueError for a position that the log has not reached, LogUnavailable when it cannot be stored.
         """
 
     async def load_snapshot(self) -> tuple[int, bytes] | None:
-        """Position and data of the snapshot; None when there is none or it is damaged, for it is only a cache."""
+        """Position and data of the snapshot, in one piece; None when there is none or it is damaged: it is a cache."""
 
     async def close(self) -> None:
         """Store what append was given, end the followers, release the log. Closing twice is fine."""

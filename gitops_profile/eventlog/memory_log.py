@@ -60,10 +60,10 @@ class MemoryEventLog:
                 return
             await advanced.wait()
 
-    async def save_snapshot(self, position: int, data: bytes) -> None:
+    async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         self._check_open()
         check_position(position, self.head)
-        self._snapshot = (position, data)
+        self._snapshot = (position, b"".join(pieces))
 
     async def load_snapshot(self) -> tuple[int, bytes] | None:
         self._check_open()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -39,14 +40,17 @@ class Snapshot(msgspec.Struct, frozen=True):
 _HEADER = msgspec.json.Decoder(_Header)
 
 
-def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
+def write_snapshot(folder: Path, position: int, record_crc: str, pieces: Sequence[bytes]) -> None:
     """Replace the snapshot, all or nothing, durably. Raises OSError; the earlier one then stands."""
-    header = _Header(snapshot.position, snapshot.record_crc, len(snapshot.data), f"{crc32(snapshot.data):08x}")
+    crc = 0
+    for piece in pieces:
+        crc = crc32(piece, crc)  # other threads run meanwhile, as they do while a piece is written
+    header = _Header(position, record_crc, sum(map(len, pieces)), f"{crc:08x}")
     handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=folder)
     try:
         with open(handle, "wb") as file:
             file.write(msgspec.json.encode(header) + b"\n")
-            file.write(snapshot.data)
+            file.writelines(pieces)
             file.flush()
             os.fdatasync(file.fileno())
         os.replace(name, folder / SNAPSHOT_NAME)

@@ -1,5 +1,6 @@
 """Who is provisioned, with what: keys, documents, presentity events and the table folded from them (pure)."""
 
+from .batch import Batch
 from .document import Presentation, ProfileDocument
 from .etag import concealed_tag, entity_tag
 from .events import (
@@ -31,6 +32,7 @@ from .variant import MAX_DEVICE_TEXT, Variant
 
 __all__ = [
     "BATCH_ENDS",
+    "Batch",
     "DEFAULT_DEVICE",
     "MAX_DEVICE_TEXT",
     "NO_POLICY",

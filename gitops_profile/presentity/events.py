@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from .document import ProfileDocument
 from .key import ProfileKey
 from .repository_rules import RepositoryRules
@@ -39,24 +41,21 @@ class ProblemRecord:
         return (f"{place}: " if place else "") + self.message + (f" ({self.hint})" if self.hint else "")
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileAdded:
+class ProfileAdded(msgspec.Struct, frozen=True, gc=False):
     """A profile document exists that did not."""
 
     document: ProfileDocument
     revision: RevisionStamp
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileChanged:
+class ProfileChanged(msgspec.Struct, frozen=True, gc=False):
     """A profile document differs: in content, variants, aliases, how it may travel or be told, where it is kept."""
 
     document: ProfileDocument
     revision: RevisionStamp
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileRemoved:
+class ProfileRemoved(msgspec.Struct, frozen=True, gc=False):
     """A commit removed a profile document; nothing else ever does (invariant I4)."""
 
     key: ProfileKey

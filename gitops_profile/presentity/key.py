@@ -1,10 +1,11 @@
 """The key of the whole product: which profile, of whom."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
+
+import msgspec
 
 from .identifier import canonical_device
 
@@ -30,9 +31,9 @@ class ProfileType(StrEnum):
     LOCAL_NETWORK = "local-network"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 12)
 def canonical_domain(text: str) -> str:
-    """`text` in lower case without a final dot.
+    """`text` in lower case without a final dot. Remembered, for all profiles are in a few domains.
 
     Raises InvalidKey for anything that is no host name or bracketed IPv6 address.
     """
@@ -42,9 +43,12 @@ def canonical_domain(text: str) -> str:
     return domain
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ProfileKey:
-    """One profile of one user, device or network, in canonical form."""
+class ProfileKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+    """One profile of one user, device or network, in canonical form.
+
+    A Struct and no dataclass: finding it in a table takes 0.06 µs in place of 0.25, making it 0.05 in place of 0.5, and
+    the garbage collector need not look at it (tests/bench/bench_reconcile.py).
+    """
 
     profile_type: ProfileType
     domain: str
@@ -85,14 +89,10 @@ class ProfileKey:
                 return cls.local_network(domain)
         raise InvalidKey(f"{text!r} is not user/DOMAIN/NAME, device/DOMAIN/ID or local-network/DOMAIN")
 
-    def __hash__(self) -> int:
-        """Without the type, whose own hash is computed anew each time: 0.2 µs instead of 0.5 for each look-up."""
-        return hash((self.domain, self.name))
-
     def __str__(self) -> str:
         if self.profile_type is ProfileType.LOCAL_NETWORK:
             return f"local-network/{self.domain}"
-        return f"{self.profile_type}/{self.domain}/{self.name}"
+        return "/".join((self.profile_type, self.domain, self.name))  # a StrEnum in an f-string takes twice as long
 
 
 @lru_cache(maxsize=1 << 18)

@@ -1,12 +1,11 @@
 """How a phone may be told of a change: what its author allows, beside what is said to the phone."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, gc=False):
     """A time, again and again, in which changes may, or may not, go out."""
 
     allows: bool
@@ -18,8 +17,7 @@ class Window:
     """Of the cron fields, such as Europe/Berlin."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyPolicy:
+class NotifyPolicy(msgspec.Struct, frozen=True, gc=False):
     """What `notify:` says. It is no part of what a phone gets: a change of it alone is told to nobody."""
 
     may_reboot: bool = False
@@ -28,23 +26,19 @@ class NotifyPolicy:
     """The SIP URI under which the phone of a device profile is registered."""
     windows: tuple[Window, ...] = ()
 
-    def as_row(self) -> tuple[Any, ...]:
-        """Its fields as plain data."""
-        return self.may_reboot, self.aor, [(w.allows, w.cron, w.seconds, w.timezone) for w in self.windows]
 
-    @classmethod
-    def from_row(cls, row: Any) -> "NotifyPolicy":
-        """The inverse of `as_row`; one object for all that say nothing."""
-        may_reboot, aor, windows = row
-        if not may_reboot and aor is None and not windows:
-            return NO_POLICY
-        return cls(may_reboot, aor, _shared(tuple(map(tuple, windows))))
+NO_POLICY = NotifyPolicy()
 
 
 @lru_cache(maxsize=1024)
-def _shared(rows: tuple[tuple[Any, ...], ...]) -> tuple[Window, ...]:
-    """Windows are those of a folder: its documents have one object."""
-    return tuple(Window(*row) for row in rows)
+def shared_policy(policy: NotifyPolicy) -> NotifyPolicy:
+    """The same, as one object for all that say the same, and with one object for the windows of a whole folder."""
+    if policy == NO_POLICY:
+        return NO_POLICY
+    windows = _shared(policy.windows)
+    return policy if windows is policy.windows else NotifyPolicy(policy.may_reboot, policy.aor, windows)
 
 
-NO_POLICY = NotifyPolicy()
+@lru_cache(maxsize=1024)
+def _shared(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    return windows

@@ -1,7 +1,7 @@
 """The presentity table: a fold of presentity events, and nothing else. Live running and replay share `apply`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -26,11 +26,11 @@ from .events import (
 )
 from .events_codec import decode_event, encode_event
 from .key import DEFAULT_DEVICE, ProfileKey, ProfileType
-from .notify_policy import NotifyPolicy
 from .repository_rules import NO_RULES, RepositoryRules
-from .variant import Variant
 
-SNAPSHOT_VERSION = 5
+SNAPSHOT_VERSION = 6
+SNAPSHOT_CHUNK = 500
+"""Documents in one piece of a snapshot."""
 MAX_JUDGED = 10_000
 """Commits remembered as judged; of more than that the oldest are forgotten."""
 
@@ -76,25 +76,39 @@ class PresentityTable:
     def apply(self, event: PresentityEvent) -> tuple[ProfileKey, ...]:
         """Fold one event in; return the keys whose subscribers may have to be told, aliases included."""
         self.changes += 1
-        match event:
-            case ProfileAdded(document, revision) | ProfileChanged(document, revision):
-                before = self._release_aliases(document.key)
-                self._keep(document)
-                self._stamps[document.key] = revision
-                for alias in document.aliases:
-                    self._aliases[alias] = document.key
-                return (document.key, *dict.fromkeys((*before, *document.aliases)))
-            case ProfileRemoved(key):
-                before = self._release_aliases(key)
-                known = self._documents.pop(key, None)
-                if known is not None:
-                    self.windowed -= bool(known.notify.windows)
-                    self._leave_domain(key.domain)
-                self._stamps.pop(key, None)
+        if isinstance(event, ProfileAdded | ProfileChanged):
+            document = event.document
+            key = document.key
+            known = self._documents.get(key)
+            before = self._release_aliases(known) if known is not None and known.aliases else ()
+            self._count(known, document)
+            self._documents[key] = document
+            self._stamps[key] = event.revision
+            if not document.aliases:
                 return (key, *before)
-            case _:
-                self._apply_of_revision(event)
+            self._aliases.update(dict.fromkeys(document.aliases, key))
+            return (key, *dict.fromkeys((*before, *document.aliases)))
+        if isinstance(event, ProfileRemoved):
+            known = self._documents.pop(event.key, None)
+            if known is None:
+                return (event.key,)
+            self._count(known, None)
+            self._stamps.pop(event.key, None)
+            return (event.key, *self._release_aliases(known))
+        self._apply_of_revision(event)
         return ()
+
+    def put(
+        self,
+        documents: Mapping[ProfileKey, ProfileDocument],
+        stamps: Mapping[ProfileKey, RevisionStamp],
+        new: Mapping[str, int],
+    ) -> None:
+        """Put in documents that have no aliases and no windows, and have the place of such; `new` ones by domain."""
+        self.changes += 1
+        self._documents.update(documents)
+        self._stamps.update(stamps)
+        self.domains.update(new)
 
     def _apply_of_revision(self, event: PresentityEvent) -> None:
         """Fold in what is about a revision, not about a profile."""
@@ -127,33 +141,31 @@ class PresentityTable:
                 if self.applied is not None:
                     self.applied = replace(self.applied, held_back=event.held_back)
 
-    def _keep(self, document: ProfileDocument) -> None:
-        known = self._documents.get(document.key)
-        if known is None:
+    def _count(self, known: ProfileDocument | None, document: ProfileDocument | None) -> None:
+        """Note the domain and the windows of a document that stands in the place of a known one."""
+        if known is None and document is not None:
             self.domains[document.key.domain] += 1
-        self.windowed += bool(document.notify.windows) - bool(known is not None and known.notify.windows)
-        self._documents[document.key] = document
-
-    def _leave_domain(self, domain: str) -> None:
-        self.domains[domain] -= 1
-        if not self.domains[domain]:
-            del self.domains[domain]
+        elif known is not None and document is None:
+            self.domains[known.key.domain] -= 1
+            if not self.domains[known.key.domain]:
+                del self.domains[known.key.domain]
+        if known is not None and known.notify.windows:
+            self.windowed -= 1
+        if document is not None and document.notify.windows:
+            self.windowed += 1
 
     def _judge(self, commit: str) -> None:
         self.judged[commit] = None
         if len(self.judged) > MAX_JUDGED:
             del self.judged[next(iter(self.judged))]
 
-    def _release_aliases(self, key: ProfileKey) -> tuple[ProfileKey, ...]:
-        """Forget the aliases that the document of `key` has had."""
-        known = self._documents.get(key)
-        if known is None:
-            return ()
-        for alias in known.aliases:
+    def _release_aliases(self, document: ProfileDocument) -> tuple[ProfileKey, ...]:
+        """Forget the aliases that a document has had."""
+        for alias in document.aliases:
             # An alias that moved to another document in the same revision may already be that one's.
-            if self._aliases.get(alias) == key:
+            if self._aliases.get(alias) == document.key:
                 del self._aliases[alias]
-        return known.aliases
+        return document.aliases
 
     def resolve(self, key: ProfileKey) -> ProfileKey | None:
         """The key of the document that `key` stands for: itself, or what it is an alias of; None for neither."""
@@ -176,6 +188,10 @@ class PresentityTable:
         """The commit that last changed the document of `key`."""
         return self._stamps.get(key)
 
+    def keys(self) -> KeysView[ProfileKey]:
+        """The keys of all documents."""
+        return self._documents.keys()
+
     def __len__(self) -> int:
         return len(self._documents)
 
@@ -191,64 +207,71 @@ class PresentityTable:
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
-    def snapshot(self) -> bytes:
-        """The whole table as bytes: a cache, which may be deleted at any time."""
-        stamps = {stamp: number for number, stamp in enumerate(dict.fromkeys(self._stamps.values()))}
-        documents = [
-            (
-                str(d.key), d.content_type, d.body, d.path, d.sensitive, d.effective_by,
-                [variant.as_row() for variant in d.variants], [str(alias) for alias in d.aliases],
-                d.notify.as_row(), stamps[self._stamps[d.key]],
-            )
-            for d in self
-        ]  # fmt: skip
+    def snapshot(self) -> Iterator[bytes]:
+        """The whole table as it is when the first piece is asked for: a cache, which may be deleted at any time.
+
+        In pieces that are made within a millisecond each, between which the table may change (invariant I8).
+        """
+        # Both are in the order in which the profiles came.
+        documents, stamps = list(self._documents.values()), list(self._stamps.values())
         # In this order: what is applied puts an end to what was noted before.
         of_head = (self.left, self.applied, self.rejected, self.held, self.approved, self.rewritten)
         state = (*of_head, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
-        stamp_rows = [tuple(getattr(s, name) for name in RevisionStamp.__slots__) for s in stamps]
-        head = (SNAPSHOT_VERSION, self.rules.as_row())
-        return msgspec.msgpack.encode((*head, stamp_rows, documents, outcomes, list(self.judged)))
+        yield _piece((SNAPSHOT_VERSION, len(documents), self.rules.as_row(), outcomes, list(self.judged)))
+        for start in range(0, len(documents), SNAPSHOT_CHUNK):
+            part = stamps[start : start + SNAPSHOT_CHUNK]
+            numbers = {stamp: number for number, stamp in enumerate(dict.fromkeys(part))}
+            yield _piece((list(numbers), [numbers[s] for s in part], documents[start : start + SNAPSHOT_CHUNK]))
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
-        """The inverse of `snapshot`; raises SnapshotUnusable."""
+        """From all the pieces of a snapshot, one after the other; raises SnapshotUnusable."""
         try:
-            version, *rows = msgspec.msgpack.decode(data)
-            if version != SNAPSHOT_VERSION:
-                raise SnapshotUnusable(f"snapshot version {version}")
-            return cls._restored(*rows)
+            return cls._restored(_pieces(data))
         except (msgspec.DecodeError, TypeError, ValueError, LookupError) as error:
             raise SnapshotUnusable(str(error)) from error
 
     @classmethod
-    def _restored(cls, rules: Any, stamp_rows: Any, documents: Any, outcomes: Any, judged: Any) -> Self:
+    def _restored(cls, pieces: Iterator[memoryview]) -> Self:
         table = cls()
+        version, *head = msgspec.msgpack.decode(next(pieces, b""))
+        if version != SNAPSHOT_VERSION:
+            raise SnapshotUnusable(f"snapshot version {version}")
+        count, rules, outcomes, judged = head
         table.rules = RepositoryRules.from_row(rules)
-        stamps = [RevisionStamp(*row) for row in stamp_rows]
-        for (
-            key_text,
-            media_type,
-            body,
-            path,
-            sensitive,
-            effective_by,
-            variant_rows,
-            alias_texts,
-            policy,
-            stamp,
-        ) in documents:
-            key = ProfileKey.parse(key_text)
-            variants = tuple(Variant(*row) for row in variant_rows)
-            aliases = tuple(map(ProfileKey.parse, alias_texts))
-            notify = NotifyPolicy.from_row(policy)
-            table._keep(
-                ProfileDocument(key, media_type, body, path, sensitive, effective_by, variants, aliases, notify)
-            )
-            table._stamps[key] = stamps[stamp]
-            for alias in aliases:
-                table._aliases[alias] = key
+        known: dict[RevisionStamp, RevisionStamp] = {}
+        for piece in pieces:
+            read, numbers, documents = _DOCUMENTS.decode(piece)
+            stamps = [known.setdefault(stamp, stamp) for stamp in read]
+            for document, number in zip(documents, numbers, strict=True):
+                table._count(None, document)
+                table._documents[document.key] = document
+                table._stamps[document.key] = stamps[number]
+                for alias in document.aliases:
+                    table._aliases[alias] = document.key
+        if len(table) != count:
+            raise SnapshotUnusable(f"{len(table)} of {count} documents")
         for type_, version, _, data in outcomes:
             table.apply(decode_event(type_, version, data))
         table.judged = dict.fromkeys(judged)
         return table
+
+
+_DOCUMENTS = msgspec.msgpack.Decoder(tuple[list[RevisionStamp], list[int], list[ProfileDocument]])
+_LENGTH = 4
+
+
+def _piece(content: Any) -> bytes:
+    data = msgspec.msgpack.encode(content)
+    return len(data).to_bytes(_LENGTH, "big") + data
+
+
+def _pieces(data: bytes) -> Iterator[memoryview]:
+    view, at = memoryview(data), 0
+    while at < len(view):
+        end = at + _LENGTH + int.from_bytes(view[at : at + _LENGTH], "big")
+        if end > len(view):
+            raise SnapshotUnusable("it is of an older version, or ends too early")
+        yield view[at + _LENGTH : end]
+        at = end

@@ -1,9 +1,11 @@
 """What one kind of phone is given in place of the document that all others get (RFC 6080 §6.2.2)."""
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
+
+import msgspec
+from msgspec.structs import asdict, force_setattr
 
 from .etag import entity_tag
 
@@ -11,8 +13,7 @@ MAX_DEVICE_TEXT = 255
 """Characters of what a phone says of itself, and of a glob: together they bound what one comparison may cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A document for the phones that three globs describe: `*` is any text, `?` any one character; case is ignored.
 
     None in the place of a glob asks nothing. A phone that does not say what a glob asks for is taken to say "".
@@ -26,10 +27,16 @@ class Variant:
     sensitive: bool = False
     effective_by: int | None = None
     """Seconds, as in the document."""
-    etag: str = field(init=False, compare=False)
+    etag: str = ""
+    """Made here unless it is known already."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "etag", entity_tag(self.content_type, self.body, self.effective_by))
+        if not self.etag:
+            force_setattr(self, "etag", entity_tag(self.content_type, self.body, self.effective_by))
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other fields, and with the etag that it then has."""
+        return type(self)(**{**asdict(self), "etag": "", **changes})
 
     def suits(self, vendor: str | None, model: str | None, version: str | None) -> bool:
         """Whether it is meant for a phone that says this in its Event header."""
@@ -38,11 +45,6 @@ class Variant:
             and _matches(self.model, model or "")
             and _matches(self.version, version or "")
         )
-
-    def as_row(self) -> tuple[Any, ...]:
-        """Its fields as plain data; `Variant(*row)` is the inverse."""
-        when = (self.vendor, self.model, self.version)
-        return (*when, self.content_type, self.body, self.sensitive, self.effective_by)
 
 
 def _matches(glob: str | None, text: str) -> bool:

@@ -24,16 +24,33 @@ def diff(
     whole: bool,
 ) -> list[ProfileEvent]:
     """What must happen. After a whole load every profile that is not in `documents` is removed."""
-    events: list[ProfileEvent] = []
-    for key, document in sorted(documents.items()):
-        known = table.get(key)
-        if known is None:
-            events.append(ProfileAdded(document, stamp))
-        elif known != document:
-            events.append(ProfileChanged(document, stamp))
-    gone = {document.key for document in table if document.key not in documents} if whole else set(removed)
-    for key in sorted(gone):
-        known = table.get(key)
-        if known is not None:
-            events.append(ProfileRemoved(key, known.path, stamp))
-    return events
+    found = (change_of(document, table, stamp) for document in in_order(documents))
+    events = [event for event in found if event is not None]
+    return events + removals(documents, removed, table, stamp, whole=whole)
+
+
+def in_order(documents: Mapping[ProfileKey, ProfileDocument]) -> list[ProfileDocument]:
+    """The documents in the order of their keys: the same change is always the same batch."""
+    return [documents[key] for key in sorted(documents)]
+
+
+def change_of(document: ProfileDocument, table: PresentityTable, stamp: RevisionStamp) -> ProfileEvent | None:
+    """What must happen for one document; None when it is in force as it is."""
+    known = table.get(document.key)
+    if known is None:
+        return ProfileAdded(document, stamp)
+    return ProfileChanged(document, stamp) if known != document else None
+
+
+def removals(
+    documents: Mapping[ProfileKey, ProfileDocument],
+    removed: Iterable[ProfileKey],
+    table: PresentityTable,
+    stamp: RevisionStamp,
+    *,
+    whole: bool,
+) -> list[ProfileEvent]:
+    """What must happen to profiles that are gone."""
+    gone = table.keys() - documents.keys() if whole else set(removed)
+    found = ((key, table.get(key)) for key in sorted(gone))
+    return [ProfileRemoved(key, known.path, stamp) for key, known in found if known is not None]

@@ -50,9 +50,11 @@ def _removals(table: PresentityTable, loaded: Loaded, held_back: Changes) -> tup
     """Too many removals at once are more likely a mistake than a wish (I5)."""
     gone = loaded.removed
     if loaded.whole:
-        gone = frozenset(document.key for document in table if document.key not in loaded.documents)
+        gone = frozenset(table.keys() - loaded.documents.keys())
     # A removal that waits for `resume` was counted with its own revision.
     gone = gone.difference(key for key, new in held_back.items() if new is None)
+    if not gone:
+        return ()  # before 100 000 documents are looked at for aliases
     # What is found as an alias from now on is not lost; before version 3 of the loader every alias was a document.
     removed = len(gone.difference(alias for document in loaded.documents.values() for alias in document.aliases))
     problem = loaded.settings.too_many_removed(removed, len(table), left=_left(table, loaded))

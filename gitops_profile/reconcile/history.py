@@ -54,4 +54,4 @@ async def read_table_at(folder: Path, moment: int | datetime) -> PresentityTable
 
 
 def _event(record: Record) -> PresentityEvent:
-    return decode_event(record.type, record.version, msgspec.json.decode(record.data))
+    return decode_event(record.type, record.version, record.data)

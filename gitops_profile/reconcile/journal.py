@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
-import msgspec
-
-from gitops_profile.eventlog import EventLog, LogUnavailable, NewRecord, read_log
+from gitops_profile.eventlog import EncodedRecord, EventLog, LogUnavailable, NewRecord, read_log
 from gitops_profile.presentity import (
+    Batch,
     PresentityEvent,
     PresentityTable,
     ProfileKey,
@@ -34,6 +34,7 @@ class Journal:
         self.position = position
         self._snapshot_at = snapshot_at
         self._writing = asyncio.Lock()
+        self._spent: list[list[Any]] = []
 
     async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
         """Append one atomic batch and fold it; the keys concerned.
@@ -46,39 +47,49 @@ class Journal:
             return await self._append(events, self.position if decided_at is None else decided_at)
 
     async def _append(self, events: Sequence[PresentityEvent], expected: int) -> list[ProfileKey]:
-        records = []
-        for number, event in enumerate(events):
-            type_, version, stream, data = encode_event(event)
-            records.append(NewRecord(stream, type_, version, msgspec.json.encode(data)))
-            if number % _CHUNK == _CHUNK - 1:
-                await asyncio.sleep(0)
+        records, batch = list[NewRecord](), Batch(self.table)
+        for start in range(0, len(events), _CHUNK):
+            some = events[start : start + _CHUNK]
+            batch.lay_out(some)
+            for type_, version, stream, data in map(encode_event, some):
+                records.append(EncodedRecord(stream, type_, version, data))
+            await asyncio.sleep(0)
         head = await self.log.append(records, expected_head=expected)
-        keys: dict[ProfileKey, None] = {}  # an alias that moves is named by both of its documents
-        for number, event in enumerate(events):
-            keys.update(dict.fromkeys(self.table.apply(event)))
-            if number % _CHUNK == _CHUNK - 1:
-                await asyncio.sleep(0)
+        keys = batch.fold()
+        self._spent += [cast(list[Any], records), batch.replaced]
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
-        return list(keys)
+        return keys
+
+    async def release(self) -> None:
+        """Let go of what the last batches have left, in slices: 100 000 records and documents take 50 ms (I8)."""
+        while self._spent:
+            spent = self._spent.pop()
+            while spent:
+                del spent[-_CHUNK:]
+                await asyncio.sleep(0)
 
     async def save_snapshot(self) -> None:
         """Keep the table as a snapshot, if the log has grown enough since the last one."""
         if self.position - self._snapshot_at < SNAPSHOT_EVERY:
             return
+        position, pieces = self.position, []
+        for piece in self.table.snapshot():
+            pieces.append(piece)
+            await asyncio.sleep(0)
         try:
-            await self.log.save_snapshot(self.position, await asyncio.to_thread(self.table.snapshot))
+            await self.log.save_snapshot(position, pieces)
         except LogUnavailable as error:
             logger.warning("no snapshot was written, the next start takes longer: %s", error)
             return
-        self._snapshot_at = self.position
+        self._snapshot_at = position
 
 
 async def read_table(folder: Path) -> PresentityTable:
     """The table as a log has it that somebody else may be writing. Raises LogCorrupt, LogUnavailable, UnknownEvent."""
     table = PresentityTable()
     async for record in read_log(folder):
-        table.apply(decode_event(record.type, record.version, msgspec.json.decode(record.data)))
+        table.apply(decode_event(record.type, record.version, record.data))
     return table
 
 
@@ -93,7 +104,7 @@ async def replay(log: EventLog) -> Journal:
             logger.warning("the snapshot is not used, the whole log is read: %s", error)
     start = position
     async for record in log.read(position):
-        table.apply(decode_event(record.type, record.version, msgspec.json.decode(record.data)))
+        table.apply(decode_event(record.type, record.version, record.data))
         position = record.position
         if position % _CHUNK == 0:
             await asyncio.sleep(0)

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from gitops_profile.loader import Problem, RepositorySettings
 from gitops_profile.presentity import NO_RULES, ProfileDocument, ProfileKey, RepositoryRules
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
-from .wire import HEADER, document_of, pack, path_text, problem_of
+from .place import FilePlace
+from .wire import HEADER, pack, path_text, problem_of, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +86,8 @@ class LoaderProcess:
         self._silence_seconds = silence_seconds
         self._memory_bytes = memory_bytes
         self._process: Process | None = None
+        self._place: FilePlace | None = None
+        """Of the process: the file that it is at."""
         self._loaded: tuple[str, str] | None = None
         self._holds: tuple[str, str] | None = None
         """Commit and folder that the process has accepted, on which the next load can build."""
@@ -151,6 +152,9 @@ class LoaderProcess:
             process.stdin.close()
         # The transport is closed with its pipes; without this a later loop would find it open.
         process._transport.close()  # type: ignore[attr-defined]
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
 
     def _begin(self, commit: str, path: str) -> None:
         if path != path_text(path):
@@ -212,16 +216,13 @@ class LoaderProcess:
 
     async def _answer(self, progress: Progress | None) -> Loaded:
         loaded = Loaded()
-        current = ""
         while True:
-            message = await self._receive(current)
-            match message:
-                case ["progress", current, done, total]:
+            match await self._receive():
+                case ["progress", _, done, total]:
                     if progress is not None:
                         progress(done, total)
                 case ["documents", rows]:
-                    for row in rows:
-                        document = document_of(row)
+                    for document in rows:
                         loaded.documents[document.key] = document
                     await asyncio.sleep(0)
                 case ["checked", count, rows]:
@@ -254,15 +255,17 @@ class LoaderProcess:
             # -P: the working folder, which is often the profile repository itself, must not be where modules come from.
             arguments = [sys.executable, "-P", "-m", "gitops_profile.reconcile.worker", str(self._location)]
             try:
+                self._place = FilePlace.create()
+                place = self._place.descriptor
                 self._process = await asyncio.create_subprocess_exec(
-                    *arguments, str(self._memory_bytes), str(self._file_seconds), stdin=PIPE, stdout=PIPE,
-                    limit=1 << 20, env=_without_settings(),
+                    *arguments, str(self._memory_bytes), str(self._file_seconds), str(place), stdin=PIPE, stdout=PIPE,
+                    limit=1 << 20, env=_without_settings(), pass_fds=(place,),
                 )  # fmt: skip
             except OSError as error:
                 raise SourceUnavailable(f"the loader process cannot be started: {error}") from error
         return self._process
 
-    async def _receive(self, current: str) -> list[Any]:
+    async def _receive(self) -> list[Any] | tuple[Any, ...]:
         """The next message; raises _Died, and SourceUnavailable when there is none for long."""
         process = self._process
         assert process is not None and process.stdout is not None
@@ -271,14 +274,17 @@ class LoaderProcess:
                 header = await process.stdout.readexactly(HEADER)
                 data = await process.stdout.readexactly(int.from_bytes(header, "big"))
         except TimeoutError as error:
+            current = self._at()
             where = f"at {current}" if current else "while it read git"
             raise SourceUnavailable(
                 f"the loader process said nothing for {self._silence_seconds:g} seconds {where}"
             ) from error
         except asyncio.IncompleteReadError as error:
-            raise _Died(current) from error
-        message: list[Any] = msgspec.msgpack.decode(data)
-        return message
+            raise _Died(self._at()) from error
+        return unpack(data)
+
+    def _at(self) -> str:
+        return self._place.read() if self._place is not None else ""
 
 
 def _without_settings() -> dict[str, str]:

@@ -147,6 +147,7 @@ class Suspending:
         logger.info("application resumed scope=%s by=%s profiles=%d", name, by, len(events))
         if keys:
             self._on_changed(keys)
+        await self._journal.release()
         return name, len(events)
 
     async def _release(self, name: str) -> tuple[list[PresentityEvent], Division]:

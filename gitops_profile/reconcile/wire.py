@@ -5,13 +5,17 @@ from typing import Any
 import msgspec
 
 from gitops_profile.loader import Problem
-from gitops_profile.presentity import NotifyPolicy, ProfileDocument, ProfileKey, Variant
+from gitops_profile.presentity import ProfileDocument
 
 HEADER = 4
 CHUNK = 200
 """Documents in one message: small enough to be decoded within a millisecond or so (invariant I8)."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_documents = msgspec.msgpack.Decoder(tuple[str, list[ProfileDocument]]).decode
+_DOCUMENTS = _encode(("documents", []))[:-1]
+"""How a message with documents begins."""
 
 
 def pack(*message: Any) -> bytes:
@@ -20,31 +24,17 @@ def pack(*message: Any) -> bytes:
     return len(data).to_bytes(HEADER, "big") + data
 
 
-def document_row(document: ProfileDocument) -> tuple[Any, ...]:
-    """A document as plain data."""
-    key = document.key
-    return (
-        str(key),
-        document.content_type,
-        document.body,
-        path_text(document.path),
-        document.sensitive,
-        document.effective_by,
-        [variant.as_row() for variant in document.variants],
-        [str(alias) for alias in document.aliases],
-        document.notify.as_row(),
-    )
+def unpack(data: bytes) -> list[Any] | tuple[Any, ...]:
+    """A message without its length; its documents are ProfileDocuments, made by the decoder itself."""
+    if data.startswith(_DOCUMENTS):
+        return _documents(data)
+    message: list[Any] = _decode(data)
+    return message
 
 
-def document_of(row: Any) -> ProfileDocument:
-    """The inverse of `document_row`."""
-    key, content_type, body, path, sensitive, effective_by, variant_rows, alias_texts, policy = row
-    variants = tuple(Variant(*variant) for variant in variant_rows)
-    aliases = tuple(map(ProfileKey.parse, alias_texts))
-    notify = NotifyPolicy.from_row(policy)
-    return ProfileDocument(
-        ProfileKey.parse(key), content_type, body, path, sensitive, effective_by, variants, aliases, notify
-    )
+def storable(document: ProfileDocument) -> ProfileDocument:
+    """The document with a path that can be stored and printed."""
+    return document if document.path.isascii() else document.but(path=path_text(document.path))
 
 
 def problem_row(problem: Problem) -> tuple[Any, ...]:

@@ -8,7 +8,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,28 +21,42 @@ from gitops_profile.loader import (
     Load,
     Loader,
     LoadResult,
+    Made,
     Problem,
     UnreadableProfile,
     files_to_load,
     owned_elsewhere,
 )
+from gitops_profile.presentity import ProfileDocument
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .folder import Folder
-from .wire import CHUNK, HEADER, document_row, pack, path_text, problem_row
+from .place import FilePlace
+from .wire import CHUNK, HEADER, pack, path_text, problem_row, storable
 
 _READ_AT_ONCE = 400
 _PR_SET_PDEATHSIG = 1
-Read = Callable[[list[str]], list[tuple[str, bytes]]]
+WORD_SECONDS = 0.02
+"""Between two words of progress: a person reads no faster, and each takes 25 µs of both processes."""
+Read = Callable[[list[str]], Iterable[tuple[str, bytes]]]
 
 
 class Worker:
     """One repository, one warm Loader."""
 
-    def __init__(self, repository: Repository, out: BinaryIO, file_seconds: float) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        out: BinaryIO,
+        file_seconds: float,
+        place: Callable[[str], None] = lambda path: None,
+    ) -> None:
+        """`place` is told of each file when its turn comes."""
         self._repository = repository
         self._out = out
         self._file_seconds = file_seconds
+        self._place = place
+        self._next_word = 0.0
         self._loader = Loader()
         self._stalled: dict[str, str] = {}
         """Files over which a process before this one was killed, and what is said of them."""
@@ -66,6 +82,7 @@ class Worker:
     def _answer(self, stalled: list[tuple[str, str]], work: Callable[[], None]) -> None:
         self._stalled = dict(stalled)
         self._pending = None  # of a revision that was rejected
+        self._next_word = 0.0
         try:
             work()
         except PathNotFound as error:
@@ -113,21 +130,38 @@ class Worker:
 
     def _finish(self, load: Load, read: Read, *, tell: bool = True) -> None:
         """Read what the load wants, and say what it found; without the documents when `tell` is False."""
-        result = self._read(load, read)
-        documents = list(result.documents.values()) if tell else []
-        for start in range(0, len(documents), CHUNK):
-            self._say("documents", [document_row(d) for d in documents[start : start + CHUNK]])
+        chunk: list[ProfileDocument] = []
+
+        def made(document: ProfileDocument) -> None:
+            # While the next ones are made the server decodes these: it keeps none of them when there is a problem.
+            chunk.append(storable(document))
+            if len(chunk) == CHUNK:
+                self._say("documents", chunk)
+                chunk.clear()
+
+        result = self._read(load, read, made if tell else None)
+        if chunk:
+            self._say("documents", chunk)
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         settings = result.settings
         self._say("result", removed, problems, result.whole, settings.max_removals, settings.rules.as_row())
 
-    def _read(self, load: Load, read: Read) -> LoadResult:
+    def _read(self, load: Load, read: Read, made: Made | None = None) -> LoadResult:
         """Read what the load wants, and let it make its documents."""
-        while wanted := load.wanted():
-            for start in range(0, len(wanted), _READ_AT_ONCE):
-                self._say("progress", "", start, len(wanted))
-                load.supply(dict(read(wanted[start : start + _READ_AT_ONCE])))
-        result = load.finish(self._progress)
+        wanted = load.wanted()
+        if load.is_whole:
+            self._say("progress", "", 0, len(wanted))
+            load.supply_while_finishing(iter(read(wanted)))
+            wanted = []
+        while wanted:
+            found, done = iter(read(wanted)), 0
+            while some := dict(islice(found, _READ_AT_ONCE)):
+                self._say("progress", "", done, len(wanted))
+                load.supply(some)
+                done += len(some)
+            wanted = load.wanted()
+        result = load.finish(self._progress, made)
+        self._place("")
         signal.setitimer(signal.ITIMER_PROF, 0)
         return result
 
@@ -145,9 +179,14 @@ class Worker:
     def _progress(self, path: str, done: int, total: int) -> None:
         # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means.
         signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
-        if path_text(path) in self._stalled:
-            raise UnreadableProfile(Problem(path, 0, 0, self._stalled[path_text(path)], rule="too-costly"))
-        self._say("progress", path_text(path), done, total)
+        text = path if path.isascii() else path_text(path)
+        self._place(text)
+        if text in self._stalled:
+            raise UnreadableProfile(Problem(path, 0, 0, self._stalled[text], rule="too-costly"))
+        now = time.monotonic()
+        if now >= self._next_word:
+            self._next_word = now + WORD_SECONDS
+            self._say("progress", text, done, total)
 
     def _say(self, *message: Any) -> None:
         self._out.write(pack(*message))
@@ -164,7 +203,7 @@ def main() -> None:
     out = sys.stdout.buffer
     sys.stdout = sys.stderr
     try:
-        worker = Worker(Repository(location), out, file_seconds)
+        worker = Worker(Repository(location), out, file_seconds, FilePlace(int(sys.argv[4])).tell)
     except NotARepository as error:
         out.write(pack("unavailable", path_text(str(error))))
         out.flush()

@@ -2,14 +2,19 @@
 
 import os
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable
-from typing import IO, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, cast
 
 import git
 
 from .errors import SourceUnavailable
 
+_NO_CONTENT = (b" missing", b" ambiguous", b" submodule")
+"""How the answer ends about an object that is not there."""
+_BLOCK = 1 << 18
 Place = tuple[int, ...]
 """Device and inode of the folders of a repository: another place, another repository."""
 
@@ -53,15 +58,13 @@ class GitProcess:
         self._process: Any = None
         self._errors: _Tail | None = None
 
-    def start(self) -> tuple[IO[bytes], IO[bytes]]:
-        """Its standard input and output; raises SourceUnavailable."""
+    def start(self, given: BinaryIO | int = subprocess.PIPE) -> tuple[IO[bytes], IO[bytes]]:
+        """Its standard input and output; `given` is a file with all that it will be asked. Raises SourceUnavailable."""
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None:
             try:
-                self._process = self._commands.execute(
-                    ["git", *self._arguments], istream=subprocess.PIPE, as_process=True
-                )
+                self._process = self._commands.execute(["git", *self._arguments], istream=given, as_process=True)
             except (git.GitCommandError, OSError) as error:
                 raise SourceUnavailable(f"git cannot be started: {error}") from error
             self._errors = _Tail(self._process.proc.stderr)
@@ -102,7 +105,8 @@ class GitProcess:
         self._errors = None
         for stream in (process.stdin, process.stdout, process.stderr):
             try:
-                stream.close()
+                if stream is not None:
+                    stream.close()
             except BrokenPipeError:
                 continue  # what was not read any more does not matter
         process.wait()
@@ -114,27 +118,31 @@ class ObjectReader:
     WINDOW = 400
     """Requests under way: 41 bytes each, so they fit a pipe and neither side can block the other for ever."""
 
+    MANY = 1000
+    """Objects for which a process of their own is started, which need not write out each answer by itself and is never
+    waited for: 100 000 documents of 1 kB take 1.6 s in place of 3.2 (tests/bench/bench_reconcile.py)."""
+
     def __init__(self, commands: git.Git, place: Callable[[], Place]) -> None:
         self._process = GitProcess(commands, place, "cat-file", "--batch")
+        self._commands = commands
+        self._place = place
 
     def read(self, object_id: str) -> tuple[str, bytes] | None:
         """Type and content, None when there is no such object; raises SourceUnavailable."""
         self._process.write(os.fsencode(object_id) + b"\n")  # a path in it may be any bytes
         return self._answer()
 
-    def read_many(self, ids: list[str]) -> "list[tuple[str, bytes]]":
+    def read_many(self, ids: list[str]) -> Iterator[tuple[str, bytes]]:
         """Id and content of every object; raises SourceUnavailable when one is missing."""
-        found: list[tuple[str, bytes]] = []
+        if len(ids) >= self.MANY:
+            with bulk(self._commands, self._place, ids, "cat-file", "--batch", "--buffer") as process:
+                yield from _contents(process, ids)
+            return
         for start in range(0, len(ids), self.WINDOW):
             window = ids[start : start + self.WINDOW]
             self._process.write("".join(f"{id_}\n" for id_ in window).encode())
-            for id_ in window:
-                answer = self._answer()
-                if answer is None:
-                    self._process.close()
-                    raise SourceUnavailable(f"object {id_} is missing from the repository; fetch it again")
-                found.append((id_, answer[1]))
-        return found
+            # All of them at once: whoever takes no more of them must leave no answer behind.
+            yield from list(_contents(self._process, window))
 
     def close(self) -> None:
         """End the process."""
@@ -143,7 +151,7 @@ class ObjectReader:
     def _answer(self) -> tuple[str, bytes] | None:
         _, stdout = self._process.start()
         header = stdout.readline()
-        if header.endswith((b" missing\n", b" ambiguous\n", b" submodule\n")):
+        if header.rstrip(b"\n").endswith(_NO_CONTENT):
             return None
         parts = header.split()
         if len(parts) != 3 or not parts[2].isdigit():
@@ -153,3 +161,47 @@ class ObjectReader:
         if len(data) != size + 1:
             raise self._process.failed()
         return parts[1].decode(), data[:-1]
+
+
+@contextmanager
+def bulk(commands: git.Git, place: Callable[[], Place], asked: list[str], *arguments: str) -> Iterator[GitProcess]:
+    """A git command that answers these lines and ends. Raises SourceUnavailable."""
+    place()
+    process = GitProcess(commands, place, *arguments)
+    with tempfile.TemporaryFile() as given:
+        given.write("".join(f"{line}\n" for line in asked).encode())
+        given.seek(0)
+        process.start(cast(BinaryIO, given))
+        try:
+            yield process
+        finally:
+            process.close()
+
+
+def _contents(process: GitProcess, ids: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Id and content of the objects that `cat-file --batch` was asked for, cut out of large blocks."""
+    _, stdout = process.start()
+    block, at = b"", 0
+    for id_ in ids:
+        while (end := block.find(b"\n", at)) < 0:
+            more = stdout.read1(_BLOCK)  # type: ignore[attr-defined]  # a BufferedReader has it
+            if not more:
+                raise process.failed()
+            block, at = block[at:] + more, 0
+        head = block[at:end]
+        size = head[head.rfind(b" ") + 1 :]
+        if not size.isdigit():
+            missing = head.endswith(_NO_CONTENT)
+            failure = process.failed()
+            raise (
+                SourceUnavailable(f"object {id_} is missing from the repository; fetch it again")
+                if missing
+                else failure
+            )
+        at, stop = end + 1, end + 1 + int(size)
+        if stop >= len(block):
+            block, at, stop = block[at:] + stdout.read(stop + 1 - len(block)), 0, int(size)
+            if len(block) != stop + 1:
+                raise process.failed()
+        yield id_, block[at:stop]
+        at = stop + 1

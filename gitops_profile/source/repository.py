@@ -4,7 +4,7 @@ import os
 import posixpath
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,8 +233,8 @@ class Repository:
                 found[blob] = int(line)
         return found
 
-    def read_blobs(self, blobs: Iterable[str]) -> list[tuple[str, bytes]]:
-        """Id and content of each blob, through one running process; raises SourceUnavailable."""
+    def read_blobs(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Id and content of each blob, while git is reading the next ones; raises SourceUnavailable."""
         return self._objects.read_many(list(blobs))
 
     def read_file_at(self, commit: str, path: str) -> bytes | None:

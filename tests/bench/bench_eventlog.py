@@ -99,7 +99,7 @@ async def measure(folder: Path, batch: int) -> None:
     ):
         if snapshot:
             log = await FileEventLog.open(folder / "log", segment_bytes=16 * 1024 * 1024)
-            await log.save_snapshot(log.head, b"{}")
+            await log.save_snapshot(log.head, [b"{}"])
             await log.close()
         started = time.perf_counter()
         log = await FileEventLog.open(folder / "log", segment_bytes=16 * 1024 * 1024)

@@ -1,8 +1,9 @@
-"""From a moved ref to the NOTIFY, with the real `serve` process on a repository of 10 000 plain files.
+"""From a moved ref to the NOTIFY, with the real `serve` process on a repository of 10 000 plain files, or of `--files`.
 
-Run it with `python tests/bench/bench_latency.py [--smoke]`; BENCH_DIR says on which disk. Each round commits a change
-to one file on another branch (timed: the base) and moves the served ref with `git update-ref`. The clock runs from
-before that command, its own start included, to the datagram. CPU is that of the server and of all its children.
+Run it with `python tests/bench/bench_latency.py [--smoke] [--files 100000]`; BENCH_DIR says on which disk. Each round
+commits a change to one file on another branch (timed: the base) and moves the served ref with `git update-ref`. The
+clock runs from before that command, its own start included, to the datagram. CPU is that of the server and of all its
+children.
 """
 
 import argparse
@@ -93,7 +94,9 @@ def rounds(git: Git, sock: socket.socket, count: int) -> Iterator[tuple[float, f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="few files and commits: does it run at all")
-    files, commits = (300, 5) if parser.parse_args().smoke else (10_000, 50)
+    parser.add_argument("--files", type=int, default=10_000)
+    options = parser.parse_args()
+    files, commits = (300, 5) if options.smoke else (options.files, 50)
     with (
         tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,

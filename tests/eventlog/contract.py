@@ -78,7 +78,7 @@ class EventLogContract:
         with pytest.raises(ValueError, match="head of the log"):
             log.follow(position)
         with pytest.raises(ValueError, match="head of the log"):
-            await log.save_snapshot(position, b"")
+            await log.save_snapshot(position, [b""])
 
     async def test_expected_head_that_is_the_head_appends(self, log: EventLog) -> None:
         assert await log.append([new(1)], expected_head=0) == 1
@@ -160,10 +160,10 @@ class EventLogContract:
 
     async def test_a_snapshot_comes_back_and_the_later_one_replaces_it(self, log: EventLog) -> None:
         await log.append(new_batch(3))
-        await log.save_snapshot(0, b"")
+        await log.save_snapshot(0, [b""])
         assert await log.load_snapshot() == (0, b"")
         data = bytes(range(256)) * 100
-        await log.save_snapshot(2, data)
+        await log.save_snapshot(2, [data])
         assert await log.load_snapshot() == (2, data)
 
     async def test_a_closed_log_ends_its_followers_and_refuses_the_rest(self, log: EventLog) -> None:
@@ -184,4 +184,4 @@ class EventLogContract:
         with pytest.raises(LogUnavailable, match="closed"):
             await log.load_snapshot()
         with pytest.raises(LogUnavailable, match="closed"):
-            await log.save_snapshot(0, b"")
+            await log.save_snapshot(0, [b""])

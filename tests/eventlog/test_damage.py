@@ -32,7 +32,7 @@ async def build(folder: Path, sizes: list[int], *, segment_bytes: int = 600, sna
     for size in sizes:
         await log.append(new_batch(size, log.head + 1))
     if snapshot is not None:
-        await log.save_snapshot(snapshot, b"state")
+        await log.save_snapshot(snapshot, [b"state"])
     await log.close()
 
 

@@ -15,7 +15,7 @@ async def build(folder: Path, *, snapshot: int | None = None) -> None:
     for _ in range(3):
         await log.append(new_batch(5, log.head + 1))
     if snapshot is not None:
-        await log.save_snapshot(snapshot, b"state")
+        await log.save_snapshot(snapshot, [b"state"])
     await log.close()
 
 
@@ -147,7 +147,7 @@ async def test_a_snapshot_that_cannot_be_stored_leaves_the_earlier_one(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
         with pytest.raises(LogUnavailable, match="cannot store a snapshot in .*No space left"):
-            await log.save_snapshot(5, b"new")
+            await log.save_snapshot(5, [b"new"])
     assert await log.load_snapshot() == (3, b"state")
     assert [name for name in os.listdir(tmp_path) if name.startswith("snapshot")] == ["snapshot"]
     await log.close()

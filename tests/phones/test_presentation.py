@@ -1,7 +1,5 @@
 """Which of a document's variants a phone gets for what it says of itself (RFC 6080 §6.2.2, phones.md 2.1 and 3)."""
 
-from dataclasses import replace
-
 import pytest
 
 from gitops_profile.presentity import ProfileChanged, ProfileKey, Variant
@@ -18,7 +16,7 @@ def household(key: str) -> Household:
     lab = Household()
     variants = tuple(Variant(vendor, None, None, "text/xml", vendor.encode()) for vendor in VENDORS)
     assert ProfileKey.parse(key) == document(key, 1).key
-    lab.table.apply(ProfileChanged(replace(document(key, 1), variants=variants), STAMP))
+    lab.table.apply(ProfileChanged(document(key, 1).but(variants=variants), STAMP))
     return lab
 
 

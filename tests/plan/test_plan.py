@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -330,7 +329,7 @@ def test_a_file_that_only_moved_notifies_nobody() -> None:
 def test_how_phones_are_told_is_shown_and_reaches_no_phone() -> None:
     windows = (Window(True, "0 22 * * *", 14400, "Europe/Berlin"), Window(False, "0 0 1 1 *", 86400, "UTC"))
     old = document("a", b"x\n")
-    new = replace(old, notify=NotifyPolicy(True, "sip:1@example.com", windows))
+    new = old.but(notify=NotifyPolicy(True, "sip:1@example.com", windows))
     plan = compare(state(old), state(new))
     text = "\n".join(as_text(plan))
     assert "0 added, 1 changed, 0 removed of 1 profiles; 1 of them no phone sees" in text

@@ -119,8 +119,8 @@ def test_the_request_is_read_from_the_subject(subject: str, number: int | None) 
 
 
 def test_a_difference_is_of_lines_facts_aliases_and_variants() -> None:
-    before = replace(document(ALICE, b"one\ntwo\n", BOB), variants=(Variant("yea*", None, None, "text/plain", b"y\n"),))
-    after = replace(document(ALICE, b"one\n2\n", DESK), effective_by=5, path="user/example.com/hq/alice.xml")
+    before = document(ALICE, b"one\ntwo\n", BOB).but(variants=(Variant("yea*", None, None, "text/plain", b"y\n"),))
+    after = document(ALICE, b"one\n2\n", DESK).but(effective_by=5, path="user/example.com/hq/alice.xml")
     lines = difference(before, after)
     assert lines[:4] == [
         "path: user/example.com/alice.xml -> user/example.com/hq/alice.xml",
@@ -141,7 +141,7 @@ def test_binary_bodies_and_line_ends_are_told_by_their_size() -> None:
 
 
 def test_nothing_sensitive_is_in_a_difference_on_either_side() -> None:
-    opened, secret = document(ALICE, b"open\n"), replace(document(ALICE, b"secret\n"), sensitive=True)
+    opened, secret = document(ALICE, b"open\n"), document(ALICE, b"secret\n").but(sensitive=True)
     for pair in ((opened, secret), (secret, opened), (None, secret), (secret, None)):
         text = "\n".join(difference(*pair))
         assert "the content is sensitive and not shown" in text and "secret\n" not in text and "-secret" not in text

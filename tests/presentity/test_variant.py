@@ -76,6 +76,13 @@ def test_each_presentation_has_the_etag_of_what_it_gives_alone() -> None:
     assert one.for_device("b", "new", None).etag != other.for_device("b", "new", None).etag
 
 
-def test_a_row_makes_the_same_variant() -> None:
+def test_a_variant_with_other_content_has_another_etag() -> None:
     one = Variant("a", None, "1.*", "text/xml", b"\xff", True, 5)
-    assert Variant(*one.as_row()) == one and Variant(*one.as_row()).etag == one.etag
+    assert one.but(body=b"") == Variant("a", None, "1.*", "text/xml", b"", True, 5)
+    assert one.but(body=b"").etag != one.etag == one.but(vendor="b").etag
+
+
+def test_a_document_with_other_content_has_another_etag() -> None:
+    document = ProfileDocument(KEY, "text/plain", b"all", "p")
+    assert document.but(body=b"one").etag == entity_tag("text/plain", b"one") != document.etag
+    assert document.but(path="q").etag == document.etag

@@ -10,7 +10,7 @@ import msgspec
 from gitops_profile.eventlog import MemoryEventLog
 from gitops_profile.presentity import PresentityTable, ProfileKey
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Suspending, Trust, replay
-from gitops_profile.reconcile.wire import HEADER, pack
+from gitops_profile.reconcile.wire import HEADER, pack, unpack
 from gitops_profile.reconcile.worker import Worker
 from gitops_profile.source import Repository, Revision
 from tests.repositories import Git
@@ -28,11 +28,10 @@ class LoaderHere(LoaderProcess):
     async def _send(self, *message: Any) -> None:
         self._worker.handle(msgspec.msgpack.decode(pack(*message)[HEADER:]))
 
-    async def _receive(self, current: str) -> list[Any]:
+    async def _receive(self) -> list[Any] | tuple[Any, ...]:
         said, start = self._out.getbuffer(), self._read + HEADER
         self._read = start + int.from_bytes(said[self._read : start], "big")
-        message: list[Any] = msgspec.msgpack.decode(said[start : self._read])
-        return message
+        return unpack(bytes(said[start : self._read]))
 
 
 class Lab:

@@ -1,7 +1,5 @@
 """The fewest events that lead from one state to another."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,14 +33,14 @@ def step(table: PresentityTable, *documents: ProfileDocument) -> list[ProfileEve
 @pytest.mark.parametrize(
     "other",
     [
-        replace(BASE, body=b"2"),
-        replace(BASE, variants=()),
-        replace(BASE, variants=(replace(VARIANT, vendor="snom"),)),
-        replace(BASE, variants=(replace(VARIANT, body=b"w"),)),
-        replace(BASE, variants=(replace(VARIANT, sensitive=True),)),
-        replace(BASE, variants=(VARIANT, replace(VARIANT, vendor="snom"))),
-        replace(BASE, aliases=()),
-        replace(BASE, aliases=(X, Y)),
+        BASE.but(body=b"2"),
+        BASE.but(variants=()),
+        BASE.but(variants=(VARIANT.but(vendor="snom"),)),
+        BASE.but(variants=(VARIANT.but(body=b"w"),)),
+        BASE.but(variants=(VARIANT.but(sensitive=True),)),
+        BASE.but(variants=(VARIANT, VARIANT.but(vendor="snom"))),
+        BASE.but(aliases=()),
+        BASE.but(aliases=(X, Y)),
     ],
 )
 def test_any_difference_of_a_document_its_variants_or_aliases_is_a_change(other: ProfileDocument) -> None:
@@ -54,10 +52,10 @@ def test_any_difference_of_a_document_its_variants_or_aliases_is_a_change(other:
 
 def test_a_profile_that_becomes_an_alias_is_removed_and_found() -> None:
     table = PresentityTable()
-    step(table, replace(BASE, aliases=()), replace(BASE, key=X, aliases=()))
+    step(table, BASE.but(aliases=()), BASE.but(key=X, aliases=()))
     assert [type(event) for event in step(table, BASE)] == [ProfileChanged, ProfileRemoved]
     assert table.resolve(X) == A and len(table) == 1
-    step(table, replace(BASE, aliases=()), replace(BASE, key=X, aliases=()))
+    step(table, BASE.but(aliases=()), BASE.but(key=X, aliases=()))
     assert table.resolve(X) == X
 
 
@@ -67,7 +65,7 @@ documents = st.builds(
     content_type=st.just("text/plain"),
     body=st.sampled_from([b"1", b"2"]),
     path=st.just("p"),
-    variants=st.sampled_from([(), (VARIANT,), (VARIANT, replace(VARIANT, vendor="snom"))]),
+    variants=st.sampled_from([(), (VARIANT,), (VARIANT, VARIANT.but(vendor="snom"))]),
 )
 
 
@@ -77,7 +75,7 @@ def states(draw: st.DrawFn) -> list[ProfileDocument]:
     wanted = draw(st.dictionaries(st.sampled_from([A, B, C, X, Y]), documents, max_size=5))
     owners = {alias: draw(st.sampled_from([None, *wanted])) for alias in (X, Y) if alias not in wanted}
     return [
-        replace(document, key=key, aliases=tuple(alias for alias, owner in owners.items() if owner == key))
+        document.but(key=key, aliases=tuple(alias for alias, owner in owners.items() if owner == key))
         for key, document in wanted.items()
     ]
 

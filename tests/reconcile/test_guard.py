@@ -59,7 +59,7 @@ async def test_what_is_approved_comes_into_force_and_only_then(lab: Lab) -> None
 async def test_an_approval_outlives_the_process(lab: Lab) -> None:
     held = await hold(lab)
     await approve(lab.journal, held, "root")
-    for table in (await lab.replayed(), PresentityTable.from_snapshot(lab.journal.table.snapshot())):
+    for table in (await lab.replayed(), PresentityTable.from_snapshot(b"".join(lab.journal.table.snapshot()))):
         assert table.held is not None and table.held.revision.commit == held
         assert table.approved is not None and (table.approved.commit, table.approved.by) == (held, "root")
     lab.journal.table = await lab.replayed()
@@ -170,4 +170,4 @@ async def test_a_parent_that_git_does_not_see_is_no_history(lab: Lab) -> None:
 def test_an_approval_folds_to_the_same_from_the_log() -> None:
     table = PresentityTable()
     table.apply(RevisionApproved("1" * 40, "main", "root", "2026-01-01T00:00:00Z"))
-    assert PresentityTable.from_snapshot(table.snapshot()).approved == table.approved
+    assert PresentityTable.from_snapshot(b"".join(table.snapshot())).approved == table.approved

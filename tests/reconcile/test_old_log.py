@@ -38,7 +38,7 @@ async def test_an_old_log_replays_to_the_same_documents_with_the_same_etags(
     with caplog.at_level(logging.WARNING):
         table = (await replay(log)).table
     await log.close()
-    assert "the snapshot is not used, the whole log is read: snapshot version 1" in caplog.text
+    assert "the snapshot is not used, the whole log is read" in caplog.text
     assert etags(table) == ETAGS
     assert all(document.variants == () and document.aliases == () for document in table)
     phone = table.get(ProfileKey.device("example.com", "0004f2a1b2c3"))

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from gitops_profile.presentity import RevisionSuperseded, decode_event
@@ -27,7 +26,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 async def superseded(lab: Lab) -> list[RevisionSuperseded]:
     events = [
-        decode_event(record.type, record.version, msgspec.json.decode(record.data))
+        decode_event(record.type, record.version, record.data)
         async for record in lab.log.read(0)
         if record.type == "RevisionSuperseded"
     ]

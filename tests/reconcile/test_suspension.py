@@ -1,7 +1,5 @@
 """What is held back: whole files in a scope, and whatever shares a key with them. No key is ever claimed twice."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +140,6 @@ def test_whatever_is_suspended_no_key_has_two_owners_none_is_lost_and_resuming_e
 
 def _fold(table: PresentityTable, documents: dict[ProfileKey, ProfileDocument], removed: frozenset[ProfileKey]) -> None:
     for one in documents.values():
-        table.apply(ProfileChanged(replace(one), STAMP))
+        table.apply(ProfileChanged(one.but(), STAMP))
     for gone in removed:
         table.apply(ProfileRemoved(gone, "p", STAMP))

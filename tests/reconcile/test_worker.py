@@ -1,7 +1,7 @@
 """The loader process from inside: what it reads and renders for a change (the whole of it: test_loading.py)."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ class Counting(Repository):
         super().__init__(location)
         self.read: list[str] = []
 
-    def read_blobs(self, blobs: Iterable[str]) -> list[tuple[str, bytes]]:
-        found = super().read_blobs(list(blobs))
-        self.read += [blob for blob, _ in found]
-        return found
+    def read_blobs(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        for blob, content in super().read_blobs(list(blobs)):
+            self.read.append(blob)
+            yield blob, content
 
 
 def said(out: io.BytesIO) -> list[list[Any]]:

@@ -1,7 +1,7 @@
 """Where phones stand: real subscriptions in virtual time, a real inventory, a real table."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gitops_profile.devices import How, Rung, Sighting
@@ -225,7 +225,7 @@ async def test_a_phone_that_was_only_expected_and_has_no_aor_any_more_is_none() 
     bench = Bench()
     document = bench.table.get(KEY)
     assert document is not None
-    with_aor = replace(document, notify=NotifyPolicy(aor="sip:2001@example.com"))
+    with_aor = document.but(notify=NotifyPolicy(aor="sip:2001@example.com"))
     bench.table.apply(ProfileChanged(with_aor, STAMP))
     bench.inventory.expect(MAC, str(KEY), MAC, 1000.0)
     assert len(bench.ladder.devices([KEY])) == 1

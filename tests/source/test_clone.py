@@ -246,7 +246,7 @@ async def test_a_damaged_clone_is_noticed_and_made_anew(
     await clone.fetch()
     assert repository.resolve("main") == commit
     (entry,) = repository.list_files(commit, "profiles")
-    assert repository.read_blobs([entry.blob])[0][1].startswith(b"a: ")
+    assert dict(repository.read_blobs([entry.blob]))[entry.blob].startswith(b"a: ")
     repository.close()
     assert clone.generation == 1
     assert sorted(path.name for path in clone.path.parent.iterdir()) == ["clone"]

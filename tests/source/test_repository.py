@@ -213,7 +213,7 @@ def test_missing_objects_mean_wait(work: Git) -> None:
     with pytest.raises(SourceUnavailable):
         repository.revision("1" * 40)
     with pytest.raises(SourceUnavailable):
-        repository.read_blobs(["1" * 40])
+        list(repository.read_blobs(["1" * 40]))
     assert repository.revision(work.head()).message == "first"  # it goes on afterwards
     repository.close()
 
@@ -238,7 +238,7 @@ def test_what_git_says_on_standard_error_never_stops_it(
     repository = opened(work)
     files = repository.list_files(commit, "profiles/many")
     for _ in range(10):
-        assert len(repository.read_blobs(f.blob for f in files)) == 700
+        assert len(list(repository.read_blobs(f.blob for f in files))) == 700
         assert len(repository.sizes(f.blob for f in files)) == 700
     repository.close()
 
