@@ -1,9 +1,10 @@
 """The ua-profile event package: which profile is meant, and what of it a subscriber may see (RFC 6080)."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
+
+import msgspec
 
 from gitops_profile.devices import SAYS_NOTHING, mac_in, read_user_agent, vendor_of
 from gitops_profile.presentity import (
@@ -262,7 +263,7 @@ class _Presented:
         if self._embedded is None:
             head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
             self._embedded = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
-        return self._embedded if link is None else replace(self._embedded, link=link)
+        return self._embedded if link is None else msgspec.structs.replace(self._embedded, link=link)
 
 
 def _shown(document: ProfileDocument, audience: Audience) -> Presentation:

@@ -1,11 +1,11 @@
 """What of a subscriber decides which presentation of a document he gets."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Audience:
+
+class Audience(msgspec.Struct, frozen=True, gc=False):
     """One kind of subscriber: whoever has an equal one is shown the same."""
 
     accept: str | None = None

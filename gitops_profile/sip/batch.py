@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .flow import Flow
 from .stored import StoredSubscription
 from .subscription import Subscription
@@ -9,8 +11,7 @@ from .syntax import Request
 from .transaction import ServerTransaction
 
 
-@dataclass(slots=True, eq=False)
-class ReplyItem:
+class ReplyItem(msgspec.Struct, eq=False):
     """A 2xx to a SUBSCRIBE."""
 
     transaction: ServerTransaction
@@ -22,8 +23,7 @@ class ReplyItem:
     """What the subscription was, when it was one: a request that is refused changes nothing (RFC 3261 §8.2)."""
 
 
-@dataclass(slots=True, eq=False)
-class NotifyItem:
+class NotifyItem(msgspec.Struct, eq=False):
     """A NOTIFY, and what its acknowledgement will mean."""
 
     branch: str

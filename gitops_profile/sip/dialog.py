@@ -1,7 +1,8 @@
 """Dialog state of a UAS, and the requests inside it (RFC 3261 §12)."""
 
-from dataclasses import dataclass, replace
 from typing import Self
+
+import msgspec
 
 from .syntax import URI, Address, Request, SIPSyntaxError
 
@@ -9,8 +10,7 @@ MAX_ROUTES = 32
 """Proxies on the way: each is in memory, in the row, and in every NOTIFY."""
 
 
-@dataclass(slots=True)
-class Dialog:
+class Dialog(msgspec.Struct, gc=False):
     """One dialog that a SUBSCRIBE made."""
 
     call_id: str
@@ -63,7 +63,9 @@ class Dialog:
         if "lr" in first.parameters:
             return self.remote_target, list(self.route_set)
         # §12.2.1.1: a strict router takes the Request-URI; what is not allowed there is stripped.
-        first = replace(first, headers="", parameters={k: v for k, v in first.parameters.items() if k != "method"})
+        first = msgspec.structs.replace(
+            first, headers="", parameters={k: v for k, v in first.parameters.items() if k != "method"}
+        )
         return str(first), [*self.route_set[1:], f"<{self.remote_target}>"]
 
     def next_hop(self) -> URI:
@@ -90,6 +92,8 @@ def contact_of(request: Request) -> Address:
         raise SIPSyntaxError("Contact is no SIP URI") from error
     if uri.headers or "method" in uri.parameters:
         # RFC 3261 §19.1.1, table 1: neither may stand in a Request-URI, which is what the Contact becomes.
-        plain = replace(uri, headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
-        contact = replace(contact, uri=str(plain))
+        plain = msgspec.structs.replace(
+            uri, headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"}
+        )
+        contact = msgspec.structs.replace(contact, uri=str(plain))
     return contact

@@ -1,7 +1,8 @@
 """What an event package answers its notifier (RFC 6665 §5.4)."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from .audience import Audience
 from .syntax import EventHeader, Request
@@ -10,8 +11,7 @@ NO_CONTENT = b"Content-Length: 0\r\n\r\n"
 """The `content` of a NOTIFY without a body."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventState:
+class EventState(msgspec.Struct, frozen=True, gc=False):
     """The event state of a resource, as one audience may see it."""
 
     etag: str

@@ -1,7 +1,8 @@
 """The bytes of a NOTIFY (protocol.md 5.5)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from .dialog import Dialog
 from .event_package import NO_CONTENT, EventState
@@ -16,8 +17,7 @@ _TRANSPORT_PARAMETER = {
 }  # fmt: skip
 
 
-@dataclass(slots=True, eq=False)
-class NotifyHead:
+class NotifyHead(msgspec.Struct, eq=False, gc=False):
     """What the next NOTIFY of a dialog says before its content; the dialog's CSeq is already the new one."""
 
     subscription: Subscription

@@ -1,7 +1,8 @@
 """name-addr and addr-spec with their parameters: From, To, Contact, Route (RFC 3261 §20.10, §25)."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from .errors import SIPSyntaxError
 from .grammar import parse_parameters
@@ -16,8 +17,7 @@ _ADDR_SPEC = re.compile(
 _ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 
 
-@dataclass(slots=True)
-class Address:
+class Address(msgspec.Struct, gc=False):
     """One address header value. `uri` is its text: From and To may name anything (phones.md 3)."""
 
     display: str

@@ -1,7 +1,8 @@
 """The Event header (RFC 6665 §8.2.1)."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from .errors import SIPSyntaxError
 from .grammar import TOKEN, parse_parameters
@@ -10,8 +11,7 @@ SHORT = 256
 """Characters of a value that is remembered: all phones of one model and version send the same (6 µs → 0.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventHeader:
+class EventHeader(msgspec.Struct, frozen=True, gc=False):
     """An event package, compared byte by byte, and its parameters (token or quoted alike: phones.md 3).
 
     A value may be shared by all who parsed the same text: `parameters` is not to be changed.

@@ -1,7 +1,8 @@
 """Via (RFC 3261 §20.42): who sent this, and where a response goes."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from .errors import SIPSyntaxError
 from .grammar import HOST, MAX_PORT, parse_parameters
@@ -15,8 +16,7 @@ _PARTS = re.compile(r'(?:^|;)((?:[^;"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
-@dataclass(slots=True)
-class Via:
+class Via(msgspec.Struct, gc=False):
     """One hop."""
 
     transport: str
