@@ -11,7 +11,7 @@ from .syntax import Request
 from .transaction import ServerTransaction
 
 
-class ReplyItem(msgspec.Struct, eq=False):
+class ReplyItem(msgspec.Struct, eq=False, gc=False):
     """A 2xx to a SUBSCRIBE."""
 
     transaction: ServerTransaction
@@ -23,7 +23,7 @@ class ReplyItem(msgspec.Struct, eq=False):
     """What the subscription was, when it was one: a request that is refused changes nothing (RFC 3261 §8.2)."""
 
 
-class NotifyItem(msgspec.Struct, eq=False):
+class NotifyItem(msgspec.Struct, eq=False, gc=False):
     """A NOTIFY, and what its acknowledgement will mean."""
 
     branch: str

@@ -2,32 +2,22 @@
 
 from typing import Any
 
+import msgspec
+
 from ..flow import Flow
 
 
-class ClientTransaction:
+class ClientTransaction(msgspec.Struct, eq=False, gc=False):
     """One request on its way, until a final response or Timer F."""
 
-    __slots__ = ("branch", "data", "destination", "interval", "limit", "owner", "sent", "started")
-
-    def __init__(
-        self,
-        branch: str,
-        data: bytes,
-        destination: Flow,
-        owner: Any,
-        started: float,
-        interval: float,
-        limit: int | None = None,
-    ) -> None:
-        self.branch = branch
-        self.data = data
-        self.destination = destination
-        self.owner = owner
-        self.started = started
-        self.interval = interval
-        """Seconds until the next retransmission: T1, doubling up to T2 (Timer E)."""
-        self.limit = limit
-        """Transmissions after which it is given up; None: Timer F alone decides."""
-        self.sent = 1
-        """Transmissions so far."""
+    branch: str
+    data: bytes
+    destination: Flow
+    owner: Any
+    started: float
+    interval: float
+    """Seconds until the next retransmission: T1, doubling up to T2 (Timer E)."""
+    limit: int | None = None
+    """Transmissions after which it is given up; None: Timer F alone decides."""
+    sent: int = 1
+    """Transmissions so far."""

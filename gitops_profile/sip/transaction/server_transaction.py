@@ -2,6 +2,8 @@
 
 from enum import Enum, auto
 
+import msgspec
+
 from ..flow import Flow
 from ..syntax import Request
 from .key import TransactionKey
@@ -15,23 +17,18 @@ class ServerState(Enum):
     CONFIRMED = auto()
 
 
-class ServerTransaction:
+class ServerTransaction(msgspec.Struct, eq=False, gc=False):
     """One request and the one final response that every retransmission of it gets."""
 
-    __slots__ = ("destination", "interval", "key", "merge_key", "request", "response", "state")
-
-    def __init__(
-        self, key: TransactionKey, merge_key: TransactionKey | None, destination: Flow, request: Request
-    ) -> None:
-        self.key = key
-        self.merge_key = merge_key
-        self.destination = destination
-        self.state = ServerState.TRYING
-        self.request: Request | None = request
-        """Kept until it is answered, for the 100 that it gets when that takes long (RFC 4320 §4.1)."""
-        self.response = b""
-        self.interval = 0.0
-        """Seconds until the next repetition of a final response to INVITE (Timer G)."""
+    key: TransactionKey
+    merge_key: TransactionKey | None
+    destination: Flow
+    request: Request | None
+    """Kept until it is answered, for the 100 that it gets when that takes long (RFC 4320 §4.1)."""
+    state: ServerState = ServerState.TRYING
+    response: bytes = b""
+    interval: float = 0.0
+    """Seconds until the next repetition of a final response to INVITE (Timer G)."""
 
     @property
     def is_invite(self) -> bool:
