@@ -3,14 +3,16 @@
 from .file_log import FileEventLog
 from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
-from .outside import read_log
+from .outside import Extent, LogFollower, load_snapshot, read_log
 from .record import NewRecord, Record, time_text
 from .verification import VerifyReport, verify
 
 __all__ = [
     "EventLog",
+    "Extent",
     "FileEventLog",
     "LogCorrupt",
+    "LogFollower",
     "LogInUse",
     "LogUnavailable",
     "MemoryEventLog",
@@ -18,6 +20,7 @@ __all__ = [
     "Record",
     "VerifyReport",
     "VersionConflict",
+    "load_snapshot",
     "read_log",
     "time_text",
     "verify",

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,6 +34,8 @@ class Journal:
         self.position = position
         self._snapshot_at = snapshot_at
         self._writing = asyncio.Lock()
+        self.on_moved: list[Callable[[], None]] = []
+        """Told when `position` moved."""
 
     async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
         """Append one atomic batch and fold it; the keys concerned.
@@ -60,6 +62,8 @@ class Journal:
                 await asyncio.sleep(0)
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
+        for listener in self.on_moved:
+            listener()
         return list(keys)
 
     async def save_snapshot(self) -> None:

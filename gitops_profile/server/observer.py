@@ -54,6 +54,20 @@ class Observer:
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
 
+    def notifies_answered(self, status: int, seconds: list[float]) -> None:
+        """Some NOTIFYs of another worker were answered so, after so long."""
+        self._metrics.notifies.labels(str(status)).inc(len(seconds))
+        for one in seconds:
+            self._metrics.notify_seconds.observe(one)
+
+    def subscriptions_started(self, count: int) -> None:
+        """So many began at another worker."""
+        self._metrics.started.inc(count)
+
+    def worker_restarted(self) -> None:
+        """Another worker died."""
+        self._metrics.worker_restarts.inc()
+
     def content_fetched(self, fetched: ContentFetched) -> None:
         """Somebody asked for a document by its link."""
         self._metrics.content_fetches.labels(str(fetched.status)).inc()
