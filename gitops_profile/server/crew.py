@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,6 +51,10 @@ class Crew:
         self._listeners = [bound]
         self._listeners = for_workers(bound, self.count)
         return bound
+
+    def datagram_sockets(self) -> list[socket.socket]:
+        """Those of the UDP listeners, of all workers."""
+        return [sock for bound in self._listeners for address, sock in bound if address.transport == "udp"]
 
     def release(self) -> None:
         """Close every socket."""

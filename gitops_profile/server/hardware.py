@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -50,10 +51,11 @@ class Hardware:
         metrics: Metrics,
         subscriptions: Subscriptions,
         sip: Notifying,
+        beside: Callable[[], Iterable[socket.socket]],
         *,
         on_guess: Callable[[SubscriptionEvent], None],
     ) -> None:
-        """`sip` is what speaks to the phones, and knows whom a change has to wait for."""
+        """`sip` is what speaks to the phones, and knows whom a change has to wait for; `beside` are all UDP sockets."""
         endpoint = sip.endpoint
         self._config = config
         self._state = state
@@ -100,7 +102,7 @@ class Hardware:
 
         base = self.documents.base if self.documents is not None else None
         self._pnp = PlugAndPlay(
-            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets,
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, beside,
             self.documents.links.segment if self.documents is not None else lambda mac, expires: "",
         )  # fmt: skip
 

@@ -183,7 +183,7 @@ class Server:
         )
         self._stack.push_async_callback(self._crew.close)
         self._hardware = Hardware(
-            config, self._state, table, secret, self._metrics, self._subscriptions, sip,
+            config, self._state, table, secret, self._metrics, self._subscriptions, sip, self._crew.datagram_sockets,
             on_guess=self._observer.sip_event,
         )  # fmt: skip
         self._ladder = self._hardware.ladder(self._package, self._holding.held)

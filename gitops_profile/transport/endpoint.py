@@ -197,10 +197,6 @@ class SIPEndpoint:
         """Seconds from the monotonic clock to `now`."""
         return self._clock.offset
 
-    def datagram_sockets(self) -> list[socket.socket]:
-        """Those of the UDP listeners."""
-        return [transport.sock for transport in self._udp.values()]
-
     def flow_to(self, transport: str, remote: tuple[str, int]) -> Flow | None:
         """A flow to a peer that has not been heard of; None when no listener of that kind can reach it.
 
