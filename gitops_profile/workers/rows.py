@@ -1,6 +1,7 @@
 """A stored subscription as bytes, for the way between the processes: the only place that knows how."""
 
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -11,12 +12,14 @@ Row = tuple[bytes, bytes, bytes]
 """Id, resource (both as `key_bytes`) and the rest."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
-_ROUTE_SET = [field.name for field in fields(StoredSubscription)].index("route_set")
+_NAMES = [field.name for field in fields(StoredSubscription)]
+_values = attrgetter(*_NAMES)
+_ROUTE_SET = _NAMES.index("route_set")
 
 
 def pack(row: StoredSubscription) -> Row:
     """One row."""
-    values = astuple(row)
+    values = _values(row)
     try:
         packed = _encode(values)
     except UnicodeEncodeError:  # text that came as bytes which are no UTF-8

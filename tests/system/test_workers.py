@@ -1,0 +1,238 @@
+"""Several workers are one server: whichever has a dialog, wherever a packet comes from, whoever is killed."""
+
+import os
+import re
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from .crowd import Crowd, Dialog
+from .lab import Lab, eventually, profile
+
+pytestmark = [pytest.mark.system]
+
+USERS = [f"u{number}" for number in range(24)]
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def crowd() -> Iterator[Crowd]:
+    phones = Crowd()
+    yield phones
+    phones.close()
+
+
+def write(lab: Lab, version: int | str, users: list[str] = USERS) -> str:
+    return lab.write(**dict.fromkeys(users, version))
+
+
+def start(lab: Lab, workers: int = 2) -> None:
+    lab.server.start("--workers", str(workers), "--http", "127.0.0.1:0")
+
+
+def workers(lab: Lab) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = lab.ask("status")["workers"]
+    return found
+
+
+def metrics(lab: Lab) -> dict[str, float]:
+    with urllib.request.urlopen(f"{lab.ask('status')['http']}metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name.removeprefix("gitops_profile_"): float(value) for name, _, value in samples}
+
+
+def settled(lab: Lab, phones: int) -> None:
+    expected = {"held": phones, "current": phones, "behind": 0}
+    eventually(f"{phones} phones have what is in force", lambda: lab.ask("status")["subscriptions"] == expected)
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def from_many_ports(lab: Lab, crowd: Crowd) -> list[Dialog]:
+    return [crowd.subscribe(user, crowd.line(lab.server.port)) for user in USERS]
+
+
+def refreshed(crowd: Crowd, lab: Lab, expected: list[int]) -> None:
+    """Every dialog is refreshed through one new port; the CSeqs of each one's NOTIFYs up to now."""
+    line, answers = crowd.line(lab.server.port), len(next(iter(crowd.dialogs.values())).answers)
+    tags = {call_id: dialog.tag for call_id, dialog in crowd.dialogs.items()}
+    for dialog in crowd.dialogs.values():
+        crowd.subscribe(dialog.user, line, dialog)
+    crowd.until(answers + 1, len(expected), line=line)
+    for call_id, dialog in crowd.dialogs.items():
+        assert dialog.answers[-1].startswith(b"SIP/2.0 200 "), dialog.answers[-1]
+        assert dialog.tag == tags[call_id] and dialog.cseqs == expected
+
+
+def test_phones_of_all_workers_are_told_counted_and_shown_as_those_of_one_server(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab)
+    dialogs = from_many_ports(lab, crowd)
+    crowd.until(1, 1)
+    assert {dialog.worker for dialog in dialogs} == {0, 1}, "one worker has them all"
+    settled(lab, len(USERS))
+    (other,) = workers(lab)
+    assert other["subscriptions"] == sum(dialog.worker for dialog in dialogs)
+    commit = write(lab, 2)
+    crowd.until(1, 2)
+    for dialog in dialogs:
+        assert dialog.notifies[1].endswith(profile(dialog.user, 2)) and dialog.cseqs == [1, 2]
+    settled(lab, len(USERS))
+    rows = lab.ask("subscriptions")
+    assert {row["key"] for row in rows} == {f"user/example.com/{user}" for user in USERS}
+    assert all(row["current"] and row["delivery"] == "acknowledged" and row["rung"] == "acknowledged" for row in rows)
+    done = lab.command("wait", "--revision", commit)
+    assert (done["planned"], done["acknowledged"], done["pending"]) == (len(USERS), len(USERS), 0)
+    eventually("all NOTIFYs are counted", lambda: metrics(lab)['notifies_total{status="200"}'] == 2 * len(USERS))
+    counted = metrics(lab)
+    assert counted["subscriptions"] == counted["subscriptions_started_total"] == len(USERS)
+    assert counted["notify_seconds_count"] == 2 * len(USERS)
+    for dialog in dialogs:
+        crowd.subscribe(dialog.user, crowd.line(lab.server.port), dialog, expires=0)
+    crowd.until(2, 3)
+    assert all(b"\r\nSubscription-State: terminated" in dialog.notifies[2] for dialog in dialogs)
+    eventually("nobody is left", lambda: lab.ask("status")["subscriptions"]["held"] == 0)
+    eventually(
+        "all ends are counted", lambda: metrics(lab)['subscriptions_ended_total{reason="timeout"}'] == len(USERS)
+    )
+
+
+def test_dialogs_behind_one_address_spread_and_find_their_owner_from_any_port(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab, 3)
+    line = crowd.line(lab.server.port)
+    dialogs = [crowd.subscribe(user, line) for user in USERS]
+    crowd.until(1, 1)
+    line.send(dialogs[0].request)  # a repetition finds the worker that has answered it
+    crowd.until(1, 1)
+    assert {int(dialog.tag[0], 36) % 3 for dialog in dialogs} == {0, 1, 2}
+    refreshed(crowd, lab, [1, 2])
+    write(lab, 2)
+    crowd.until(2, 3)
+    settled(lab, len(USERS))
+    assert len(lab.ask("subscriptions")) == len(USERS), "a repetition made a second dialog"
+
+
+def test_a_killed_worker_comes_back_with_its_dialogs_and_nobody_misses_anything(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab)
+    dialogs = from_many_ports(lab, crowd)
+    crowd.until(1, 1)
+    settled(lab, len(USERS))
+    (before,) = workers(lab)
+    os.kill(before["process"], signal.SIGKILL)
+    write(lab, 2)
+    crowd.until(1, 2)
+    for dialog in dialogs:
+        assert dialog.notifies[-1].endswith(profile(dialog.user, 2)) and dialog.cseqs == [1, 2]
+    settled(lab, len(USERS))
+    (after,) = workers(lab)
+    assert after["process"] != before["process"] and (after["restarts"], after["ready"]) == (1, True)
+    assert "WARNING worker 1 ended status=-9" in lab.server.stderr()
+    assert metrics(lab)["worker_restarts_total"] == 1
+    refreshed(crowd, lab, [1, 2, 3])
+    write(lab, 3)
+    crowd.until(2, 4)
+    assert all(dialog.cseqs == [1, 2, 3, 4] for dialog in dialogs)
+
+
+def test_what_comes_while_a_worker_is_down_is_answered_when_it_is_back(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab)
+    (other,) = workers(lab)
+    os.kill(other["process"], signal.SIGKILL)
+    dialogs = from_many_ports(lab, crowd)  # none is sent again
+    crowd.until(1, 1)
+    assert {dialog.worker for dialog in dialogs} == {0, 1}
+    settled(lab, len(USERS))
+    refreshed(crowd, lab, [1, 2])
+
+
+def test_dialogs_outlive_kills_of_the_whole_server_with_other_numbers_of_workers(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 0)
+    start(lab, 2)
+    from_many_ports(lab, crowd)
+    crowd.until(1, 1)
+    settled(lab, len(USERS))
+    expected = [1]
+    for version, count in enumerate((3, 1, 2), 1):
+        pids = [worker["process"] for worker in workers(lab)]
+        lab.server.end(signal.SIGKILL)
+        eventually("no worker outlives its server", lambda pids=pids: not any(map(is_alive, pids)))
+        write(lab, version)
+        start(lab, count)
+        assert len(workers(lab)) == count - 1
+        expected.append(expected[-1] + 1)
+        crowd.until(version, len(expected))
+        expected.append(expected[-1] + 1)
+        refreshed(crowd, lab, expected)
+        settled(lab, len(USERS))
+    assert lab.server.end() == 0
+
+
+def test_a_dialog_goes_on_over_another_workers_connection(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab)
+    port = int(lab.server.address("tcp").rpartition(":")[2])
+    lines = [crowd.line(port, "tcp") for _ in range(16)]
+    time.sleep(0.1)
+    dialogs = [crowd.subscribe(user, lines[number % 16]) for number, user in enumerate(USERS)]
+    crowd.until(1, 1)
+    assert {dialog.worker for dialog in dialogs} == {0, 1}
+    for number, dialog in enumerate(dialogs):  # each over eight others' connections in turn
+        crowd.subscribe(dialog.user, lines[(number + 1) % 8], dialog)
+    crowd.until(2, 2)
+    large = "x" * 500_000
+    write(lab, large)
+    crowd.until(2, 3)
+    assert all(dialog.notifies[2].endswith(profile(dialog.user, large)) for dialog in dialogs)
+    settled(lab, len(USERS))
+    for line in lines:
+        crowd.hang_up(line)
+    line = crowd.line(port, "tcp")
+    for dialog in dialogs:
+        crowd.subscribe(dialog.user, line, dialog)
+    crowd.until(3, 4)
+    assert all(dialog.answers[-1].startswith(b"SIP/2.0 200 ") for dialog in dialogs)
+    settled(lab, len(USERS))
+
+
+def test_users_who_are_gone_lose_their_subscriptions_at_every_worker(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    users = lab.folder / "users.htdigest"
+    assert lab.run("passwd", str(users), "u0@example.com", given=b"secret\n").returncode == 0
+    config = lab.folder / "settings.yaml"
+    config.write_text(
+        f"domains: {{example.com: {{auth: digest, credentials: {users}}}}}\ntrusted_proxies: [127.0.0.0/8]\nworkers: 2\n"
+    )
+    lab.server.start("--config", str(config))
+    for user in USERS:
+        assert lab.run("passwd", str(users), f"{user}@example.com", given=b"secret\n").returncode == 0
+        break
+    line = crowd.line(lab.server.port)
+    refused = [crowd.subscribe("u0", line) for _ in range(12)]
+    crowd.until(1, 0)
+    assert all(dialog.answers[0].startswith(b"SIP/2.0 401 ") for dialog in refused)
+    nonces = {re.findall(rb'nonce="([^"]+)"', dialog.answers[0])[0] for dialog in refused}
+    assert len(nonces) == len(refused)
+
+
+def test_a_second_server_on_the_port_is_told_that_it_is_taken(lab: Lab) -> None:
+    write(lab, 1)
+    start(lab)
+    done = lab.run(
+        "serve", "--workers", "2", "--state", str(lab.folder / "other"),
+        *(part for one in lab.server.listen for part in ("--listen", one)),
+    )  # fmt: skip
+    assert done.returncode == 2 and b"in use by another program" in done.stderr
