@@ -97,8 +97,10 @@ class Crowd:
         del self.lines[line.sock.fileno()]
         line.sock.close()
 
-    def subscribe(self, user: str, line: Line, dialog: Dialog | None = None, expires: int = 600) -> Dialog:
-        """Send a SUBSCRIBE, of a new dialog or in one."""
+    def subscribe(
+        self, user: str, line: Line, dialog: Dialog | None = None, expires: int = 600, fields: str = ""
+    ) -> Dialog:
+        """Send a SUBSCRIBE, of a new dialog or in one; `fields` are further header fields."""
         dialog = dialog or Dialog(user)
         self.dialogs[dialog.call_id] = dialog
         dialog.cseq += 1
@@ -110,7 +112,7 @@ class Crowd:
             f"Max-Forwards: 70\r\nFrom: <sip:{user}@example.com>;tag=f{dialog.call_id}\r\n"
             f"To: <sip:{user}@example.com>{to_tag}\r\nCall-ID: {dialog.call_id}\r\nCSeq: {dialog.cseq} SUBSCRIBE\r\n"
             f"Contact: <sip:{user}@127.0.0.1:{line.here}{transport}>\r\nEvent: ua-profile;profile-type=user\r\n"
-            f"Expires: {expires}\r\nContent-Length: 0\r\n\r\n"
+            f"Expires: {expires}\r\n{fields}Content-Length: 0\r\n\r\n"
         ).encode()
         line.send(dialog.request)
         return dialog

@@ -1,5 +1,6 @@
 """Several workers are one server: whichever has a dialog, wherever a packet comes from, whoever is killed."""
 
+import hashlib
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from .lab import Lab, eventually, profile
 pytestmark = [pytest.mark.system]
 
 USERS = [f"u{number}" for number in range(24)]
-PATIENCE = 20.0
+HA1 = {user: hashlib.md5(f"{user}:example.com:secret".encode()).hexdigest() for user in USERS}
 
 
 @pytest.fixture
@@ -57,6 +58,19 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
         return True
     return False
+
+
+def authorization(dialog: Dialog, ha1: str) -> str:
+    """The header field that answers the challenge in the dialog's last answer."""
+    found = re.search(rb'nonce="([^"]+)"', dialog.answers[-1])
+    assert found is not None
+    nonce, uri = found[1].decode(), f"sip:{dialog.user}@example.com"
+    ha2 = hashlib.md5(f"SUBSCRIBE:{uri}".encode()).hexdigest()
+    response = hashlib.md5(f"{ha1}:{nonce}:00000001:c:auth:{ha2}".encode()).hexdigest()
+    return (
+        f'Authorization: Digest username="{dialog.user}", realm="example.com", nonce="{nonce}", uri="{uri}", '
+        f'response="{response}", algorithm=MD5, cnonce="c", qop=auth, nc=00000001\r\n'
+    )
 
 
 def from_many_ports(lab: Lab, crowd: Crowd) -> list[Dialog]:
@@ -210,22 +224,34 @@ def test_a_dialog_goes_on_over_another_workers_connection(lab: Lab, crowd: Crowd
 
 def test_users_who_are_gone_lose_their_subscriptions_at_every_worker(lab: Lab, crowd: Crowd) -> None:
     write(lab, 1)
-    users = lab.folder / "users.htdigest"
-    assert lab.run("passwd", str(users), "u0@example.com", given=b"secret\n").returncode == 0
-    config = lab.folder / "settings.yaml"
-    config.write_text(
-        f"domains: {{example.com: {{auth: digest, credentials: {users}}}}}\ntrusted_proxies: [127.0.0.0/8]\nworkers: 2\n"
-    )
-    lab.server.start("--config", str(config))
-    for user in USERS:
-        assert lab.run("passwd", str(users), f"{user}@example.com", given=b"secret\n").returncode == 0
-        break
+    users, config = lab.folder / "users.htdigest", lab.folder / "settings.yaml"
+    lines = {user: f"{user}:example.com:{HA1[user]}\n" for user in USERS}
+    users.write_text("".join(lines.values()))
+    config.write_text(f"workers: 2\ndomains: {{example.com: {{auth: digest, credentials: {users}}}}}\n")
+    lab.server.start("--config", str(config), "--http", "127.0.0.1:0")
     line = crowd.line(lab.server.port)
-    refused = [crowd.subscribe("u0", line) for _ in range(12)]
+    dialogs = [crowd.subscribe(user, line) for user in USERS]
     crowd.until(1, 0)
-    assert all(dialog.answers[0].startswith(b"SIP/2.0 401 ") for dialog in refused)
-    nonces = {re.findall(rb'nonce="([^"]+)"', dialog.answers[0])[0] for dialog in refused}
-    assert len(nonces) == len(refused)
+    for dialog in dialogs:
+        assert dialog.answers[0].startswith(b"SIP/2.0 401 ")
+        wrong = dialog is dialogs[0]
+        crowd.subscribe(
+            dialog.user, line, dialog, fields=authorization(dialog, "0" * 32 if wrong else HA1[dialog.user])
+        )
+    crowd.until(2, 0)
+    said = [dialog.answers[1][8:11] for dialog in dialogs]
+    assert said == [b"401"] + [b"200"] * (len(USERS) - 1)
+    eventually("the guess is logged, once", lambda: lab.server.stderr().count("authentication failed") == 1)
+    assert "reason=wrong-response user='u0'" in lab.server.stderr()
+    assert metrics(lab)['authentication_failures_total{reason="wrong-response"}'] == 1
+    del crowd.dialogs[dialogs.pop(0).call_id]
+    crowd.until(2, 1)
+    users.write_text(lines["u0"] + lines["u1"])
+    kept = crowd.dialogs.pop(dialogs.pop(0).call_id)
+    assert {dialog.worker for dialog in dialogs} == {0, 1}
+    crowd.until(2, 2)
+    assert all(b"terminated;reason=rejected" in dialog.notifies[1] for dialog in dialogs)
+    assert [row["key"] for row in lab.ask("subscriptions")] == [f"user/example.com/{kept.user}"]
 
 
 def test_a_second_server_on_the_port_is_told_that_it_is_taken(lab: Lab) -> None:
