@@ -86,7 +86,7 @@ class Crew:
             tell(said, on_event, observer)
 
         self._pool = Pool(
-            MODULE, self._listeners, self._mailboxes, store, setup, on_report=report,
+            MODULE, self._listeners, self._mailboxes, store, setup, stand_in=ours.endpoint.stand_in, on_report=report,
             on_quiet=lambda number: self.subscriptions.unquiet.discard(number),
             on_resource=ours.package.note, on_restart=observer.worker_restarted,
         )  # fmt: skip

@@ -125,6 +125,20 @@ class SIPEndpoint:
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
 
+    def stand_in(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> Callable[[], None]:
+        """Read the UDP sockets of a worker that is down, too; what is returned ends that."""
+        transports = [
+            UDPTransport(sock.dup(), self.receive, self.pump, self.send_failed)
+            for address, sock in bound
+            if address.transport == "udp"
+        ]
+
+        def end() -> None:
+            for transport in transports:
+                transport.close()
+
+        return end
+
     def _context(self, address: ListenAddress) -> Callable[[], ssl.SSLContext] | None:
         if address.transport not in SECURE:
             return None

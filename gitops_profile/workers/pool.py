@@ -50,6 +50,7 @@ class Pool:
         store: Store,
         setup: Callable[[], dict[str, Any]],
         *,
+        stand_in: Callable[[Bound], Callable[[], None]],
         on_report: Callable[[Report], None],
         on_quiet: Callable[[int], None],
         on_resource: Callable[[str], object],
@@ -57,7 +58,8 @@ class Pool:
     ) -> None:
         """`module` is what a worker runs; `listeners` and `mailboxes` are by worker, this one's first.
 
-        `setup()` is what a worker that starts is told. `on_resource` is told of each resource that gets its first
+        `setup()` is what a worker that starts is told; until it serves, `stand_in` reads its sockets, for answers to
+        our own requests come there as well, and what it returns ends that. `on_resource` is told of each resource that gets its first
         subscription in a worker, `on_quiet` which of them has nothing under way after a drain.
         """
         count = len(listeners)
@@ -67,7 +69,8 @@ class Pool:
             for number, mirror in enumerate(self.mirrors, 1)
         ]
         for worker in self._workers:
-            worker.setup, worker.on_report, worker.on_quiet = setup, on_report, on_quiet
+            worker.setup, worker.stand_in = setup, stand_in
+            worker.on_report, worker.on_quiet = on_report, on_quiet
             worker.on_resource, worker.on_restart = on_resource, on_restart
 
     def take_up(self, rows: Mapping[int, Sequence[StoredSubscription]]) -> None:
@@ -106,6 +109,7 @@ class _Worker:
     """One of them, over all its lives."""
 
     setup: Callable[[], dict[str, Any]]
+    stand_in: Callable[[Bound], Callable[[], None]]
     on_report: Callable[[Report], None]
     on_quiet: Callable[[int], None]
     on_resource: Callable[[str], object]
@@ -134,6 +138,7 @@ class _Worker:
         self._settled = asyncio.Event()
         self.ready = asyncio.Event()
         self._restarts = 0
+        self._end_stand_in: Callable[[], None] | None = None
 
     def take_up(self, rows: list[Row]) -> None:
         self._keep(rows)
@@ -155,9 +160,12 @@ class _Worker:
 
     async def run(self) -> None:
         loop, pause = asyncio.get_running_loop(), RETRY_FIRST
+        self._end_stand_in = self.stand_in(self._bound)
         while True:
             began = loop.time()
             status = await self._live()
+            if self._end_stand_in is None:
+                self._end_stand_in = self.stand_in(self._bound)
             self._restarts += 1
             self.on_restart()
             pause = RETRY_FIRST if loop.time() - began > RETRY_LONGEST else min(2 * pause, RETRY_LONGEST)
@@ -208,6 +216,7 @@ class _Worker:
         channel.say("begin")
 
     async def stop(self) -> None:
+        self._serves()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -232,6 +241,13 @@ class _Worker:
                 self.on_quiet(self.number)
             case ["ready"]:
                 self.ready.set()
+                self._serves()
+
+    def _serves(self) -> None:
+        """It reads its sockets itself."""
+        end, self._end_stand_in = self._end_stand_in, None
+        if end is not None:
+            end()
 
     def _store_batch(self, number: int, rows: list[Row], ids: list[str]) -> None:
         channel = self._channel
