@@ -59,8 +59,8 @@ class Pool:
         """`module` is what a worker runs; `listeners` and `mailboxes` are by worker, this one's first.
 
         `setup()` is what a worker that starts is told; until it serves, `stand_in` reads its sockets, for answers to
-        our own requests come there as well, and what it returns ends that. `on_resource` is told of each resource that gets its first
-        subscription in a worker, `on_quiet` which of them has nothing under way after a drain.
+        our own requests come there as well, and what it returns ends that. `on_resource` is told of each resource that
+        gets its first subscription in a worker, `on_quiet` which of them has nothing under way after a drain.
         """
         count = len(listeners)
         self.mirrors = [Mirror() for _ in range(1, count)]

@@ -6,8 +6,9 @@ import re
 import signal
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,11 +54,12 @@ def settled(lab: Lab, phones: int) -> None:
     eventually(f"{phones} phones have what is in force", lambda: lab.ask("status")["subscriptions"] == expected)
 
 
-def is_alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
+def none_is_alive(pids: Iterable[int]) -> bool:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            return False
+    return True
 
 
 def authorization(dialog: Dialog, ha1: str) -> str:
@@ -183,7 +185,7 @@ def test_dialogs_outlive_kills_of_the_whole_server_with_other_numbers_of_workers
     for version, count in enumerate((3, 1, 2), 1):
         pids = [worker["process"] for worker in workers(lab)]
         lab.server.end(signal.SIGKILL)
-        eventually("no worker outlives its server", lambda pids=pids: not any(map(is_alive, pids)))
+        eventually("no worker outlives its server", partial(none_is_alive, pids))
         write(lab, version)
         start(lab, count)
         assert len(workers(lab)) == count - 1
