@@ -88,8 +88,7 @@ class Worker:
         logging.getLogger().setLevel(setup["level"])
         config = self._config = Config.model_validate_json(setup["config"])
         self._listeners = [
-            (ListenAddress.parse(address), socket.socket(fileno=descriptor))
-            for address, descriptor in setup["listeners"]
+            (ListenAddress.parse(address), _inherited(descriptor)) for address, descriptor in setup["listeners"]
         ]
         self._credentials = gatekeeping.credential_files(config)
         await asyncio.to_thread(self._credentials.read)
@@ -106,8 +105,8 @@ class Worker:
         )  # fmt: skip
         sip.holding.on_open.append(self._opened)
         self._holding = asyncio.create_task(sip.holding.run())
-        mailboxes = {other: socket.socket(fileno=descriptor) for other, descriptor in setup["mailboxes"]}
-        self._post = Post(owners, socket.socket(fileno=setup["inbox"]), mailboxes, sip.endpoint)
+        mailboxes = {other: _inherited(descriptor) for other, descriptor in setup["mailboxes"]}
+        self._post = Post(owners, _inherited(setup["inbox"]), mailboxes, sip.endpoint)
         sip.endpoint.colleagues = self._post
 
     async def _begin(self) -> None:
@@ -115,7 +114,9 @@ class Worker:
         rows, self._rows = self._rows, []
         sip = self._sip
         sip.notifier.restore(rows, now=sip.endpoint.now())
-        await sip.endpoint.listen(self._listeners)
+        first = dict(reversed(self._listeners))
+        await sip.endpoint.listen(first.items())
+        sip.endpoint.stand_in(one for one in self._listeners if one[1] is not first[one[0]])
         self._post.start()
         self._reauthorize()  # the settings may have changed since the rows were written
         self._channel.say("ready")
@@ -156,6 +157,12 @@ class Worker:
         self._channel.say("quiet")
 
 
+def _inherited(descriptor: int) -> socket.socket:
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(False)  # it is already, but the object would not know, and make each duplicate block
+    return sock
+
+
 def _is_single(event: SubscriptionEvent) -> bool:
     return is_worth_a_line(event) or logging.getLogger().isEnabledFor(logging.DEBUG)
 
@@ -170,7 +177,7 @@ def main() -> None:
     logging.getLogger("gitops_profile.server.credentials").setLevel(logging.ERROR)  # said once, by the main process
     gc.set_threshold(50_000, 20, 50)  # as in `serve`
     try:
-        asyncio.run(Worker().run(socket.socket(fileno=int(sys.argv[1]))))
+        asyncio.run(Worker().run(_inherited(int(sys.argv[1]))))
     except _EXPECTED as error:
         logger.error("a worker cannot serve: %s", " ".join(str(error).split()))
         sys.exit(1)

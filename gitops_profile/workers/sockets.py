@@ -21,7 +21,9 @@ def for_workers(bound: Bound, count: int) -> list[Bound]:
         for _ in range(1, count):
             listeners.append([])
             for address, sock in bound:
-                listeners[-1].append((address, _another(address, sock)))
+                # Two, for as many shares as `Owners` gives it of what does not come by a socket of its own.
+                for _ in range(2 if address.transport == "udp" else 1):
+                    listeners[-1].append((address, _another(address, sock)))
     except ListenError:
         close_all(listeners)
         raise

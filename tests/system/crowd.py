@@ -65,7 +65,7 @@ class Dialog:
     @property
     def worker(self) -> int:
         """Of two, which has it."""
-        return int(self.tag[0], 36) % 2
+        return (int(self.tag[0], 36) % 3 + 1) // 2
 
     @property
     def cseqs(self) -> list[int]:

@@ -68,9 +68,9 @@ async def test_a_message_goes_to_its_owner_with_its_flow(boxes: Boxes) -> None:
         post.start()
     flow = Flow("tls", ("192.0.2.1", 5061), ("192.0.2.9", 4711), 9, ("proxy.example.com",))
     assert not posts[1][0].take_message(ANSWER % 1, flow)  # its own
-    assert posts[1][0].take_message(ANSWER % 2, flow) and posts[0][0].take_message(ANSWER % 2, UDP)
+    assert posts[1][0].take_message(ANSWER % 3, flow) and posts[0][0].take_message(ANSWER % 3, UDP)
     await until(lambda: len(posts[2][1].handled) == 2)
-    assert sorted(posts[2][1].handled, key=str) == sorted([(ANSWER % 2, flow), (ANSWER % 2, UDP)], key=str)
+    assert sorted(posts[2][1].handled, key=str) == sorted([(ANSWER % 3, flow), (ANSWER % 3, UDP)], key=str)
     assert {found.peer for _, found in posts[2][1].handled} == {flow.peer, ()}
     assert posts[2][1].pumped and not posts[0][1].handled and not posts[1][1].handled
     for post, _ in posts:
