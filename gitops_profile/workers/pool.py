@@ -211,7 +211,7 @@ class _Worker:
         channel.say("setup", self.number, self.setup() | sockets)
         rows = self._mirror.rows()
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            channel.say("rows", [row[2] for row in rows[start : start + ROWS_AT_ONCE]])
+            channel.say("rows", rows[start : start + ROWS_AT_ONCE])
             await channel.drained()
         channel.say("begin")
 

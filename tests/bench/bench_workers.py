@@ -2,7 +2,7 @@
 
 Run it with `python tests/bench/bench_workers.py [--smoke] [--workers N]`. The phones are one process behind one port,
 as behind an edge proxy, so that most messages are handed over; the server is `serve`, with its database. With fewer
-free cores than workers and phones the rate says little: what bounds it elsewhere is the CPU time of the busiest process.
+free cores than workers and phones the rate says little: elsewhere it is bound by the CPU time of the busiest process.
 """
 
 import argparse
