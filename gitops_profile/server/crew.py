@@ -1,6 +1,5 @@
 """The workers beside the main process: what they are told, and what they tell. Of one worker there is nothing here."""
 
-import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -42,7 +41,6 @@ class Crew:
         self._listeners: list[Bound] = []
         self._pool: Pool | None = None
         self._post: Post | None = None
-        self._may_start = asyncio.Event()
         self._mailboxes = [mailbox() for _ in range(self.count if self.count > 1 else 0)]
 
     def bind(self) -> Bound:
@@ -113,13 +111,11 @@ class Crew:
             shares[self.owners.of_token(row.local_tag)].append(row)
         self._pool.take_up(shares)
         self._post.start()
-        self._may_start.set()
         return shares[0]
 
     async def run(self) -> None:
-        """Keep the others running, once they have their subscriptions."""
+        """Keep the others running."""
         if self._pool is not None:
-            await self._may_start.wait()
             await self._pool.run()
 
     async def ready(self) -> None:

@@ -74,7 +74,7 @@ class Pool:
             worker.on_resource, worker.on_restart = on_resource, on_restart
 
     def take_up(self, rows: Mapping[int, Sequence[StoredSubscription]]) -> None:
-        """Give them the subscriptions of an earlier life, by worker, before they are started."""
+        """Give them the subscriptions of an earlier life, by worker: they serve from then on."""
         for worker in self._workers:
             worker.take_up(list(map(pack, rows.get(worker.number, ()))))
 
@@ -137,11 +137,15 @@ class _Worker:
         """Batches that the store has not answered."""
         self._settled = asyncio.Event()
         self.ready = asyncio.Event()
+        self._taken_up = asyncio.Event()
+        """It may serve."""
         self._restarts = 0
         self._end_stand_in: Callable[[], None] | None = None
 
     def take_up(self, rows: list[Row]) -> None:
         self._keep(rows)
+        self._end_stand_in = self.stand_in(self._bound)
+        self._taken_up.set()
 
     def say(self, *message: Any) -> None:
         if self._channel is not None:
@@ -160,11 +164,10 @@ class _Worker:
 
     async def run(self) -> None:
         loop, pause = asyncio.get_running_loop(), RETRY_FIRST
-        self._end_stand_in = self.stand_in(self._bound)
         while True:
             began = loop.time()
             status = await self._live()
-            if self._end_stand_in is None:
+            if self._end_stand_in is None and self._taken_up.is_set():
                 self._end_stand_in = self.stand_in(self._bound)
             self._restarts += 1
             self.on_restart()
@@ -209,6 +212,7 @@ class _Worker:
             "listeners": [(str(address), sock.fileno()) for address, sock in self._bound],
         }
         channel.say("setup", self.number, self.setup() | sockets)
+        await self._taken_up.wait()  # meanwhile it reads the log
         rows = self._mirror.rows()
         for start in range(0, len(rows), ROWS_AT_ONCE):
             channel.say("rows", rows[start : start + ROWS_AT_ONCE])
