@@ -12,6 +12,9 @@ from gitops_profile.presentity import PresentityTable, ProfileKey, SnapshotUnusa
 
 logger = logging.getLogger(__name__)
 
+_CHUNK = 100
+"""Records folded before the loop gets its turn (invariant I8)."""
+
 
 class FollowedTable:
     """A table and its place in the log. Made by `open`."""
@@ -41,8 +44,9 @@ class FollowedTable:
         """Fold what came since; the keys concerned, as `Journal.append` gives them. Raises as `open`."""
         keys: dict[ProfileKey, None] = {}
         async for block in self._follower.read_to(extent):
-            for record in block:
+            for number, record in enumerate(block):
+                if number % _CHUNK == 0:
+                    await asyncio.sleep(0)
                 event = decode_event(record.type, record.version, msgspec.json.decode(record.data))
                 keys.update(dict.fromkeys(self.table.apply(event)))
-            await asyncio.sleep(0)  # a block is about a millisecond of the SIP loop (invariant I8)
         return list(keys)

@@ -17,7 +17,6 @@ from gitops_profile.workers import (
     Owners,
     Pool,
     Post,
-    Report,
     Subscriptions,
     close_all,
     for_workers,
@@ -80,7 +79,7 @@ class Crew:
                 "level": logging.getLogger().level,
             }
 
-        def report(said: Report) -> None:
+        def report(said: Any) -> None:
             tell(said, on_event, observer)
 
         self._pool = Pool(

@@ -15,7 +15,7 @@ from gitops_profile.http import ContentFetched
 from gitops_profile.presentity import PresentityTable
 from gitops_profile.sip import Notifier, SubscriptionEvent
 from gitops_profile.transport import Certificates, SIPEndpoint, SubscriptionWriter, TransportRefused
-from gitops_profile.workers import CONNECTIONS, Owners
+from gitops_profile.workers import Owners, first_connection
 
 from . import derived, gatekeeping
 from .content import build_content
@@ -50,8 +50,11 @@ class Notifying:
         on_fetch: Callable[[ContentFetched], None] = lambda fetched: None,
         on_clock_jump: Callable[[float], None] | None = None,
         wall: Callable[[], float] = time.time,
+        life: int = 0,
     ) -> None:
-        """`owners` says which worker this is; `on_guess` is told of wrong passwords over HTTP."""
+        """`owners` says which worker this is, `life` how often it has died; `on_guess` is told of wrong passwords over
+        HTTP.
+        """
         # A run of its own for each worker: the counts of a nonce are in one place, where nothing can be replayed. At
         # another worker it is stale, and the phone asks again by itself.
         self.authenticator = DigestAuthenticator(
@@ -84,5 +87,5 @@ class Notifying:
         self.endpoint = SIPEndpoint(
             self.notifier, store, on_event, derived.stream_limits(config),
             certificates=certificates, resolver=derived.resolver(config), on_refused=on_refused,
-            on_clock_jump=on_clock_jump, wall=wall, first_connection=owners.me * CONNECTIONS + 1,
+            on_clock_jump=on_clock_jump, wall=wall, first_connection=first_connection(owners.me, life),
         )  # fmt: skip

@@ -64,6 +64,18 @@ class Observer:
         """So many began at another worker."""
         self._metrics.started.inc(count)
 
+    def subscriptions_ended(self, reason: str, count: int) -> None:
+        """So many of another worker's are over."""
+        self._metrics.ended.labels(reason).inc(count)
+
+    def messages_refused(self, status: int, count: int) -> None:
+        """So many were refused by another worker."""
+        self._metrics.refused.labels(str(status)).inc(count)
+
+    def connections_refused(self, reason: str, count: int) -> None:
+        """So many were refused, or cut off, by another worker."""
+        self._metrics.connections_refused.labels(reason).inc(count)
+
     def worker_restarted(self) -> None:
         """Another worker died."""
         self._metrics.worker_restarts.inc()

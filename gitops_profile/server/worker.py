@@ -101,7 +101,7 @@ class Worker:
             certificates=derived.certificates(config), on_event=self._reports.sip_event,
             on_guess=self._reports.sip_event, on_refused=self._reports.connection_refused,
             # The server's clock, which was set when it started: a wall clock that is set is its business.
-            wall=lambda: offset + time.monotonic(),
+            wall=lambda: offset + time.monotonic(), life=setup["life"],
         )  # fmt: skip
         sip.holding.on_open.append(self._opened)
         self._holding = asyncio.create_task(sip.holding.run())

@@ -266,10 +266,24 @@ class SIPEndpoint:
         """Send on the flow; what fails is told to the notifier, later."""
         logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
         connected = self._connected.get(flow.transport)
+        if connected is None:
+            self._send_datagram(data, flow)
+        elif self.colleagues is None or not self.colleagues.take_to_send(data, flow):
+            connected.send(data, flow)
+
+    def has_connection(self, flow: Flow) -> bool:
+        """Whether there is a TCP or TLS connection with the peer of the flow, of whichever number."""
+        return self._streams.has_peer(flow)
+
+    def send_here(self, data: bytes, flow: Flow) -> None:
+        """Send by a socket of our own."""
+        connected = self._connected.get(flow.transport)
         if connected is not None:
-            if self.colleagues is None or not self.colleagues.take_to_send(data, flow):
-                connected.send(data, flow)
-            return
+            connected.send(data, flow)
+        else:
+            self._send_datagram(data, flow)
+
+    def _send_datagram(self, data: bytes, flow: Flow) -> None:
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:
             logger.debug("no socket for %s any more", flow)

@@ -4,8 +4,8 @@ from .channel import Channel
 from .mirror import Mirror
 from .owner import Owners
 from .pool import Pool
-from .post import CONNECTIONS, Post, mailbox
-from .reports import Report, Reports, is_worth_a_line, tell
+from .post import CONNECTIONS, Post, first_connection, mailbox
+from .reports import Reports, is_worth_a_line, tell
 from .rows import pack, unpack
 from .sockets import Bound, close_all, for_workers
 from .subscriptions import Subscriptions
@@ -20,10 +20,10 @@ __all__ = [
     "Pool",
     "Post",
     "RemoteStore",
-    "Report",
     "Reports",
     "Subscriptions",
     "close_all",
+    "first_connection",
     "for_workers",
     "is_worth_a_line",
     "mailbox",

@@ -25,6 +25,8 @@ class Kind(IntEnum):
     """Send it on a connection of his."""
     FAILED = 2
     """Note that a request of his could not be sent."""
+    OFFER = 3
+    """Send it if he has a connection with that peer, else let the next worker try; whoever made it opens one."""
 
 
 Frame = tuple[int, str, tuple[str, int], tuple[str, int], int, tuple[str, ...], bytes]

@@ -13,7 +13,6 @@ from gitops_profile.sip import StoredSubscription
 
 from .channel import Channel
 from .mirror import Mirror
-from .reports import Report
 from .rows import Row, key_text, pack, unpack
 from .sockets import Bound
 
@@ -51,7 +50,7 @@ class Pool:
         setup: Callable[[], dict[str, Any]],
         *,
         stand_in: Callable[[Bound], Callable[[], None]],
-        on_report: Callable[[Report], None],
+        on_report: Callable[[Any], None],
         on_quiet: Callable[[int], None],
         on_resource: Callable[[str], object],
         on_restart: Callable[[], None] = lambda: None,
@@ -110,7 +109,7 @@ class _Worker:
 
     setup: Callable[[], dict[str, Any]]
     stand_in: Callable[[Bound], Callable[[], None]]
-    on_report: Callable[[Report], None]
+    on_report: Callable[[Any], None]
     on_quiet: Callable[[int], None]
     on_resource: Callable[[str], object]
     on_restart: Callable[[], None]
@@ -206,12 +205,13 @@ class _Worker:
 
     async def _equip(self, channel: Channel) -> None:
         """Tell it everything it has to know, down to its subscriptions."""
-        sockets = {
+        own = {
+            "life": self._restarts,
             "inbox": self._inbox.fileno(),
             "mailboxes": [(number, sock.fileno()) for number, sock in self._mailboxes],
             "listeners": [(str(address), sock.fileno()) for address, sock in self._bound],
         }
-        channel.say("setup", self.number, self.setup() | sockets)
+        channel.say("setup", self.number, self.setup() | own)
         await self._taken_up.wait()  # meanwhile it reads the log
         rows = self._mirror.rows()
         for start in range(0, len(rows), ROWS_AT_ONCE):
@@ -228,6 +228,8 @@ class _Worker:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
+                if self._channel is not None:
+                    await self._channel.closed.wait()  # what it wrote last is heard
         except TimeoutError:
             logger.warning("worker %d does not stop, it is ended", self.number)
             process.kill()

@@ -23,10 +23,17 @@ MAX_WAITING = 16 << 20
 """Bytes that wait for one of the others."""
 MAILBOX = 4 << 20
 """Bytes that the kernel may hold."""
-AT_ONCE = 4
-"""Packets read in one turn of the loop: some hundred messages, as many as of a socket (invariant I8)."""
-CONNECTIONS = 1 << 40
+AT_ONCE = 2
+"""Packets read in one turn of the loop: some sixty messages, as many as of a socket (invariant I8)."""
+CONNECTIONS = 1 << 48
 """Numbers of connections that each worker has: worker 2's begin at twice that."""
+LIFE = 1 << 32
+"""And of these, each of its lives: what is for a connection of an earlier one must not leave on another peer's."""
+
+
+def first_connection(worker: int, life: int) -> int:
+    """The number of the first connection of a worker in its nth life, from 0."""
+    return worker * CONNECTIONS + life % (CONNECTIONS // LIFE) * LIFE + 1
 
 
 def mailbox() -> tuple[socket.socket, socket.socket]:
@@ -44,8 +51,11 @@ class Destination(Protocol):
     def handle(self, data: bytes, flow: Flow) -> None:
         """A message of one of our dialogs."""
 
-    def send(self, data: bytes, flow: Flow) -> None:
-        """Send on a connection of ours."""
+    def send_here(self, data: bytes, flow: Flow) -> None:
+        """Send on a connection of ours, one that is yet to be opened perhaps."""
+
+    def has_connection(self, flow: Flow) -> bool:
+        """Whether we have one with this peer."""
 
     def send_failed(self, data: bytes, flow: Flow) -> None:
         """A request of ours could not be sent."""
@@ -68,6 +78,7 @@ class Post:
         self._outboxes = {number: _Outbox(number, owners.me, sock) for number, sock in mailboxes.items()}
         self._loop = asyncio.get_running_loop()
         self._leaving = False
+        self._next = (owners.me + 1) % (len(mailboxes) + 1)
 
     def start(self) -> None:
         """Read what comes from now on."""
@@ -87,8 +98,15 @@ class Post:
         return self._hand(owner, Kind.MESSAGE, data, flow)
 
     def take_to_send(self, data: bytes, flow: Flow) -> bool:
-        """Hand what is to be sent to whoever has the connection; False when that is this worker, or nobody."""
-        return bool(flow.connection) and self._hand(flow.connection // CONNECTIONS, Kind.SEND, data, flow)
+        """Hand what is to be sent to whoever has the connection; False when that is this worker.
+
+        A worker that was started anew does not know over whose connection its phones came.
+        """
+        if flow.connection:
+            return self._hand(flow.connection // CONNECTIONS, Kind.SEND, data, flow)
+        if not data.startswith(b"NOTIFY ") or flow.transport not in ("tcp", "tls"):
+            return False
+        return not self._destination.has_connection(flow) and self._hand(self._next, Kind.OFFER, data, flow)
 
     def take_failure(self, data: bytes, flow: Flow) -> bool:
         """Tell whoever made a request that it could not be sent; False when that was this worker."""
@@ -100,7 +118,7 @@ class Post:
         if outbox is None:
             return False
         if outbox.is_full():
-            if kind is Kind.SEND:
+            if kind in (Kind.SEND, Kind.OFFER):
                 self._loop.call_soon(self._not_sent, data, flow)  # the caller is still sending
             return True
         outbox.add(frame_of(kind, data, flow))
@@ -108,6 +126,11 @@ class Post:
             self._leaving = True
             self._loop.call_soon(self._flush)  # what one turn hands over is one packet
         return True
+
+    def _offered(self, data: bytes, flow: Flow) -> None:
+        is_ours = self._owners.of_own_request(data) == self._owners.me  # it has been at all others
+        if is_ours or self._destination.has_connection(flow) or not self._hand(self._next, Kind.OFFER, data, flow):
+            self._destination.send_here(data, flow)
 
     def _not_sent(self, data: bytes, flow: Flow) -> None:
         self._destination.send_failed(data, flow)
@@ -130,9 +153,11 @@ class Post:
                     case Kind.MESSAGE:
                         self._destination.handle(data, flow)
                     case Kind.SEND:
-                        self._destination.send(data, flow)
+                        self._destination.send_here(data, flow)
                     case Kind.FAILED:
                         self._destination.send_failed(data, flow)
+                    case Kind.OFFER:
+                        self._offered(data, flow)
         self._destination.pump()
 
 

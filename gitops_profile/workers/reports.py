@@ -1,9 +1,10 @@
 """What happens in a worker, told to the main process, which counts and logs for all: what is frequent as counts."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
+
+import msgspec
 
 from gitops_profile.sip import (
     AuthenticationFailed,
@@ -14,59 +15,75 @@ from gitops_profile.sip import (
     SubscriptionRefreshed,
     SubscriptionStarted,
 )
-from gitops_profile.transport import Reason, TransportRefused
+from gitops_profile.transport import TransportRefused
 
 EVERY = 0.1
 """Seconds between two reports."""
 MAX_EVENTS = 10_000
-"""Of one report that are told one by one; of what goes beyond, nobody could read the lines either."""
+"""Of one report that are told one by one; what goes beyond is counted, for nobody could read the lines."""
 _TYPES: tuple[type, ...] = (
     AuthenticationFailed, MessageRefused, NotifyAnswered, SubscriptionEnded, SubscriptionRefreshed, SubscriptionStarted,
 )  # fmt: skip
-Report = tuple[list[tuple[int, list[Any]]], dict[int, list[float]], int, dict[str, int]]
-"""Events one by one, as the number of their type and their fields; seconds of answered NOTIFYs, by status;
-subscriptions started; connections refused, by reason."""
+
+
+class Report(msgspec.Struct, array_like=True):
+    """What happened since the last one."""
+
+    events: list[tuple[int, list[Any]]] = []
+    """One by one: the number of the type, and its fields."""
+    answered: dict[int, list[float]] = {}
+    """Seconds of NOTIFYs that came to an end, by status."""
+    started: int = 0
+    """Subscriptions."""
+    ended: dict[str, int] = {}
+    """Subscriptions, by reason."""
+    refused: dict[int, int] = {}
+    """Messages, by status."""
+    connections: dict[str, int] = {}
+    """That were refused, by reason."""
 
 
 class Reports:
     """A worker's end. Needs a running loop."""
 
     def __init__(self, say: Callable[[Report], None], *, is_single: Callable[[SubscriptionEvent], bool]) -> None:
-        """`is_single` says of an event that somebody wants to know it and not only that there was one."""
+        """`is_single` says of an event that somebody wants to know it, and not only that there was one."""
         self._say = say
         self._is_single = is_single
         self._loop = asyncio.get_running_loop()
-        self._events: list[tuple[int, list[Any]]] = []
-        self._answered: dict[int, list[float]] = {}
-        self._started = 0
-        self._refused: Counter[str] = Counter()
+        self._report = Report()
         self._due = False
 
     def sip_event(self, event: SubscriptionEvent) -> None:
         """What happened to a subscription, or to a message."""
-        if self._is_single(event):
-            if len(self._events) < MAX_EVENTS:
-                values = [_printable(getattr(event, name)) for name in type(event).__slots__]
-                self._events.append((_TYPES.index(type(event)), values))
-        elif isinstance(event, NotifyAnswered):
-            self._answered.setdefault(event.status, []).append(event.seconds)
-        elif isinstance(event, SubscriptionStarted):
-            self._started += 1
+        report = self._report
+        if self._is_single(event) and len(report.events) < MAX_EVENTS:
+            values = [_printable(getattr(event, name)) for name in type(event).__slots__]
+            report.events.append((_TYPES.index(type(event)), values))
         else:
-            return
+            match event:
+                case NotifyAnswered():
+                    report.answered.setdefault(event.status, []).append(event.seconds)
+                case SubscriptionStarted():
+                    report.started += 1
+                case SubscriptionEnded():
+                    report.ended[event.reason] = report.ended.get(event.reason, 0) + 1
+                case MessageRefused():
+                    report.refused[event.status] = report.refused.get(event.status, 0) + 1
+                case _:
+                    return
         self._wake()
 
     def connection_refused(self, refused: TransportRefused) -> None:
         """A connection was refused, or cut off at a bound."""
-        self._refused[refused.reason] += 1
+        connections = self._report.connections
+        connections[refused.reason] = connections.get(refused.reason, 0) + 1
         self._wake()
 
     def flush(self) -> None:
         """Tell what there is."""
         self._due = False
-        report = (self._events, self._answered, self._started, dict(self._refused))
-        self._events, self._answered, self._started = [], {}, 0
-        self._refused.clear()
+        report, self._report = self._report, Report()
         self._say(report)
 
     def _wake(self) -> None:
@@ -75,8 +92,8 @@ class Reports:
             self._loop.call_later(EVERY, self.flush)
 
 
-class Audience(Protocol):
-    """Whoever counts and logs."""
+class Listener(Protocol):
+    """Whoever counts for all."""
 
     def notifies_answered(self, status: int, seconds: list[float]) -> None:
         """Some NOTIFYs came to an end with this status, after so long."""
@@ -84,22 +101,31 @@ class Audience(Protocol):
     def subscriptions_started(self, count: int) -> None:
         """So many subscriptions began."""
 
-    def connection_refused(self, refused: TransportRefused) -> None:
-        """A connection was refused."""
+    def subscriptions_ended(self, reason: str, count: int) -> None:
+        """So many are over."""
+
+    def messages_refused(self, status: int, count: int) -> None:
+        """So many were refused."""
+
+    def connections_refused(self, reason: str, count: int) -> None:
+        """So many were refused, or cut off."""
 
 
-def tell(report: Report, on_event: Callable[[SubscriptionEvent], None], audience: Audience) -> None:
-    """The main process's end: what is told one by one is given to `on_event`."""
-    events, answered, started, refused = report
-    for number, values in events:
+def tell(said: Any, on_event: Callable[[SubscriptionEvent], None], listener: Listener) -> None:
+    """The main process's end; `said` is a Report as it travelled, `on_event` is given what is told one by one."""
+    report = msgspec.convert(said, Report)
+    for number, values in report.events:
         on_event(_TYPES[number](*values))
-    for status, seconds in answered.items():
-        audience.notifies_answered(status, seconds)
-    if started:
-        audience.subscriptions_started(started)
-    for reason, count in refused.items():
-        for _ in range(count):
-            audience.connection_refused(TransportRefused("", Reason(reason)))
+    for status, seconds in report.answered.items():
+        listener.notifies_answered(status, seconds)
+    if report.started:
+        listener.subscriptions_started(report.started)
+    for reason, count in report.ended.items():
+        listener.subscriptions_ended(reason, count)
+    for status, count in report.refused.items():
+        listener.messages_refused(status, count)
+    for reason, count in report.connections.items():
+        listener.connections_refused(reason, count)
 
 
 def is_worth_a_line(event: SubscriptionEvent) -> bool:
@@ -109,10 +135,8 @@ def is_worth_a_line(event: SubscriptionEvent) -> bool:
             return event.resource.startswith("device/")
         case NotifyAnswered():
             return event.status >= 300
-        case SubscriptionRefreshed():
-            return False
         case _:
-            return True
+            return isinstance(event, AuthenticationFailed)
 
 
 def _printable(value: Any) -> Any:

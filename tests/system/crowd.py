@@ -28,6 +28,15 @@ class Line:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
+    def is_closed(self) -> bool:
+        """Whether the server has ended the stream."""
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
     def receive(self) -> list[bytes]:
         """What has come, whole messages only."""
         try:
@@ -61,6 +70,10 @@ class Dialog:
     notifies: list[bytes] = field(default_factory=list)
     """Each once, however often it came."""
     request: bytes = b""
+    line: "Line | None" = None
+    """Over which it was subscribed last."""
+    strays: int = 0
+    """Messages that came by another stream than that: somebody else heard them."""
 
     @property
     def worker(self) -> int:
@@ -114,6 +127,7 @@ class Crowd:
             f"Contact: <sip:{user}@127.0.0.1:{line.here}{transport}>\r\nEvent: ua-profile;profile-type=user\r\n"
             f"Expires: {expires}\r\n{fields}Content-Length: 0\r\n\r\n"
         ).encode()
+        dialog.line = line
         line.send(dialog.request)
         return dialog
 
@@ -129,6 +143,7 @@ class Crowd:
         found = _CALL_ID.search(message)
         assert found is not None, message
         dialog = self.dialogs[found[1].decode()]
+        dialog.strays += line.transport != "udp" and line is not dialog.line
         if not message.startswith(b"NOTIFY "):
             tag = _TO_TAG.search(message)
             if message.startswith(b"SIP/2.0 2") and tag is not None:

@@ -224,6 +224,36 @@ def test_a_dialog_goes_on_over_another_workers_connection(lab: Lab, crowd: Crowd
     settled(lab, len(USERS))
 
 
+def test_what_was_for_a_dead_workers_connection_reaches_nobody_else(lab: Lab, crowd: Crowd) -> None:
+    write(lab, 1)
+    start(lab)
+    port = int(lab.server.address("tcp").rpartition(":")[2])
+    old = [crowd.line(port, "tcp") for _ in range(16)]
+    dialogs = [crowd.subscribe(user, old[number % 16]) for number, user in enumerate(USERS)]
+    crowd.until(1, 1)
+    settled(lab, len(USERS))
+    (other,) = workers(lab)
+    os.kill(other["process"], signal.SIGKILL)
+    eventually("it is back", lambda: workers(lab)[0]["restarts"] == 1 and workers(lab)[0]["ready"])
+    lost = [line for line in old if line.is_closed()]
+    assert 0 < len(lost) < 16, "all connections are one worker's"
+    for line in lost:
+        crowd.hang_up(line)
+    new = [crowd.line(port, "tcp") for _ in range(32)]  # as many as there were, and their numbers begin anew
+    fresh = [crowd.subscribe("u0", line) for line in new]
+    gone = [dialog for dialog in dialogs if dialog.line not in crowd.lines.values()]
+    for dialog in gone:
+        del crowd.dialogs[dialog.call_id]
+    for dialog in crowd.dialogs.values():
+        dialog.answers, dialog.notifies = dialog.answers[:1], dialog.notifies[:1]
+    crowd.until(1, 1)
+    write(lab, 2)
+    crowd.until(1, 2)  # a message of a dialog that is gone would be an error here
+    crowd.hear(1.0)
+    assert all(dialog.notifies[1].endswith(profile("u0", 2)) for dialog in fresh)
+    assert all(dialog.strays == 0 for dialog in crowd.dialogs.values())
+
+
 def test_users_who_are_gone_lose_their_subscriptions_at_every_worker(lab: Lab, crowd: Crowd) -> None:
     write(lab, 1)
     users, config = lab.folder / "users.htdigest", lab.folder / "settings.yaml"

@@ -24,11 +24,15 @@ class Office:
         self.sent: list[tuple[bytes, Flow]] = []
         self.failed: list[tuple[bytes, Flow]] = []
         self.pumped = 0
+        self.peers: set[Flow] = set()
+
+    def has_connection(self, flow: Flow) -> bool:
+        return flow in self.peers
 
     def handle(self, data: bytes, flow: Flow) -> None:
         self.handled.append((data, flow))
 
-    def send(self, data: bytes, flow: Flow) -> None:
+    def send_here(self, data: bytes, flow: Flow) -> None:
         self.sent.append((data, flow))
 
     def send_failed(self, data: bytes, flow: Flow) -> None:
@@ -89,6 +93,28 @@ async def test_what_leaves_on_anothers_connection_is_sent_there_whatever_its_siz
     assert office.sent == [(data, on_first) for data in large]
     first.close()
     second.close()
+
+
+async def test_a_request_without_a_connection_leaves_on_that_of_whoever_has_one_else_where_it_was_made(
+    boxes: Boxes,
+) -> None:
+    posts = [post_of(me, boxes) for me in range(3)]
+    for post, _ in posts:
+        post.start()
+    (first, ours), (_, second), (_, third) = posts
+    flow = Flow("tcp", UDP.local, UDP.remote)
+    assert not first.take_to_send(ANSWER % 0, flow)  # nobody opens a connection for an answer
+    ours.peers = {flow}
+    assert not first.take_to_send(NOTIFY % 0, flow)
+    ours.peers, third.peers = set(), {flow}
+    assert first.take_to_send(NOTIFY % 0, flow)
+    await until(lambda: third.sent)
+    third.peers = set()
+    assert first.take_to_send(NOTIFY % 0, flow)
+    await until(lambda: ours.sent)
+    assert (ours.sent, second.sent, third.sent) == ([(NOTIFY % 0, flow)], [], [(NOTIFY % 0, flow)])
+    for post, _ in posts:
+        post.close()
 
 
 async def test_a_failure_is_told_to_whoever_made_the_request(boxes: Boxes) -> None:
