@@ -44,6 +44,9 @@ class Metrics:
             "gitops_profile_subscriptions_ended", "Subscriptions over, by reason", ["reason"], registry=registry
         )
         self.subscriptions = Gauge("gitops_profile_subscriptions", "Subscriptions held", registry=registry)
+        self.worker_restarts = Counter(
+            "gitops_profile_worker_restarts", "Workers that died and were started anew", registry=registry
+        )
         self.presentities = Gauge("gitops_profile_presentities", "Profile documents in force", registry=registry)
         self.content_fetches = Counter(
             "gitops_profile_content_fetches",

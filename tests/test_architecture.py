@@ -17,7 +17,7 @@ ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
     "access admin_client config devices digest event_packages eventlog forge http inventory loader metrics plan pnp "
-    "presentity push reconcile sip source state subscriptions transport windows"
+    "presentity push reconcile sip source state subscriptions transport windows workers"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
+    "workers": "sip transport",
     "http": "admin_client presentity metrics digest forge devices",
     "subscriptions": "sqlite_trouble sip",
     "reconcile": "source loader presentity eventlog metrics",
@@ -52,7 +53,7 @@ MAY_IMPORT = {
     "cli": f"{EVERYTHING} console phone server",
 }
 PURE_ROOMS = set("access devices digest event_packages forge loader plan pnp presentity push sip windows".split())
-PURE_MODULES = {"reconcile.differ", "eventlog.segment"}
+PURE_MODULES = {"reconcile.differ", "eventlog.segment", "workers.owner", "workers.frames", "workers.rows"}
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "os", "time", "random", "secrets", "logging"}
 
 Imports = Mapping[str, set[str]]

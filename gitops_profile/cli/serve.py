@@ -25,6 +25,9 @@ def serve(
     listen: Annotated[
         list[str] | None, typer.Option("--listen", help="udp:, tcp:, tls:, ws: or wss:ADDRESS:PORT; may be repeated")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="processes that speak SIP, one for each core")
+    ] = None,
     http: Annotated[str | None, typer.Option("--http", help="ADDRESS:PORT of /healthz and /metrics")] = None,
     pnp: Annotated[
         list[str] | None, typer.Option("--pnp", help="interface for SIP plug and play, such as eth0; may be repeated")
@@ -52,7 +55,8 @@ def serve(
     settings = configured(
         config, repository__url=repo, repository__ref=ref, repository__path=path, repository__poll=poll,
         repository__fetch=fetch,
-        state=str(state) if state else None, listen=listen or None, http__listen=http, pnp__interfaces=pnp or None,
+        state=str(state) if state else None, listen=listen or None, workers=workers,
+        http__listen=http, pnp__interfaces=pnp or None,
     )  # fmt: skip
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).

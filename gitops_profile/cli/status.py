@@ -1,6 +1,6 @@
 """`status`: what a running server serves, and how far the newest revision has come."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import typer
@@ -56,6 +56,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[Line]:
         yield "waiting", facts["waiting"], NOTE
     yield from _suspended(facts)
     yield from _source(facts)
+    yield from _workers(facts.get("workers", ()))
     yield "profiles", str(facts["presentities"]), ""
     counts = f"{phones['held']} subscriptions, {phones['current']} up to date, {phones['behind']} behind"
     yield "phones", counts, NOTE if phones["behind"] else ""
@@ -142,6 +143,15 @@ def _source(facts: dict[str, Any]) -> Iterator[Line]:
         yield "statuses", f"{told['pending']} to be told, last {_event(told['last_sent'])}", ""
         if told["last_error"]:
             yield "", f"cannot be told: {told['last_error']}", NOTE
+
+
+def _workers(others: Collection[dict[str, Any]]) -> Iterator[Line]:
+    """Of several workers; the first one is whoever was asked."""
+    if not others:
+        return
+    down, restarts = sum(not one["ready"] for one in others), sum(one["restarts"] for one in others)
+    text = f"{len(others) + 1}, {f'{down} of them not serving' if down else 'all serving'}"
+    yield "workers", text + (f"; {restarts} died since the start" if restarts else ""), NOTE if down or restarts else ""
 
 
 def _subject(event: dict[str, Any]) -> str:

@@ -234,6 +234,7 @@ class Config(Section):
         min_length=1,
         description="SIP listeners, such as udp:0.0.0.0:5060 or tcp:[::]:5060",
     )
+    workers: Count = Field(default=1, ge=1, le=16, description="processes that speak SIP, one for each core")
     http: HTTPSettings = HTTPSettings()
     tls: TLSSettings = TLSSettings()
     webhook: WebhookSettings = WebhookSettings()

@@ -111,13 +111,18 @@ class UAProfile:
         model = said.get("model") if (said.get("model") or "").lower() not in SAYS_NOTHING else claim.model
         return found.known_name or vendor, model, said.get("version") or claim.firmware
 
+    def note(self, resource: str) -> None:
+        """Somebody, perhaps of another process, is subscribed to this resource."""
+        self._document(resource)
+
     def affected(self, keys: Iterable[ProfileKey], subscribed: Collection[str]) -> list[str]:
         """The resources whose state may be another one after `keys` changed; `subscribed` are all there are.
 
         Whoever has another's document, by an alias or as an unknown device, is looked at as well: they are few, and
         those whose document is the same are told nothing.
         """
-        self._indirect.intersection_update(subscribed)
+        # Not `intersection_update`, which looks at all that are subscribed, however few these are.
+        self._indirect = {resource for resource in self._indirect if resource in subscribed}
         changed = [str(key) for key in keys]
         return [*changed, *self._indirect.difference(changed)]
 

@@ -3,15 +3,17 @@
 from .file_log import FileEventLog
 from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
-from .outside import read_log
+from .outside import Extent, LogFollower, load_snapshot, read_log
 from .record import EncodedRecord, NewRecord, Record, time_text
 from .verification import VerifyReport, verify
 
 __all__ = [
     "EncodedRecord",
     "EventLog",
+    "Extent",
     "FileEventLog",
     "LogCorrupt",
+    "LogFollower",
     "LogInUse",
     "LogUnavailable",
     "MemoryEventLog",
@@ -19,6 +21,7 @@ __all__ = [
     "Record",
     "VerifyReport",
     "VersionConflict",
+    "load_snapshot",
     "read_log",
     "time_text",
     "verify",

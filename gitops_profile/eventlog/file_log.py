@@ -21,6 +21,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from .folder import Segment, Survey, lock_folder, open_folder, record_crc, segment_index
 from .log import LogUnavailable, VersionConflict, check_position
+from .outside import Extent
 from .reader import cursor_behind, read_blocks
 from .record import Clock, NewRecord, Record, time_text, utc_now
 from .segment import encode_batches, segment_name
@@ -88,6 +89,11 @@ class FileEventLog:
     @property
     def head(self) -> int:
         return self._head
+
+    @property
+    def extent(self) -> Extent:
+        """What is durable, for a `LogFollower` in another process."""
+        return self._head, [(segment.first, segment.size) for segment in self._segments]
 
     async def append(self, records: Sequence[NewRecord], *, expected_head: int | None = None) -> int:
         self._check_open()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from .folder import survey_folder
+from .folder import Segment, survey_folder
 from .log import LogUnavailable
-from .reader import cursor_behind, read_blocks
+from .reader import Cursor, cursor_behind, read_blocks
 from .record import Record
+from .segment import segment_name
+from .snapshot import read_snapshot
+
+Extent = tuple[int, Sequence[tuple[int, int]]]
+"""The head of a log, and of each segment its first position and its bytes: those that are durable."""
 
 
 async def read_log(folder: Path, after: int = 0) -> AsyncIterator[Record]:
@@ -29,3 +34,33 @@ async def read_log(folder: Path, after: int = 0) -> AsyncIterator[Record]:
             if record.position > survey.head:
                 return
             yield record
+
+
+class LogFollower:
+    """A log that another process writes, followed as far as that one says that it is durable."""
+
+    def __init__(self, folder: Path, position: int = 0) -> None:
+        """Begin behind `position`."""
+        self._folder = folder
+        self._start = position
+        self._cursor: Cursor | None = None
+
+    async def read_to(self, extent: Extent) -> AsyncIterator[list[Record]]:
+        """The records since the last call, in blocks; the loop gets its turn between them.
+
+        Raises LogCorrupt, LogUnavailable.
+        """
+        head, sizes = extent
+        if head <= (self._cursor.position if self._cursor is not None else self._start):
+            return
+        segments = [Segment(first, self._folder / segment_name(first), size) for first, size in sizes]
+        if self._cursor is None:
+            self._cursor = await cursor_behind(segments, self._start, head)
+        async for block in read_blocks(self._cursor, segments[self._cursor.index :]):
+            yield block
+
+
+def load_snapshot(folder: Path) -> tuple[int, bytes] | None:
+    """What `EventLog.load_snapshot` of the writing process gives. Blocks."""
+    snapshot = read_snapshot(folder)
+    return None if snapshot is None else (snapshot.position, snapshot.data)

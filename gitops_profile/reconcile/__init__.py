@@ -3,6 +3,7 @@
 from .approval import NotHeld, approve
 from .differ import diff
 from .folder import Folder
+from .followed import FollowedTable
 from .guard import Rewrites
 from .history import read_history, read_table_at
 from .journal import Journal, read_table, replay
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_SUPERSEDED",
     "Difference",
     "Folder",
+    "FollowedTable",
     "Journal",
     "LoadStalled",
     "Loaded",

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ class Journal:
         self._snapshot_at = snapshot_at
         self._writing = asyncio.Lock()
         self._spent: list[list[Any]] = []
+        self.on_moved: list[Callable[[], None]] = []
+        """Told when `position` moved."""
 
     async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
         """Append one atomic batch and fold it; the keys concerned.
@@ -59,6 +61,8 @@ class Journal:
         self._spent += [cast(list[Any], records), batch.replaced]
         # Last, so that a snapshot never claims more than was folded: folding a record twice does no harm.
         self.position = head
+        for listener in self.on_moved:
+            listener()
         return keys
 
     async def release(self) -> None:

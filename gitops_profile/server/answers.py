@@ -8,13 +8,17 @@ from typing import Any
 from gitops_profile.config import Config
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.reconcile import ALL, EVERYTHING, Journal, Verdict
-from gitops_profile.sip import EventPackage, Notifier, Subscription
+from gitops_profile.sip import EventPackage, Subscription
 from gitops_profile.source import RefTracker, SourceUnavailable
+from gitops_profile.workers import Subscriptions
 
 from . import views
 from .device_rows import standing_row
 from .follower import Follower
 from .ladder import Ladder
+
+_CHUNK = 200
+"""Subscriptions looked at before the loop gets its turn (invariant I8)."""
 
 
 class Answers:
@@ -27,7 +31,7 @@ class Answers:
         follower: Follower,
         resolve: Callable[[str], Awaitable[str | None]],
         tracker: RefTracker,
-        notifier: Notifier,
+        subscriptions: Subscriptions,
         package: EventPackage,
         ladder: Ladder,
         *,
@@ -39,7 +43,7 @@ class Answers:
         self._follower = follower
         self._resolve = resolve
         self._tracker = tracker
-        self._notifier = notifier
+        self._subscriptions = subscriptions
         self._package = package
         self._ladder = ladder
         self._facts = facts
@@ -50,14 +54,13 @@ class Answers:
         return {
             "status": self._status,
             "presentities": self._presentities,
-            "subscriptions": self._subscriptions,
+            "subscriptions": self._list_subscriptions,
             "reconcile": self._reconcile,
         }
 
     async def _status(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        table, held = self._journal.table, list(self._notifier.subscriptions())
-        current = sum(views.is_current(subscription, self._package) for subscription in held)
-        phones = await self._ladder.summary()
+        held, current = await self._counts()
+        phones, table = await self._ladder.summary(), self._journal.table
         return {
             **self._facts(),
             "time": views.iso(time.time()),
@@ -68,19 +71,31 @@ class Answers:
             "waiting": self._follower.waiting,
             "presentities": len(table),
             "position": self._journal.position,
-            "subscriptions": {"held": len(held), "current": current, "behind": len(held) - current},
+            "subscriptions": {"held": held, "current": current, "behind": held - current},
             **phones,
-            **self._life(len(held) - current),
+            **self._life(held - current),
         }
+
+    async def _counts(self) -> tuple[int, int]:
+        """How many subscriptions are held, and how many of them have what is in force."""
+        held = current = 0
+        for number, id_ in enumerate(self._subscriptions.ids(), 1):
+            subscription = self._subscriptions.find(id_)
+            if subscription is not None:
+                held += 1
+                current += views.is_current(subscription, self._package)
+            if number % _CHUNK == 0:
+                await asyncio.sleep(0)
+        return held, current
 
     async def _presentities(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         return views.presentities(self._journal.table)
 
-    async def _subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _list_subscriptions(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         def where(subscription: Subscription) -> dict[str, Any]:
             return standing_row(self._ladder.of_subscription(subscription))
 
-        return views.subscriptions(self._notifier, self._package, where)
+        return views.subscriptions(self._subscriptions, self._package, where)
 
     async def _reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Look at git now, and say what became of its head."""

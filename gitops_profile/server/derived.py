@@ -17,11 +17,16 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """No source: a proxy on this machine, or a laboratory."""
 
 
+def share(config: Config, bound: int) -> int:
+    """One worker's share of a bound, rounded up."""
+    return -(-bound // config.workers)
+
+
 def stream_limits(config: Config) -> StreamLimits:
     """Of TCP, TLS and WebSocket connections."""
     limits = config.limits
     return StreamLimits(
-        connections=possible_connections(StreamLimits().connections),
+        connections=possible_connections(share(config, StreamLimits().connections)),
         per_source=limits.subscriptions_per_source,  # a phone has one connection
         trusted=(*config.trusted_proxies, *LOOPBACK),
         message_bytes=limits.message_bytes,
@@ -63,16 +68,21 @@ def https_certificates(config: Config) -> Certificates | None:
 
 
 def notifier_settings(config: Config, instance: str) -> NotifierSettings:
-    """Of the notifier; `instance` names it in its Contact."""
+    """Of one worker's notifier; `instance` names the server in its Contact.
+
+    Phones spread over the workers by chance, so what is a bound of everything is shared out among them. What one
+    address or one profile may have is not: a half of a few is no fair share.
+    """
     subscriptions = config.subscriptions
     return NotifierSettings(
         durations=Durations(subscriptions.default_expires, subscriptions.min_expires, subscriptions.max_expires),
-        notify_rate=config.notify.rate,
-        notify_in_flight=config.notify.in_flight,
-        max_subscriptions=config.limits.subscriptions,
+        notify_rate=config.notify.rate / config.workers,
+        notify_in_flight=share(config, config.notify.in_flight),
+        max_subscriptions=share(config, config.limits.subscriptions),
+        max_fetches=share(config, NotifierSettings().max_fetches),
         max_per_source=config.limits.subscriptions_per_source,
         max_per_resource=config.limits.subscriptions_per_profile,
-        unverified_rate=config.limits.unverified_rate,
+        unverified_rate=config.limits.unverified_rate / config.workers,
         message_bytes=config.limits.message_bytes,
         fragment=config.notify.fragment,
         instance=instance,

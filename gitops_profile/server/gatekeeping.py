@@ -1,5 +1,6 @@
 """Access control as the settings say."""
 
+import math
 import secrets
 
 from gitops_profile.access import AccessRule, DomainPolicy, Gate
@@ -8,6 +9,9 @@ from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.presentity import PresentityTable
 
 from .credentials import CredentialFiles
+
+FAILURES = 10
+"""Wrong passwords within a minute, after which a source has to wait."""
 
 
 def credential_files(config: Config) -> CredentialFiles:
@@ -53,6 +57,11 @@ def build_gate(
         certificates=tuple(config.trusted_certificates),
         owner_of=lambda key: table.resolve(key) or key,
     )
+
+
+def throttle(config: Config) -> Throttle:
+    """The bound on guessing, of one worker: whoever guesses from many ports guesses at all of them."""
+    return Throttle(failures=max(1, math.ceil(FAILURES / config.workers)))
 
 
 def takes_unknown_devices(config: Config, domain: str) -> bool:

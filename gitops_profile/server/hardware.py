@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -10,20 +11,20 @@ from prometheus_client import Counter
 
 from gitops_profile.config import Config
 from gitops_profile.devices import How, Sighting, read_user_agent, vendor_of
-from gitops_profile.digest import DigestAuthenticator, Throttle
 from gitops_profile.http import AdminError, Guess, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
-from gitops_profile.presentity import Presentation, PresentityTable, ProfileKey, ProfileType, mac_of
+from gitops_profile.presentity import PresentityTable, ProfileKey, ProfileType, mac_of
 from gitops_profile.push import LineCredentials, PushClient
-from gitops_profile.sip import AuthenticationFailed, EventPackage, Notifier, SubscriptionEvent, SubscriptionStarted
+from gitops_profile.sip import AuthenticationFailed, EventPackage, SubscriptionEvent, SubscriptionStarted
 from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
-from gitops_profile.transport import SIPEndpoint
+from gitops_profile.workers import Subscriptions
 
 from .documents import Documents, ways_of
 from .ladder import Closed, Ladder
 from .misses import Misses, is_hearsay
+from .notifying import Notifying
 from .owing import Owing
 from .pnp import PlugAndPlay
 from .provisioned import Provisioned
@@ -50,22 +51,21 @@ class Hardware:
         table: PresentityTable,
         secret: bytes,
         metrics: Metrics,
-        notifier: Notifier,
-        endpoint: SIPEndpoint,
+        subscriptions: Subscriptions,
+        sip: Notifying,
+        beside: Callable[[], Iterable[socket.socket]],
         *,
-        authenticator: DigestAuthenticator,
-        throttle: Throttle,
-        tag_of: Callable[[Presentation], str],
         on_guess: Callable[[SubscriptionEvent], None],
-        held: Callable[[ProfileKey], float | None],
     ) -> None:
-        """`held` says when the change of a profile may be told, Unix seconds; None: now."""
+        """`sip` is what speaks to the phones, and knows whom a change has to wait for; `beside` are all UDP sockets."""
+        endpoint = sip.endpoint
         self._config = config
         self._state = state
         self._metrics = metrics
         self._table = table
-        self._notifier = notifier
+        self._subscriptions = subscriptions
         self._endpoint = endpoint
+        self._new_token = sip.new_token
         self.inventory = Inventory()
         self._store: InventoryStore | None = None
         self._broken = False
@@ -84,13 +84,13 @@ class Hardware:
             is_private=True,
         )
         self._line: PushLine | None = None
-        self.owing = Owing(table, notifier, tag_of, self.provisioned.key_of)
+        self.owing = Owing(table, subscriptions, sip.tag_of, self.provisioned.key_of)
         self._pusher = Pusher(
             config.push, table, self.inventory, self.owing,
             Reach(
                 config.push, endpoint.resolver.resolve, endpoint.flow_to, answers_anyone=answers_anyone(config)
             ),
-            metrics, endpoint.now, held,
+            metrics, endpoint.now, sip.holding.opens,
         )  # fmt: skip
 
         def guessed(guess: Guess) -> None:
@@ -99,13 +99,13 @@ class Hardware:
         if config.http.public_url is not None:
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
-                authenticator=authenticator, throttle=throttle, tag_of=tag_of, file_routes=rules.routes,
+                authenticator=sip.authenticator, throttle=sip.throttle, tag_of=sip.tag_of, file_routes=rules.routes,
                 misses=self._misses, on_guess=guessed, see=self.see, clock=endpoint.now,
             )  # fmt: skip
 
         base = self.documents.base if self.documents is not None else None
         self._pnp = PlugAndPlay(
-            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, endpoint.datagram_sockets,
+            config, base, self.provisioned.key_of, metrics, self.see, endpoint.now, beside,
             self.documents.links.segment if self.documents is not None else lambda mac, expires: "",
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ class Hardware:
             await asyncio.to_thread(self.documents.credentials.read)
         if self._config.push.enabled:
             client = PushClient(
-                lambda: secrets.token_hex(8), self._answer, rate=self._config.notify.rate,
+                self._new_token, self._answer, rate=self._config.notify.rate,
                 in_flight=self._config.notify.in_flight,
             )  # fmt: skip
             self._line = self._pusher.line = PushLine(client, self._endpoint, self._pusher.happened)
@@ -151,7 +151,7 @@ class Hardware:
     def ladder(self, package: EventPackage, held: Callable[[ProfileKey], Closed | None]) -> Ladder:
         """What says where each phone stands; `held` asks the maintenance windows."""
         ways = self._config.push.to if self._config.push.enabled else ()
-        return Ladder(self._table, self._notifier, package, self.inventory, self.owing, held, ways)
+        return Ladder(self._table, self._subscriptions, package, self.inventory, self.owing, held, ways)
 
     def facts(self) -> dict[str, Any]:
         """For `status`."""
@@ -198,7 +198,7 @@ class Hardware:
         """A phone subscribed to a device profile: it says who it is, as in plug and play."""
         if not event.resource.startswith(f"{ProfileType.DEVICE}/"):
             return
-        held = self._notifier.find(event.id)
+        held = self._subscriptions.find(event.id)
         mac = mac_of(event.resource.rpartition("/")[2])
         if held is None or mac is None:
             return

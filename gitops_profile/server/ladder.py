@@ -15,7 +15,8 @@ from gitops_profile.presentity import (
     ProfileDocument,
     ProfileKey,
 )
-from gitops_profile.sip import NO_DOCUMENT, EventPackage, Notifier, Subscription
+from gitops_profile.sip import NO_DOCUMENT, EventPackage, Subscription
+from gitops_profile.workers import Subscriptions
 
 from . import views
 from .device_rows import device_row, until_text
@@ -44,7 +45,7 @@ class Ladder:
     def __init__(
         self,
         table: PresentityTable,
-        notifier: Notifier,
+        subscriptions: Subscriptions,
         package: EventPackage,
         inventory: Inventory,
         owing: Owing,
@@ -53,7 +54,7 @@ class Ladder:
     ) -> None:
         """`held` asks the maintenance windows. `ways` are those of `push.to`; none when nobody is pushed to."""
         self._table = table
-        self._notifier = notifier
+        self._subscriptions = subscriptions
         self._package = package
         self._inventory = inventory
         self._owing = owing
@@ -179,9 +180,10 @@ class Ladder:
                 yield found
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
-        for number, subscription in enumerate(list(self._notifier.subscriptions()), 1):
-            if subscription.id not in counted:
-                yield self.of_subscription(subscription)
+        for number, id_ in enumerate(self._subscriptions.ids(), 1):
+            held = self._subscriptions.find(id_) if id_ not in counted else None
+            if held is not None:  # else it is over meanwhile
+                yield self.of_subscription(held)
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
 

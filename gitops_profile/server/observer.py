@@ -63,6 +63,32 @@ class Observer:
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)
 
+    def notifies_answered(self, status: int, seconds: list[float]) -> None:
+        """Some NOTIFYs of another worker were answered so, after so long."""
+        self._metrics.notifies.labels(str(status)).inc(len(seconds))
+        for one in seconds:
+            self._metrics.notify_seconds.observe(one)
+
+    def subscriptions_started(self, count: int) -> None:
+        """So many began at another worker."""
+        self._metrics.started.inc(count)
+
+    def subscriptions_ended(self, reason: str, count: int) -> None:
+        """So many of another worker's are over."""
+        self._metrics.ended.labels(reason).inc(count)
+
+    def messages_refused(self, status: int, count: int) -> None:
+        """So many were refused by another worker."""
+        self._metrics.refused.labels(str(status)).inc(count)
+
+    def connections_refused(self, reason: str, count: int) -> None:
+        """So many were refused, or cut off, by another worker."""
+        self._metrics.connections_refused.labels(reason).inc(count)
+
+    def worker_restarted(self) -> None:
+        """Another worker died."""
+        self._metrics.worker_restarts.inc()
+
     def content_fetched(self, fetched: ContentFetched) -> None:
         """Somebody asked for a document by its link."""
         self._metrics.content_fetches.labels(str(fetched.status)).inc()

@@ -16,7 +16,8 @@ from gitops_profile.presentity import (
     parsed_key,
 )
 from gitops_profile.push import Verdict, verdict_of
-from gitops_profile.sip import Notifier, Subscription, source_of
+from gitops_profile.sip import Subscription, source_of
+from gitops_profile.workers import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class Owing:
     def __init__(
         self,
         table: PresentityTable,
-        notifier: Notifier,
+        subscriptions: Subscriptions,
         tag_of: Callable[[Presentation], str],
         own_key: Callable[[str], ProfileKey | None],
     ) -> None:
         """`own_key(mac)` is the profile of a phone."""
         self._table = table
-        self._notifier = notifier
+        self._subscriptions = subscriptions
         self._tag_of = tag_of
         self._own_key = own_key
 
@@ -91,7 +92,7 @@ class Owing:
         """
         here, other = source_of(device.address), None
         for key in (document.key, *document.aliases):
-            for subscription in self._notifier.subscriptions_to(str(key)):
+            for subscription in self._subscriptions.subscriptions_to(str(key)):
                 if subscription.source == here:
                     return subscription
                 other = subscription

@@ -62,11 +62,11 @@ class Reach:
         aor = _uri(policy.aor)
         if aor is None:
             return None
-        found = replace(push, target=str(replace(aor, headers="")), user=aor.decoded_user)
+        found = replace(push, target=str(aor.but(headers="")), user=aor.decoded_user)
         if self._settings.proxy is None:
             return found, aor
         proxy = URI.parse(self._settings.proxy)  # config knows that it is one
-        return replace(found, route=str(replace(proxy, parameters=proxy.parameters | {"lr": None}))), proxy
+        return replace(found, route=str(proxy.but(parameters=proxy.parameters | {"lr": None}))), proxy
 
     def _by_contact(self, device: Device, policy: NotifyPolicy, push: Push) -> tuple[Push, URI] | None:
         """Where it was seen, and nowhere else: a contact is kept only when its message came from there.
@@ -78,7 +78,7 @@ class Reach:
         if contact is None:
             return None
         has_shown = device.proven and _is_same(contact.host, device.address)
-        contact = replace(contact, parameters={n: v for n, v in contact.parameters.items() if n != "maddr"}, headers="")
+        contact = contact.but(parameters={n: v for n, v in contact.parameters.items() if n != "maddr"}, headers="")
         found = replace(push, target=str(contact))
         if not (has_shown or self._answers_anyone):
             return replace(found, without_user=_NO_PROOF), contact

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from gitops_profile.presentity import ProfileKey
-from gitops_profile.sip import EventPackage, Notifier, Subscription
+from gitops_profile.sip import EventPackage, Subscription
 from gitops_profile.subscriptions import (
     ROLLOUTS,
     EndedSubscription,
@@ -19,6 +19,7 @@ from gitops_profile.subscriptions import (
     StoreUnavailable,
     SubscriptionStore,
 )
+from gitops_profile.workers import Subscriptions
 
 from .device_rollout import DeviceRollout
 from .stage import Phone, Stage
@@ -70,10 +71,14 @@ class Rollouts:
     """The newest revisions of this server."""
 
     def __init__(
-        self, store: SubscriptionStore, notifier: Notifier, package: EventPackage, devices: DeviceRollout | None = None
+        self,
+        store: SubscriptionStore,
+        subscriptions: Subscriptions,
+        package: EventPackage,
+        devices: DeviceRollout | None = None,
     ) -> None:
         self._store = store
-        self._notifier = notifier
+        self._subscriptions = subscriptions
         self._package = package
         self._devices = devices
         self._known: dict[str, StoredRollout] = {}
@@ -98,7 +103,7 @@ class Rollouts:
         if not self._restored:
             self._before.append((revision, now, resources, keys))
             return
-        ids = [one.id for resource in resources for one in self._notifier.subscriptions_to(resource)]
+        ids = [id_ for resource in resources for id_ in self._subscriptions.ids_to(resource)]
         self._changes.append(_Change(revision, now, ids, frozenset(keys) if keys is not None else None))
         self._wake.set()
 
@@ -118,7 +123,7 @@ class Rollouts:
         for one in before:
             self.applied(one[0], one[2], one[3], now=one[1])
         if revision is not None and not before and revision not in self._known:
-            self.applied(revision, list(self._notifier.resources()), None, now=now)
+            self.applied(revision, list(self._subscriptions.resources()), None, now=now)
 
     async def run(self) -> None:
         """Note whom each revision concerns, beside everything else."""
@@ -136,7 +141,7 @@ class Rollouts:
         progress, missing = Progress(revision), []
         for number, id_ in enumerate(rollout.planned, 1):
             is_device = DeviceRollout.is_one(id_)
-            held = self._notifier.find(id_) if not is_device else None
+            held = self._subscriptions.find(id_) if not is_device else None
             if is_device:
                 if self._devices is not None:
                     stage, phone, told = self._devices.stage(id_, rollout.applied_at)
@@ -156,12 +161,12 @@ class Rollouts:
         """Those whose document is another one now. By the time they are looked at, some have been told already."""
         planned = []
         for number, id_ in enumerate(change.ids, 1):
-            held = self._notifier.find(id_)
+            held = self._subscriptions.find(id_)
             if held is not None and (_since(held.told_at, change.at) or not self._has(held)):
                 planned.append(id_)
             if number % _CHUNK == 0:
                 await asyncio.sleep(0)
-        missing = [id_ for id_ in change.ids if self._notifier.find(id_) is None]
+        missing = [id_ for id_ in change.ids if self._subscriptions.find(id_) is None]
         planned += [one.id for one in await self._ended(missing) if _since(one.told_at, change.at)]
         if self._devices is not None and (change.keys is None or change.keys):
             for number, name in enumerate(self._devices.concerned(change.keys, change.at), 1):
@@ -227,7 +232,7 @@ class Rollouts:
     def _back(self, over: EndedSubscription, planned: Iterable[str]) -> Subscription | None:
         """The later subscription of the same phone: to the same resource, with the same contact."""
         contact = _address(over.contact)
-        for held in self._notifier.subscriptions_to(over.resource):
+        for held in self._subscriptions.subscriptions_to(over.resource):
             if held.id not in planned and _address(held.dialog.remote_target) == contact:
                 return held
         return None

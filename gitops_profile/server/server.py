@@ -2,50 +2,41 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gitops_profile.config import Config, ConfigError, HostPort
-from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
-from gitops_profile.event_packages import UAProfile
 from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminServer, Handler, OperationsServer
 from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
-from gitops_profile.sip import Notifier, SubscriptionEvent, SubscriptionStarted
+from gitops_profile.sip import SubscriptionEvent, SubscriptionStarted
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
 from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
 from gitops_profile.transport import (
     CertificateError,
     InterfaceUnusable,
-    ListenAddress,
     ListenError,
-    SIPEndpoint,
-    bind_all,
 )
 
 from . import derived, gatekeeping
 from .answers import Answers
 from .commit_status import CommitStatuses, status_target
-from .content import build_content
+from .crew import Crew
 from .device_rollout import DeviceRollout
 from .follower import Follower
 from .hardware import Hardware
-from .holding import Holding
 from .lifecycle import Lifecycle
+from .notifying import DRAIN_SECONDS, DRAIN_STEP, Notifying
 from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
-from .tags import derived_key, phone_tags
-from .tokens import Tokens
 from .trust import Signatures
 from .waiting import Waiting
 from .webhook import Webhook
@@ -53,13 +44,6 @@ from .webhook import Webhook
 logger = logging.getLogger(__name__)
 
 DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-after=60"}
-DRAIN_SECONDS = 5.0
-"""For the phones to answer."""
-DRAIN_STEP = 0.02
-NONCE_GRACE = 300.0
-"""Seconds that a nonce lives longer than the longest subscription: some stacks lose their dialog when a refresh is
-challenged (linphone), and what was answered once is no good a second time, however long the nonce lives."""
-
 _EXPECTED = (
     ConfigError,
     NotARepository,
@@ -120,8 +104,9 @@ class Server:
         if not self._source.is_remote:
             await self._open_source()
         # First of all, so that a port that is taken is all that is said, and nothing is written.
-        self._sockets = bind_all(ListenAddress.parse(str(listener)) for listener in config.listen)
-        self._stack.callback(self._release_sockets)
+        self._crew = Crew(config)
+        self._stack.callback(self._crew.release)
+        self._sockets = self._crew.bind()
         self._tls, self._https = derived.certificates(config), derived.https_certificates(config)
         try:
             await asyncio.to_thread(self._state.create)
@@ -138,7 +123,7 @@ class Server:
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
-        self._build_sip(await self._read_secrets())
+        self._build_sip(await self._read_secrets(), log)
         await self._hardware.open()
         self._stack.push_async_callback(self._hardware.close)
         self._signatures = Signatures(config, self._source.location, self._source.unseen)
@@ -182,55 +167,28 @@ class Server:
         self._stack.push_async_callback(self._source.close)
         self._repository, self._tracker = self._source.repository, self._source.tracker
 
-    def _build_sip(self, secret: bytes) -> None:
-        """The notifier and what it asks: who may, which document, where it is as a link."""
-        config = self._config
-        authenticator = DigestAuthenticator(
-            derived_key(secret, "nonces"),
-            run=secrets.token_bytes(RUN_BYTES),
-            nonce_life=config.subscriptions.max_expires + NONCE_GRACE,
-        )
-        throttle = Throttle()
-        tag_of = phone_tags(secret)
-        gate = gatekeeping.build_gate(config, self._credentials, authenticator, throttle, self._journal.table)
-        self._content = build_content(
-            config, self._journal.table, derived_key(secret, "content"), gate=gate, files=self._credentials,
-            authenticator=authenticator, throttle=throttle, clock=lambda: self._endpoint.now(),
-            on_guess=self._observer.sip_event, on_fetch=self._observer.content_fetched, tag_of=tag_of,
+    def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
+        """The notifier, those of the other workers, and who asks them."""
+        config, table = self._config, self._journal.table
+        self._sip = sip = Notifying(
+            config, self._credentials, table, secret, self._crew.owners, self._store, certificates=self._tls,
+            on_event=self._sip_event, on_guess=self._observer.sip_event, on_refused=self._observer.connection_refused,
+            on_fetch=self._observer.content_fetched, on_clock_jump=self._clock_jumped,
         )  # fmt: skip
-        takes_unknown = partial(gatekeeping.takes_unknown_devices, config)
-        self._package = UAProfile(
-            self._journal.table,
-            url_of=self._content.url_of if self._content is not None else lambda key, shown: None,
-            tag_of=tag_of,
-            links_age=self._content.links_age if self._content is not None else lambda: 0,
-            takes_unknown_devices=takes_unknown,
-        )
-        instance = derived_key(secret, "instance").hex()[:12]
-        self._holding = Holding(self._journal.table, takes_unknown_devices=takes_unknown)
-        self._holding.on_open.append(self._opened)
-        self._notifier = Notifier(
-            self._package, derived.notifier_settings(config, instance), Tokens(), gate,
-            self._holding.holds,
-        )  # fmt: skip
-        self._endpoint = SIPEndpoint(
-            self._notifier, self._store, self._sip_event, derived.stream_limits(config),
-            certificates=self._tls, resolver=derived.resolver(config), on_refused=self._observer.connection_refused,
-            on_clock_jump=self._clock_jumped,
-        )  # fmt: skip
+        sip.holding.on_open.append(self._opened)
+        self._package, self._endpoint, self._holding = sip.package, sip.endpoint, sip.holding
         self._stack.push_async_callback(self._endpoint.close)
+        self._subscriptions = self._crew.assemble(
+            sip, self._store, self._journal, log, secret, self._state, self._observer, self._sip_event
+        )
+        self._stack.push_async_callback(self._crew.close)
         self._hardware = Hardware(
-            config, self._state, self._journal.table, secret, self._metrics, self._notifier, self._endpoint,
-            authenticator=authenticator, throttle=throttle, tag_of=tag_of, on_guess=self._observer.sip_event,
-            held=self._holding.opens,
+            config, self._state, table, secret, self._metrics, self._subscriptions, sip, self._crew.datagram_sockets,
+            on_guess=self._observer.sip_event,
         )  # fmt: skip
         self._ladder = self._hardware.ladder(self._package, self._holding.held)
         devices = DeviceRollout(self._ladder, self._hardware.owing)
-        self._rollouts = Rollouts(self._store, self._notifier, self._package, devices)
-
-    def _release_sockets(self) -> None:
-        for _, sock in self._sockets:
-            sock.close()
+        self._rollouts = Rollouts(self._store, self._subscriptions, self._package, devices)
 
     async def _read_secrets(self) -> bytes:
         """The server's own key, and the credentials of its subscribers."""
@@ -270,6 +228,7 @@ class Server:
                 self._announce(serving, on_ready),
                 self._watch_credentials(),
                 self._rollouts.run(),
+                self._crew.run(),
                 self._holding.run(),
                 self._lifecycle.watch(),
                 self._webhook.watch(),
@@ -282,18 +241,18 @@ class Server:
             await self._drain()
             for task in running:
                 task.cancel()
-        logger.info("stopped; subscriptions are kept: %d", len(self._notifier))
+        logger.info("stopped; subscriptions are kept: %d", len(self._subscriptions))
 
     async def _drain(self) -> None:
         """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
         reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
         if reason is None:
             return
-        logger.info("draining subscriptions=%d", len(self._notifier))
-        self._notifier.drain(reason, now=self._endpoint.now())
+        logger.info("draining subscriptions=%d", len(self._subscriptions))
+        self._subscriptions.drain(reason, now=self._endpoint.now())
         self._endpoint.pump()
         for _ in range(int(DRAIN_SECONDS / DRAIN_STEP)):
-            if self._notifier.is_quiet:
+            if self._subscriptions.is_quiet:
                 return
             await asyncio.sleep(DRAIN_STEP)
         logger.warning("some phones did not answer in time; the server stops")
@@ -306,14 +265,14 @@ class Server:
                 self._reauthorize()
 
     def _reauthorize(self) -> None:
-        self._notifier.reauthorize(now=self._endpoint.now())
+        self._subscriptions.reauthorize(now=self._endpoint.now())
         self._endpoint.pump()
 
     async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
         listen = self._config.http.listen
         if listen is None:
             return
-        parts = (self._content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
+        parts = (self._sip.content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
         context = self._https.server if self._https is not None else None
@@ -329,14 +288,15 @@ class Server:
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
         # Before anything is heard: a refresh in between would be answered 481, and the phone would forget its dialog.
-        rows = await asyncio.to_thread(self._store.load)
-        self._notifier.restore(rows, now=self._endpoint.now())
+        rows = self._crew.take_up(await asyncio.to_thread(self._store.load))
+        self._sip.notifier.restore(rows, now=self._endpoint.now())
         await self._endpoint.listen(self._sockets)
         self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._reauthorize()  # the settings may have changed meanwhile
+        await self._crew.ready()
         self._hardware.begin()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
@@ -352,8 +312,8 @@ class Server:
         for key in keys:
             if key not in self._journal.table:
                 self._package.forget_rendered(key)
-        resources, now = self._package.affected(keys, self._notifier.resources()), self._endpoint.now()
-        self._statuses.reaches(lambda: self._notifier.count_to(resources))
+        resources, now = self._package.affected(keys, self._subscriptions.resources()), self._endpoint.now()
+        self._statuses.reaches(lambda: self._subscriptions.count_to(resources))
         self._endpoint.state_changed(resources)
         self._hardware.changed(keys)
         applied = self._journal.table.applied
@@ -374,22 +334,24 @@ class Server:
     def _clock_jumped(self, seconds: float) -> None:
         self._metrics.clock_jumps.inc()
         self._store.clock_jumped(seconds)
+        self._crew.tell("look")
         self._holding.look()
 
     def _expose(self) -> bytes:
         self._lifecycle.refresh()
-        self._metrics.subscriptions.set(len(self._notifier))
+        self._metrics.subscriptions.set(len(self._subscriptions))
         self._metrics.presentities.set(len(self._journal.table))
         self._metrics.position.set(self._journal.position)
         return self._metrics.exposition()
 
     def _answers(self) -> Answers:
         return Answers(
-            self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._notifier,
+            self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._subscriptions,
             self._package, self._ladder,
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
+                "workers": self._crew.facts(),
                 **self._hardware.facts(),
             },
             life=self._lifecycle.status,

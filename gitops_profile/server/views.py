@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionRejected
-from gitops_profile.sip import EventPackage, Notifier, Subscription
+from gitops_profile.sip import EventPackage, Subscription
+from gitops_profile.workers import Subscriptions
 
 
 def iso(seconds: float | None) -> str | None:
@@ -35,7 +36,7 @@ def presentities(table: PresentityTable) -> list[dict[str, Any]]:
 
 
 def subscriptions(
-    notifier: Notifier, package: EventPackage, where: Callable[[Subscription], dict[str, Any]]
+    held: Subscriptions, package: EventPackage, where: Callable[[Subscription], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Every subscription, whether its phone has the document in force, and `where` it stands."""
     return [
@@ -58,7 +59,7 @@ def subscriptions(
             "current": is_current(subscription, package),
             **where(subscription),
         }
-        for subscription in sorted(notifier.subscriptions(), key=lambda s: (s.resource, s.id))
+        for subscription in sorted(held.subscriptions(), key=lambda s: (s.resource, s.id))
     ]
 
 

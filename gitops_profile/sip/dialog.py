@@ -63,9 +63,7 @@ class Dialog(msgspec.Struct, gc=False):
         if "lr" in first.parameters:
             return self.remote_target, list(self.route_set)
         # §12.2.1.1: a strict router takes the Request-URI; what is not allowed there is stripped.
-        first = msgspec.structs.replace(
-            first, headers="", parameters={k: v for k, v in first.parameters.items() if k != "method"}
-        )
+        first = first.but(headers="", parameters={k: v for k, v in first.parameters.items() if k != "method"})
         return str(first), [*self.route_set[1:], f"<{self.remote_target}>"]
 
     def next_hop(self) -> URI:
@@ -92,8 +90,6 @@ def contact_of(request: Request) -> Address:
         raise SIPSyntaxError("Contact is no SIP URI") from error
     if uri.headers or "method" in uri.parameters:
         # RFC 3261 §19.1.1, table 1: neither may stand in a Request-URI, which is what the Contact becomes.
-        plain = msgspec.structs.replace(
-            uri, headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"}
-        )
+        plain = uri.but(headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
         contact = msgspec.structs.replace(contact, uri=str(plain))
     return contact

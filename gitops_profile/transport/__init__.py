@@ -1,7 +1,7 @@
 """SIP sockets (RFC 3261 §18): they move bytes and hold no decision."""
 
 from .address import SECURE, ListenAddress, ListenError, bind_all
-from .endpoint import SIPEndpoint, SubscriptionWriter
+from .endpoint import Colleagues, SIPEndpoint, SubscriptionWriter
 from .limits import Reason, StreamLimits, TransportRefused, possible_connections
 from .multicast import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
 from .resolver import Resolver, Unresolvable
@@ -11,6 +11,7 @@ __all__ = [
     "SECURE",
     "CertificateError",
     "Certificates",
+    "Colleagues",
     "GroupListener",
     "Interface",
     "InterfaceUnusable",

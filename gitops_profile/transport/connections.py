@@ -77,6 +77,10 @@ class StreamTransport:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def has_peer(self, flow: Flow) -> bool:
+        """Whether there is a connection with the peer of the flow, as certified as it must be."""
+        return self._of_peer(flow) is not None
+
     async def close(self) -> None:
         """Close the listeners and every connection."""
         await self._acceptor.close()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
@@ -46,6 +47,19 @@ class Companion(Protocol):
         """`data`, perhaps not its own, could not be sent."""
 
 
+class Colleagues(Protocol):
+    """The other workers of this server. Each of these is False when it is nobody's but ours."""
+
+    def take_message(self, data: bytes, flow: Flow) -> bool:
+        """Hand a message that came by a socket to whose it is."""
+
+    def take_to_send(self, data: bytes, flow: Flow) -> bool:
+        """Hand what is to be sent to whoever has the flow's connection."""
+
+    def take_failure(self, data: bytes, flow: Flow) -> bool:
+        """Tell whoever made a request that it could not be sent."""
+
+
 class SIPEndpoint:
     """A notifier with its sockets."""
 
@@ -61,33 +75,37 @@ class SIPEndpoint:
         resolver: Resolver | None = None,
         on_refused: Callable[[TransportRefused], None] = lambda refused: None,
         on_clock_jump: Callable[[float], None] | None = None,
+        wall: Callable[[], float] = time.time,
+        first_connection: int = 1,
     ) -> None:
         """`certificates` are needed by TLS listeners, and by TLS connections that we open.
 
         `websocket_origins` are the web sites whose pages may connect; None lets all of them. `on_clock_jump` is told
-        how many seconds the wall clock was set; nothing here follows it.
+        how many seconds the wall clock was set; nothing here follows it. `wall` is that clock, and connections are
+        numbered from `first_connection` on: for the workers of one server, whose times and numbers are one.
         """
         self.notifier = notifier
         self._store = store
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
-        self._clock = Clock(self._loop.time, on_clock_jump)
+        self._clock = Clock(self._loop.time, on_clock_jump, wall=wall)
         self.now = self._clock.now
         self._udp: dict[tuple[str, int], UDPTransport] = {}
         self._wild: list[UDPTransport] = []
         self._certificates = certificates
-        self.admission = Admission(limits or StreamLimits(), on_refused)
+        self.admission = Admission(limits or StreamLimits(), on_refused, first_connection)
         self._streams = StreamTransport(
-            self.admission, self.receive, self.pump, self._send_failed, notifier.refuse,
+            self.admission, self.receive, self.pump, self.send_failed, notifier.refuse,
             certificates.client if certificates is not None else None,
         )  # fmt: skip
         self._websockets = WebSocketTransport(
-            self.admission, self.receive, self.pump, self._send_failed, websocket_origins
+            self.admission, self.receive, self.pump, self.send_failed, websocket_origins
         )
         self._connected: dict[str, StreamTransport | WebSocketTransport] = {
             "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
         }  # fmt: skip
         self.companion: Companion | None = None
+        self.colleagues: Colleagues | None = None
         self.resolver = resolver or Resolver()
         self._naming = Naming(self.resolver, notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
@@ -106,10 +124,24 @@ class SIPEndpoint:
             if connected is not None:
                 connected.listen(sock, self._context(address))
                 continue
-            transport = UDPTransport(sock, self.receive, self.pump, self._send_failed)
+            transport = UDPTransport(sock, self.receive, self.pump, self.send_failed)
             self._udp[transport.bound] = transport
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
+
+    def stand_in(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> Callable[[], None]:
+        """Read the UDP sockets of a worker that is down, too; what is returned ends that."""
+        transports = [
+            UDPTransport(sock.dup(), self.receive, self.pump, self.send_failed)
+            for address, sock in bound
+            if address.transport == "udp"
+        ]
+
+        def end() -> None:
+            for transport in transports:
+                transport.close()
+
+        return end
 
     def _context(self, address: ListenAddress) -> Callable[[], ssl.SSLContext] | None:
         if address.transport not in SECURE:
@@ -129,6 +161,11 @@ class SIPEndpoint:
             if data[0] <= 1:
                 self._receive_stun(data, flow)
                 return
+        if self.colleagues is None or not self.colleagues.take_message(data, flow):
+            self.handle(data, flow)
+
+    def handle(self, data: bytes, flow: Flow) -> None:
+        """One message that is ours."""
         try:
             self.notifier.receive(data, flow, now=self.now())
         except Exception:
@@ -176,9 +213,10 @@ class SIPEndpoint:
             except Exception:
                 logger.exception("a response could not be handled status=%d", response.status)  # as in `receive`
 
-    def datagram_sockets(self) -> list[socket.socket]:
-        """Those of the UDP listeners."""
-        return [transport.sock for transport in self._udp.values()]
+    @property
+    def clock_offset(self) -> float:
+        """Seconds from the monotonic clock to `now`."""
+        return self._clock.offset
 
     def flow_to(self, transport: str, remote: tuple[str, int]) -> Flow | None:
         """A flow to a peer that has not been heard of; None when no listener of that kind can reach it.
@@ -236,9 +274,24 @@ class SIPEndpoint:
         if self._traced:
             logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
         connected = self._connected.get(flow.transport)
+        if connected is None:
+            self._send_datagram(data, flow)
+        elif self.colleagues is None or not self.colleagues.take_to_send(data, flow):
+            connected.send(data, flow)
+
+    def has_connection(self, flow: Flow) -> bool:
+        """Whether there is a TCP or TLS connection with the peer of the flow, of whichever number."""
+        return self._streams.has_peer(flow)
+
+    def send_here(self, data: bytes, flow: Flow) -> None:
+        """Send by a socket of our own."""
+        connected = self._connected.get(flow.transport)
         if connected is not None:
             connected.send(data, flow)
-            return
+        else:
+            self._send_datagram(data, flow)
+
+    def _send_datagram(self, data: bytes, flow: Flow) -> None:
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:
             logger.debug("no socket for %s any more", flow)
@@ -251,7 +304,10 @@ class SIPEndpoint:
         same_port = (t for t in same_family if t.bound[1] == flow.local[1])
         return next(same_port, same_family[0] if same_family else None)
 
-    def _send_failed(self, data: bytes, flow: Flow) -> None:
+    def send_failed(self, data: bytes, flow: Flow) -> None:
+        """What was to be sent on the flow could not be."""
+        if self.colleagues is not None and self.colleagues.take_failure(data, flow):
+            return
         self.notifier.transport_failed(data, flow, now=self.now())
         if self.companion is not None:
             self.companion.transport_failed(data)

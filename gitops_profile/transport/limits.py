@@ -119,12 +119,12 @@ class Unread(Protocol):
 class Admission:
     """Who has a connection. A number is given to each, over all transports, and taken back once."""
 
-    def __init__(self, limits: StreamLimits, on_refused: Callable[[TransportRefused], None]) -> None:
+    def __init__(self, limits: StreamLimits, on_refused: Callable[[TransportRefused], None], first: int = 1) -> None:
         self.limits = limits
         self._on_refused = on_refused
         self._sources: dict[int, str] = {}
         self._per_source: Counter[str] = Counter()
-        self._numbers = count(1)
+        self._numbers = count(first)
         self._unread: dict[int, Unread] = {}
         """Connections that had much unread when they were last looked at."""
         self._warn_at = 0.0

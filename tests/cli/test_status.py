@@ -43,6 +43,13 @@ def test_the_ladder_names_the_rungs_on_which_somebody_stands() -> None:
     assert not any(line.startswith("ladder") for line in lines(ladder={"desired": 0, "held": 0}))
 
 
+def test_several_workers_have_a_line_and_one_has_none() -> None:
+    fine, dead = {"ready": True, "restarts": 0}, {"ready": False, "restarts": 3}
+    assert "workers 3, all serving" in lines(workers=[fine, fine])
+    assert "workers 3, 1 of them not serving; 3 died since the start" in lines(workers=[fine, dead])
+    assert not any(line.startswith("workers") for line in lines(workers=[]))
+
+
 def test_everything_that_a_person_must_know_has_its_line() -> None:
     refused = {"at": "T2", "source": "192.0.2.1", "reason": "signature"}
     said = lines(

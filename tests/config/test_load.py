@@ -212,7 +212,7 @@ def test_every_setting_can_be_given_by_its_variable_and_by_its_flag() -> None:
 
 def test_the_settings_are_those_of_the_design() -> None:
     sections = (
-        "repository state loop listen http tls webhook commit_status subscriptions notify domains limits trust "
+        "repository state loop listen workers http tls webhook commit_status subscriptions notify domains limits trust "
         "trusted_proxies trusted_certificates pnp provisioning push"
     )
     assert {setting.key.partition(".")[0] for setting in settings()} == set(sections.split())

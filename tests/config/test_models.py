@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_profile.config import Auth, Config, ConfigError, load_config
+from gitops_profile.config.models import RepositorySettings
 
 LISTEN = {"listen": ["udp:0.0.0.0:5060"]}
 
@@ -110,3 +111,28 @@ def test_an_https_listener_is_not_told_as_http() -> None:
 def test_the_settings_cannot_be_changed_later() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config().notify.rate = 5
+
+
+def test_settings_come_back_from_json_as_they_were() -> None:
+    """A worker is told them so; all but the repository, which is none of its business."""
+    config = Config.model_validate(
+        {
+            "listen": ["udp:0.0.0.0:5060", "tls:[::]:0"],
+            "workers": 3,
+            "repository": {"token": "hunter2"},
+            "tls": {"certificate": "a.pem", "key": "a.key", "client_ca": "ca.pem"},
+            "http": {"listen": "127.0.0.1:80", "public_url": "https://p.example.com/"},
+            "domains": {
+                "example.com": {"auth": "digest", "credentials": "users", "access": [{"who": "a@b", "may": ["*"]}]},
+                "lab.example.com": {"auth": "none", "unknown_device": "accept"},
+            },
+            "trusted_proxies": ["192.0.2.0/28", "2001:db8::/32"],
+            "trusted_certificates": ["edge.example.com"],
+            "push": {"proxy": "sip:p.example.com"},
+            "pnp": {"interfaces": ["eth0"]},
+            "notify": {"rate": 7},
+        }
+    )
+    text = config.model_dump_json(exclude={"repository"})
+    assert "hunter2" not in text
+    assert Config.model_validate_json(text) == config.model_copy(update={"repository": RepositorySettings()})

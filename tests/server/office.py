@@ -27,6 +27,7 @@ from gitops_profile.server.reach import Reach
 from gitops_profile.sip import Flow, Target
 from gitops_profile.sip.syntax import Request, Response, parse_message
 from gitops_profile.transport import Unresolvable
+from gitops_profile.workers import Subscriptions
 from tests.sip.harness import FakePackage
 from tests.sip.harness import Lab as NotifierLab
 
@@ -70,7 +71,7 @@ class Office:
         provisioned = Provisioned(self.table)
         self.pusher = Pusher(
             self.settings, self.table, self.inventory,
-            Owing(self.table, self.notifiers.notifier, lambda shown: shown.etag, provisioned.key_of),
+            Owing(self.table, Subscriptions(self.notifiers.notifier), lambda shown: shown.etag, provisioned.key_of),
             Reach(self.settings, self._resolve, self._flow_to, answers_anyone=self.answers_anyone),
             metrics, lambda: self.now, lambda key: self.closed_until,
         )  # fmt: skip

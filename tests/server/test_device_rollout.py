@@ -13,6 +13,7 @@ from gitops_profile.presentity import (
 from gitops_profile.server.device_rollout import DeviceRollout
 from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.stage import Stage
+from gitops_profile.workers import Subscriptions
 from tests.sip.harness import Phone
 
 from .test_ladder import KEY, MAC, Bench
@@ -105,7 +106,7 @@ def test_a_document_of_many_phones_is_told_to_each_as_its_own_profile_says() -> 
 def test_a_server_that_pushes_to_nobody_waits_for_nobody_who_must_be_told() -> None:
     bench, name, _ = behind()
     bench.ladder = Ladder(
-        bench.table, bench.lab.notifier, bench.lab.package, bench.inventory, bench.owing, ways=("aor",)
+        bench.table, Subscriptions(bench.lab.notifier), bench.lab.package, bench.inventory, bench.owing, ways=("aor",)
     )
     assert stage(bench, name) == (Stage.UNREACHABLE, False), "its manifest has no AoR"
 

@@ -21,6 +21,7 @@ from gitops_profile.server.ladder import Ladder
 from gitops_profile.server.owing import Owing
 from gitops_profile.sip import NotifierSettings
 from gitops_profile.sip.syntax import EventHeader, Request
+from gitops_profile.workers import Subscriptions
 from tests.sip.harness import PHONE, FakePackage, Lab, Phone
 
 MAC = "001565aabbcc"
@@ -50,9 +51,14 @@ class Bench:
         self.table = PresentityTable()
         self.inventory = Inventory()
         self.closed: Closed | None = None
-        self.owing = Owing(self.table, self.lab.notifier, lambda shown: shown.etag, self.key_of)
+        self.owing = Owing(self.table, Subscriptions(self.lab.notifier), lambda shown: shown.etag, self.key_of)
         self.ladder = Ladder(
-            self.table, self.lab.notifier, self.lab.package, self.inventory, self.owing, lambda key: self.closed
+            self.table,
+            Subscriptions(self.lab.notifier),
+            self.lab.package,
+            self.inventory,
+            self.owing,
+            lambda key: self.closed,
         )
         self.put(b"a=1")
 

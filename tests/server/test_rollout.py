@@ -9,6 +9,7 @@ import pytest
 from gitops_profile.server.rollout import Progress, Rollouts
 from gitops_profile.server.stage import Stage
 from gitops_profile.subscriptions import SubscriptionStore
+from gitops_profile.workers import Subscriptions
 from tests.sip.harness import FakePackage, Lab, Phone
 
 
@@ -25,7 +26,7 @@ class Bench:
     async def start(self, revision: str | None = None) -> None:
         """As a server does once its subscriptions are restored."""
         await self.close_task()
-        self.rollouts = Rollouts(self.store, self.lab.notifier, self.lab.package)
+        self.rollouts = Rollouts(self.store, Subscriptions(self.lab.notifier), self.lab.package)
         await self.rollouts.restore(revision, now=self.lab.now)
         self.task = asyncio.get_running_loop().create_task(self.rollouts.run())
 

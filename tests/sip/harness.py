@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gitops_profile.sip import (
@@ -102,6 +103,7 @@ class Lab:
         settings: NotifierSettings | None = None,
         package: FakePackage | None = None,
         access: AccessControl | None = None,
+        new_token: Callable[[], str] | None = None,
     ) -> None:
         self.access = access
         self.package = package or FakePackage()
@@ -115,13 +117,12 @@ class Lab:
         """Batches that wait, when the store is slow; None: they are durable at once."""
         self.held: set[str] = set()
         """Resources whose changes have to wait."""
-        self._tokens = itertools.count()
+        tokens = itertools.count()
+        self._new_token = new_token or (lambda: f"t{next(tokens)}")
         self.notifier = self._new_notifier()
 
     def _new_notifier(self) -> Notifier:
-        return Notifier(
-            self.package, self.settings, lambda: f"t{next(self._tokens)}", self.access, self.held.__contains__
-        )
+        return Notifier(self.package, self.settings, self._new_token, self.access, self.held.__contains__)
 
     def restart(self) -> None:
         """Lose everything but the rows."""

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import Any, Self
 
 import msgspec
 
@@ -35,6 +36,10 @@ class URI(msgspec.Struct, frozen=True, gc=False):
     def parse(cls, text: str) -> "URI":
         """Raises SIPSyntaxError with status 416 for another scheme, 400 for a malformed URI."""
         return _read_short(text) if len(text) <= SHORT else _read(text)
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other fields."""
+        return msgspec.structs.replace(self, **changes)
 
     @property
     def decoded_user(self) -> str | None:

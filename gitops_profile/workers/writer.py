@@ -1,0 +1,33 @@
+"""The store as a worker has it: what is to be durable goes to the main process, which has the only database."""
+
+from collections.abc import Callable, Sequence
+
+from gitops_profile.sip import StoredSubscription
+
+from .channel import Channel
+from .rows import key_bytes, pack
+
+Done = Callable[[Exception | None], None]
+
+
+class NotStored(OSError):
+    """The main process could not make it durable; the message is the store's."""
+
+
+class RemoteStore:
+    """See `SubscriptionWriter`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._number = 0
+        self._waiting: dict[int, Done] = {}
+
+    def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
+        """Have them written; `done` is called when it is known what became of it, in the order of submission."""
+        self._number += 1
+        self._waiting[self._number] = done
+        self._channel.say("batch", self._number, list(map(pack, saves)), list(map(key_bytes, deletes)))
+
+    def settled(self, number: int, trouble: str | None) -> None:
+        """What became of one submission."""
+        self._waiting.pop(number)(None if trouble is None else NotStored(trouble))
