@@ -1,7 +1,7 @@
 """Asking a running server over its admin socket (http/admin.py is the other end).
 
-A room of its own, and without aiohttp, which takes most of the time of a command that only asks: `status` starts in
-0.2 s instead of 0.35 s.
+A room of its own, and without aiohttp: the imports of a command that only asks take 0.19 s instead of 0.35 s (`python -X
+importtime -m gitops_profile get presentities`).
 """
 
 import asyncio
