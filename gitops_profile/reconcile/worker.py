@@ -4,6 +4,7 @@ It can be killed at any time: a template is somebody's program, and may loop or 
 """
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -200,6 +201,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a looping template outlives the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    # What is loaded stays: looking for cycles among it took a tenth of the time of 100 000 plain documents.
+    gc.set_threshold(50_000, 20, 50)
     out = sys.stdout.buffer
     sys.stdout = sys.stderr
     try:

@@ -3,7 +3,8 @@
 Run it with `python tests/bench/bench_latency.py [--smoke] [--files 100000]`; BENCH_DIR says on which disk. Each round
 commits a change to one file on another branch (timed: the base) and moves the served ref with `git update-ref`. The
 clock runs from before that command, its own start included, to the datagram. CPU is that of the server and of all its
-children.
+children. The files are in groups of a thousand: git reads every folder on the way to a changed file, and one folder of
+100 000 files costs `git diff-tree` alone 37 ms.
 """
 
 import argparse
@@ -78,10 +79,14 @@ def content(number: int, version: int) -> bytes:
     return f"<profile user='u{number}' version='{version}'>{'x' * 500}</profile>".encode()
 
 
+def place(number: int) -> str:
+    return f"profiles/user/example.com/g{number // 1000}/u{number}.xml"
+
+
 def rounds(git: Git, sock: socket.socket, count: int) -> Iterator[tuple[float, float]]:
     """Seconds from the ref to the NOTIFY, and seconds that the commit took."""
     for version in range(1, count + 1):
-        git.write({"profiles/user/example.com/u0.xml": content(0, version)})
+        git.write({place(0): content(0, version)})
         before = time.perf_counter()
         git("commit", "-q", "-a", "-m", f"version {version}")
         committed = time.perf_counter()
@@ -102,7 +107,7 @@ def main() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
     ):
         git = Git(Path(folder, "repository"))
-        git.commit({f"profiles/user/example.com/u{number}.xml": content(number, 0) for number in range(files)})
+        git.commit({place(number): content(number, 0) for number in range(files)})
         git("checkout", "-q", "-b", "work")
         sock.bind(("127.0.0.1", 0))
         sock.settimeout(PATIENCE)
