@@ -50,8 +50,10 @@ class Subscriptions:
 
     def ids_to(self, resource: str) -> list[str]:
         """Of the subscriptions to a resource."""
-        own = [held.id for held in self._notifier.subscriptions_to(resource)]
-        return own + [id_ for mirror in self._mirrors for id_ in mirror.ids_to(resource)]
+        ids = [held.id for held in self._notifier.subscriptions_to(resource)]
+        for mirror in self._mirrors:
+            ids += mirror.ids_to(resource)
+        return ids
 
     def subscriptions_to(self, resource: str) -> Iterable[Subscription]:
         """The subscriptions to a resource."""
