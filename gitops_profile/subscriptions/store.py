@@ -177,7 +177,10 @@ class SubscriptionStore:
         try:
             with theirs:
                 descriptor = theirs.fileno()
-                self._process = subprocess.Popen([*command, str(descriptor)], pass_fds=[descriptor], env=_environment())
+                self._process = subprocess.Popen(
+                    [*command, str(descriptor)], pass_fds=[descriptor], env=_environment(),
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                )  # fmt: skip
         except OSError as error:
             ours.close()
             raise StoreUnavailable(f"the process that writes subscriptions cannot be started: {error}") from error
