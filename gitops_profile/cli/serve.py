@@ -94,7 +94,7 @@ async def _run(config: Config) -> None:
 
 def _ready(server: Server) -> None:
     # What was loaded stays. A look at all of it held up the loop for 17 to 50 ms with 100 000 documents
-    # (tests/bench/bench_reconcile.py), and for 100 ms with as many subscriptions: now once, and never again.
+    # (tests/bench/bench_reconcile.py): now once, and never again.
     gc.collect()
     gc.freeze()
     announce(server)

@@ -1,7 +1,7 @@
 """A batch of events that is folded into the table as a whole: nobody sees half a revision.
 
 What it leads to is laid out beside the table in slices, and put into it in one go: 100 000 documents hold the loop for
-25 ms, where folding them in one after the other took 200 (tests/bench/bench_reconcile.py, invariant I8).
+30 ms, where folding them in one after the other took 200 (tests/bench/bench_reconcile.py, invariant I8).
 """
 
 from collections import Counter

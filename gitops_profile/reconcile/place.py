@@ -1,7 +1,7 @@
 """Which file the loader process is at, in memory that it shares with the server.
 
-A message for each file would say the same, and cost the two of them more than a plain document itself: 25 µs
-(tests/bench/bench_reconcile.py). What stands here outlives the process, however it ended.
+A message for each file would say the same: it was most of the second that the server spent more on 100 000 plain
+documents (2.6 s, 1.6 without; tests/bench/bench_reconcile.py). What stands here outlives the process, however it ended.
 """
 
 import mmap

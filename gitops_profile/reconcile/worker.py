@@ -38,7 +38,7 @@ from .wire import CHUNK, HEADER, pack, path_text, problem_row, storable
 _READ_AT_ONCE = 400
 _PR_SET_PDEATHSIG = 1
 WORD_SECONDS = 0.02
-"""Between two words of progress: a person reads no faster, and each takes 25 µs of both processes."""
+"""Between two words of progress: a person reads no faster, and one for each file costs as in place.py."""
 Read = Callable[[list[str]], Iterable[tuple[str, bytes]]]
 
 
