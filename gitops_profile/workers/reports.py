@@ -52,7 +52,8 @@ class Reports:
         self._is_single = is_single
         self._loop = asyncio.get_running_loop()
         self._report = Report()
-        self._due = False
+        self._due: asyncio.Handle | None = None
+        self._at_once = False
 
     def sip_event(self, event: SubscriptionEvent) -> None:
         """What happened to a subscription, or to a message."""
@@ -60,6 +61,8 @@ class Reports:
         if self._is_single(event) and len(report.events) < MAX_EVENTS:
             values = [_printable(value) for value in event]
             report.events.append((_TYPES.index(type(event)), values))
+            if isinstance(event, SubscriptionStarted):
+                self._hurry()
         else:
             match event:
                 case NotifyAnswered():
@@ -82,14 +85,22 @@ class Reports:
 
     def flush(self) -> None:
         """Tell what there is."""
-        self._due = False
+        if self._due is not None:
+            self._due.cancel()
+        self._due, self._at_once = None, False
         report, self._report = self._report, Report()
         self._say(report)
 
     def _wake(self) -> None:
-        if not self._due:
-            self._due = True
-            self._loop.call_later(EVERY, self.flush)
+        if self._due is None:
+            self._due = self._loop.call_later(EVERY, self.flush)
+
+    def _hurry(self) -> None:
+        """Tell it in this turn: before the batch that may end the subscription, for whoever wants to look at it."""
+        if not self._at_once:
+            if self._due is not None:
+                self._due.cancel()
+            self._at_once, self._due = True, self._loop.call_soon(self.flush)
 
 
 class Listener(Protocol):

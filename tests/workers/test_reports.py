@@ -48,7 +48,6 @@ async def told(metrics: Metrics) -> list[SubscriptionEvent]:
         reports.connection_refused(TransportRefused("192.0.2.9", Reason.SLOW))
     await asyncio.sleep(2 * module.EVERY)
     assert len(said) == 1
-    reports.flush()
 
     def on_event(event: SubscriptionEvent) -> None:
         single.append(event)
@@ -83,3 +82,17 @@ async def test_what_goes_beyond_the_bound_is_counted_all_the_same(monkeypatch: p
     for _ in range(3):
         observer.connection_refused(TransportRefused("192.0.2.9", Reason.SLOW))
     assert len(single) == 1 and exposed(there) == exposed(here)
+
+
+async def test_a_phone_that_says_who_it_is_is_told_of_in_the_same_turn() -> None:
+    said: list[object] = []
+    reports = Reports(said.append, is_single=is_worth_a_line)
+    reports.sip_event(NotifyAnswered("i", "user/x/a", 200, "e", 0.1))
+    await asyncio.sleep(0)
+    assert not said
+    for _ in range(2):
+        reports.sip_event(SubscriptionStarted("i", "device/x/001122334455", "192.0.2.9", 60))
+    await asyncio.sleep(0)
+    assert len(said) == 1
+    await asyncio.sleep(2 * module.EVERY)
+    assert len(said) == 1
