@@ -94,16 +94,24 @@ class Rollouts:
         return list(reversed(self._known))
 
     def applied(
-        self, revision: str, resources: list[str], keys: Collection[ProfileKey] | None = (), *, now: float
+        self,
+        revision: str,
+        resources: list[str],
+        keys: Collection[ProfileKey] | None = (),
+        *,
+        now: float,
+        ids: list[str] | None = None,
     ) -> None:
         """These resources may have another document from now on, by this revision: call it right after the change.
 
-        `keys` are the documents that changed, for those who fetch them; None: all that somebody misses.
+        `ids` are those of the subscriptions to them, if they are known already. `keys` are the documents that changed,
+        for those who fetch them; None: all that somebody misses.
         """
         if not self._restored:
             self._before.append((revision, now, resources, keys))
             return
-        ids = [id_ for resource in resources for id_ in self._subscriptions.ids_to(resource)]
+        if ids is None:
+            ids = [id_ for resource in resources for id_ in self._subscriptions.ids_to(resource)]
         self._changes.append(_Change(revision, now, ids, frozenset(keys) if keys is not None else None))
         self._wake.set()
 

@@ -26,6 +26,7 @@ from gitops_profile.transport import (
 
 from . import derived, gatekeeping
 from .answers import Answers
+from .changes import Changes
 from .commit_status import CommitStatuses, status_target
 from .crew import Crew
 from .device_rollout import DeviceRollout
@@ -189,6 +190,9 @@ class Server:
         self._ladder = self._hardware.ladder(self._package, self._holding.held)
         devices = DeviceRollout(self._ladder, self._hardware.owing)
         self._rollouts = Rollouts(self._store, self._subscriptions, self._package, devices)
+        self._changes = Changes(
+            table, self._package, self._subscriptions, self._endpoint, self._hardware, self._rollouts
+        )
 
     async def _read_secrets(self) -> bytes:
         """The server's own key, and the credentials of its subscribers."""
@@ -309,16 +313,10 @@ class Server:
         on_ready(self)
 
     def _changed(self, keys: Sequence[ProfileKey]) -> None:
-        for key in keys:
-            if key not in self._journal.table:
-                self._package.forget_rendered(key)
-        resources, now = self._package.affected(keys, self._subscriptions.resources()), self._endpoint.now()
-        self._statuses.reaches(lambda: self._subscriptions.count_to(resources))
-        self._endpoint.state_changed(resources)
-        self._hardware.changed(keys)
-        applied = self._journal.table.applied
-        if applied is not None:
-            self._rollouts.applied(applied.revision.commit, resources, keys, now=now)
+        self._statuses.reaches(
+            lambda: self._subscriptions.count_to(self._package.affected(keys, self._subscriptions.resources()))
+        )
+        self._changes.tell(keys)
 
     def _opened(self, keys: Sequence[ProfileKey]) -> None:
         self._endpoint.state_changed([str(key) for key in keys])
