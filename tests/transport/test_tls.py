@@ -82,13 +82,13 @@ async def test_the_names_of_a_client_certificate_come_with_the_flow(
     issued = authority.issue("proxy", "URI:sip:Edge.example.com,URI:sip:bob@example.com,DNS:other.example.com")
     async with Lab(listen=TLS, certificates=certificates) as lab:
         flows: list[Flow] = []
-        receive = lab.notifier.receive
+        handle = lab.endpoint.handle
 
-        def record(data: bytes, flow: Flow, *, now: float) -> None:
+        def record(data: bytes, flow: Flow) -> None:
             flows.append(flow)
-            receive(data, flow, now=now)
+            handle(data, flow)
 
-        monkeypatch.setattr(lab.notifier, "receive", record)
+        monkeypatch.setattr(lab.endpoint, "handle", record)
         await talk(lab.ports["tls"], options("anonymous", "TLS"), context=trusting)
         trusting.load_cert_chain(issued.certificate, issued.key)
         await talk(lab.ports["tls"], options("named", "TLS"), context=trusting)

@@ -67,8 +67,8 @@ def parse_parameters(text: str) -> dict[str, str | None]:
             raise SIPSyntaxError(f"bad parameters: {text[position : position + 20]!r}")
         position = match.end()
         if match[1] is not None:
-            value = match[2]
-            parameters.setdefault(match[1].lower(), unquote(value) if value else value)
+            given: str | None = match[2]
+            parameters.setdefault(match[1].lower(), unquote(given) if given else given)
     return parameters
 
 
