@@ -161,8 +161,7 @@ def follow_clock(connection: sqlite3.Connection) -> None:
 def save_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert or replace rows, many to a statement.
 
-    `executemany` gives up the interpreter lock at every row, and behind a busy event loop takes up to 5 ms to get it
-    back: measured 800 rows/s, against 19 000 with 512 rows to a statement (idle: 146 000 against 92 000).
+    Its two rows take 20 µs of the writer's CPU for each subscription, with `executemany` they took 24.
     """
     for start, count in _portions(len(rows)):
         values = tuple(chain.from_iterable(rows[start : start + count]))

@@ -2,7 +2,8 @@
 
 Run it with `python tests/bench/bench_subscriptions.py [--smoke]`; BENCH_DIR says on which disk. Both sides commit the
 same 200 rows at a time with synchronous=FULL; the store gets them as 200 submissions of one loop turn. "Busy" is an
-event loop that computes without pause, as under a SUBSCRIBE storm: the writer thread then fights for the interpreter.
+event loop that computes without pause, as under a SUBSCRIBE storm: plain executemany, in a thread, then fights for the
+interpreter, and the store, whose writer is a process, does not.
 """
 
 import argparse
