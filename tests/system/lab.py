@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import random
 import re
 import selectors
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +28,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 PATIENCE = 20.0
 """Seconds until something that should have happened has not."""
 LOOPBACK = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")
+OWN_PORTS = range(10_000, 32_000)
+"""Below those that the kernel gives away: while a server is down nobody else may get its port."""
 
 
 def need(program: str) -> str:
@@ -45,6 +49,22 @@ def eventually(what: str, condition: Callable[[], object], patience: float = PAT
     while not condition():
         assert time.monotonic() < end, f"did not happen within {patience} s: {what}"
         time.sleep(0.01)
+
+
+def loopback() -> tuple[str, ...]:
+    """Listeners on a port that is free, over UDP and TCP."""
+    for port in random.sample(OWN_PORTS, 100):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as streams,
+        ):
+            try:
+                datagrams.bind(("127.0.0.1", port))
+                streams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return f"udp:127.0.0.1:{port}", f"tcp:127.0.0.1:{port}"
+    raise AssertionError("no port is free")
 
 
 def profile(name: str, version: int | str) -> bytes:
@@ -151,7 +171,7 @@ class ServerProcess:
 
     def __init__(self, repository: Path, state: Path, log: Path) -> None:
         self.repository, self.state, self.log = repository, state, log
-        self.listen: tuple[str, ...] = LOOPBACK
+        self.listen: tuple[str, ...] = loopback()
         self.environment: dict[str, str] = {}
         """What its environment has besides."""
         self.process: subprocess.Popen[bytes] | None = None
