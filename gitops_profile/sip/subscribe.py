@@ -52,8 +52,6 @@ class Durations:
 
 def check_extensions(request: Request) -> None:
     """Require must be understood (RFC 3261 §8.2.2.3); raises Refused 420."""
-    if "require" not in request.headers.first:
-        return
     unknown = [tag for tag in request.headers.items("require") if tag.lower() not in SUPPORTED]
     if unknown:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
@@ -129,16 +127,12 @@ def is_protected(request: Request, flow: Flow) -> bool:
 
 def accept_of(request: Request) -> str | None:
     """The Accept values as one list; None when the header is absent. An empty one allows nothing (RFC 3261 §20.1)."""
-    if "accept" not in request.headers.first:
-        return None
     values = request.headers.all("accept")
     return ", ".join(value for value in values if value) if values else None
 
 
 def condition_of(request: Request) -> str | None:
     """The Suppress-If-Match value; None when it is absent or malformed (RFC 5839 §5.1)."""
-    if "suppress-if-match" not in request.headers.first:
-        return None
     values = request.headers.all("suppress-if-match")
     return values[0] if len(values) == 1 and TOKEN.fullmatch(values[0]) else None
 

@@ -15,6 +15,18 @@ def held(lab: Lab) -> list[Batch]:
     return lab.holding
 
 
+def looked_up_before_the_commit(lab: Lab) -> list[Batch]:
+    """A SUBSCRIBE from behind a name whose address is known before the store has answered; what the store is held."""
+    waiting = held(lab)
+    phone = Phone(lab)
+    phone.contact = "<sip:alice@phone.example.net>"
+    lab.receive(phone.build())
+    [hop] = lab.notifier.lookups()
+    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
+    lab.pump()
+    return waiting
+
+
 def released(lab: Lab, batch: Batch, *, works: bool) -> list[bytes]:
     """The store is fast again, and ends `batch`; what came out."""
     lab.holding = None
@@ -48,13 +60,7 @@ def test_a_fetch_that_shares_a_refused_commit_is_never_notified_and_leaves_no_co
 
 def test_a_look_up_that_is_answered_before_the_commit_fails_leaves_no_row_and_no_notify() -> None:
     lab = Lab(access=FakeAccess(proxies={"192.0.2.9"}))
-    waiting = held(lab)
-    phone = Phone(lab)
-    phone.contact = "<sip:alice@phone.example.net>"
-    lab.receive(phone.build())
-    [hop] = lab.notifier.lookups()
-    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
-    lab.pump()
+    waiting = looked_up_before_the_commit(lab)
     [first] = waiting  # its NOTIFY waits: no batch but the one that makes it may write its row
     lab.retry(first, works=False)
     for batch in waiting[1:]:
@@ -67,13 +73,7 @@ def test_a_look_up_that_is_answered_before_the_commit_fails_leaves_no_row_and_no
 
 def test_a_look_up_that_is_answered_before_the_commit_is_used_after_it() -> None:
     lab = Lab(access=FakeAccess(proxies={"192.0.2.9"}))
-    waiting = held(lab)
-    phone = Phone(lab)
-    phone.contact = "<sip:alice@phone.example.net>"
-    lab.receive(phone.build())
-    [hop] = lab.notifier.lookups()
-    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
-    lab.pump()
+    waiting = looked_up_before_the_commit(lab)
     lab.retry(waiting[0], works=True)
     lab.retry(waiting[1], works=True)
     sent = [(parsed(data), flow.remote[0]) for _, data, flow in lab.sent]
