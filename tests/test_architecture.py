@@ -17,7 +17,7 @@ ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
     "access admin_client config devices digest event_packages eventlog forge http inventory loader metrics plan pnp "
-    "presentity push reconcile sip source state subscriptions transport windows workers"
+    "presentity processes push reconcile sip source state subscriptions transport windows workers"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "config": "presentity",
     "state": "",
     "sqlite_trouble": "",
+    "processes": "",
     "devices": "presentity",
     "inventory": "sqlite_trouble devices presentity",
     "pnp": "sip devices",
@@ -42,10 +43,10 @@ MAY_IMPORT = {
     "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
-    "workers": "sip transport",
+    "workers": "processes sip transport",
     "http": "admin_client presentity metrics digest forge devices",
-    "subscriptions": "sqlite_trouble sip",
-    "reconcile": "source loader presentity eventlog metrics",
+    "subscriptions": "sqlite_trouble processes sip",
+    "reconcile": "processes source loader presentity eventlog metrics",
     "phone": "devices sip transport event_packages presentity digest",
     "console": "presentity eventlog sip loader reconcile",
     "server": EVERYTHING,

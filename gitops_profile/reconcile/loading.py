@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import Callable
@@ -14,10 +13,11 @@ from typing import Any, Literal
 
 from gitops_profile.loader import Problem, RepositorySettings
 from gitops_profile.presentity import NO_RULES, ProfileDocument, ProfileKey, RepositoryRules
+from gitops_profile.processes import HEADER, module_command, without_settings
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .place import FilePlace
-from .wire import HEADER, pack, path_text, problem_of, unpack
+from .wire import pack, path_text, problem_of, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -252,14 +252,13 @@ class LoaderProcess:
         if self._process is not None and self._process.returncode is not None:
             await self.close()
         if self._process is None:
-            # -P: the working folder, which is often the profile repository itself, must not be where modules come from.
-            arguments = [sys.executable, "-P", "-m", "gitops_profile.reconcile.worker", str(self._location)]
+            limits = str(self._memory_bytes), str(self._file_seconds)
             try:
                 self._place = FilePlace.create()
                 place = self._place.descriptor
                 self._process = await asyncio.create_subprocess_exec(
-                    *arguments, str(self._memory_bytes), str(self._file_seconds), str(place), stdin=PIPE, stdout=PIPE,
-                    limit=1 << 20, env=_without_settings(), pass_fds=(place,),
+                    *module_command("gitops_profile.reconcile.worker", str(self._location), *limits, str(place)),
+                    stdin=PIPE, stdout=PIPE, limit=1 << 20, env=without_settings(), pass_fds=(place,),
                 )  # fmt: skip
             except OSError as error:
                 raise SourceUnavailable(f"the loader process cannot be started: {error}") from error
@@ -285,11 +284,6 @@ class LoaderProcess:
 
     def _at(self) -> str:
         return self._place.read() if self._place is not None else ""
-
-
-def _without_settings() -> dict[str, str]:
-    """The environment without the server's settings: one of them is a secret, and templates run in that process."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GITOPS_PROFILE_")}
 
 
 def _signal_name(number: int) -> str:

@@ -6,8 +6,8 @@ import msgspec
 
 from gitops_profile.loader import Problem
 from gitops_profile.presentity import ProfileDocument
+from gitops_profile.processes import framed
 
-HEADER = 4
 CHUNK = 200
 """Documents in one message: small enough to be decoded within a millisecond or so (invariant I8)."""
 
@@ -20,8 +20,7 @@ _DOCUMENTS = _encode(("documents", []))[:-1]
 
 def pack(*message: Any) -> bytes:
     """One message."""
-    data = _encode(message)
-    return len(data).to_bytes(HEADER, "big") + data
+    return framed(_encode(message))
 
 
 def unpack(data: bytes) -> list[Any] | tuple[Any, ...]:

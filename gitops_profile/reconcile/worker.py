@@ -3,7 +3,6 @@
 It can be killed at any time: a template is somebody's program, and may loop or allocate for ever.
 """
 
-import ctypes
 import gc
 import os
 import resource
@@ -29,14 +28,14 @@ from gitops_profile.loader import (
     owned_elsewhere,
 )
 from gitops_profile.presentity import ProfileDocument
+from gitops_profile.processes import HEADER, end_with_the_server
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .folder import Folder
 from .place import FilePlace
-from .wire import CHUNK, HEADER, pack, path_text, problem_row, storable
+from .wire import CHUNK, pack, path_text, problem_row, storable
 
 _READ_AT_ONCE = 400
-_PR_SET_PDEATHSIG = 1
 WORD_SECONDS = 0.02
 """Between two words of progress: a person reads no faster, and one for each file costs as in place.py."""
 Read = Callable[[list[str]], Iterable[tuple[str, bytes]]]
@@ -198,7 +197,7 @@ class Worker:
 def main() -> None:
     """Serve requests on standard input until it ends."""
     location, memory_bytes, file_seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # not even a looping template outlives the server
+    end_with_the_server()  # not even a looping template outlives the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     # What is loaded stays: looking for cycles among it took a tenth of the time of 100 000 plain documents.

@@ -5,7 +5,6 @@ are written by the main process, which gives them to the one that takes its plac
 """
 
 import asyncio
-import ctypes
 import gc
 import logging
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
 from gitops_profile.presentity import ProfileKey, UnknownEvent
+from gitops_profile.processes import end_with_the_server
 from gitops_profile.reconcile import FollowedTable
 from gitops_profile.sip import StoredSubscription, SubscriptionEvent
 from gitops_profile.state import StateFolder
@@ -29,7 +29,6 @@ from .notifying import DRAIN_SECONDS, DRAIN_STEP, Notifying
 
 logger = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 _EXPECTED = (LogCorrupt, LogUnavailable, UnknownEvent, CertificateError, ListenError, OSError)
 
 
@@ -169,7 +168,7 @@ def _is_single(event: SubscriptionEvent) -> bool:
 
 def main() -> None:
     """Serve whoever is at the other end of the socket whose number is the first argument."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a worker without its server answers nobody
+    end_with_the_server()  # a worker without its server answers nobody
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the main process decides
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)

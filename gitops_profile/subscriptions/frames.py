@@ -1,13 +1,13 @@
 """What goes between the server and the process that writes: msgpack behind a length of four bytes."""
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from .rollouts import StoredRollout
+from gitops_profile.processes import Frames, framed
 
-HEADER = 4
+from .rollouts import StoredRollout
 
 
 class Submission(msgspec.Struct, array_like=True, frozen=True):
@@ -34,7 +34,6 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
     """Whether the error is about what was to be written, not about the disk."""
 
 
-T = TypeVar("T", Submission, Answer)
 _encode = msgspec.msgpack.Encoder().encode
 _submissions = msgspec.msgpack.Decoder(Submission)
 _answers = msgspec.msgpack.Decoder(Answer)
@@ -42,32 +41,19 @@ _answers = msgspec.msgpack.Decoder(Answer)
 
 def pack(frame: Submission | Answer) -> bytes:
     """One frame."""
-    data = _encode(frame)
-    return len(data).to_bytes(HEADER, "big") + data
+    return framed(_encode(frame))
 
 
 class FrameReader:
-    """Frames out of a byte stream."""
+    """Submissions or answers out of a byte stream."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._frames = Frames()
 
     def submissions(self, data: bytes) -> Iterator[Submission]:
         """Those that `data` completes."""
-        return (_submissions.decode(frame) for frame in self._frames(data))
+        return (_submissions.decode(frame) for frame in self._frames.take(data))
 
     def answers(self, data: bytes) -> Iterator[Answer]:
         """Those that `data` completes."""
-        return (_answers.decode(frame) for frame in self._frames(data))
-
-    def _frames(self, data: bytes) -> list[bytes]:
-        buffer, start, frames = self._buffer, 0, []
-        buffer += data
-        while len(buffer) - start >= HEADER:
-            end = start + HEADER + int.from_bytes(buffer[start : start + HEADER], "big")
-            if end > len(buffer):
-                break
-            frames.append(bytes(buffer[start + HEADER : end]))
-            start = end
-        del buffer[:start]
-        return frames
+        return (_answers.decode(frame) for frame in self._frames.take(data))

@@ -6,11 +6,9 @@ fails is reported for each submission in it, and the next one is tried as if not
 
 import asyncio
 import logging
-import os
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self, TypeVar
 
+from gitops_profile.processes import module_command, without_settings
 from gitops_profile.sip import StoredSubscription
 
 from . import database
@@ -172,13 +171,12 @@ class SubscriptionStore:
         """Raises StoreUnavailable."""
         assert self._loop is not None
         ours, theirs = socket.socketpair()
-        # -P: the working folder, which may be anybody's, must not be where modules come from.
-        command = [sys.executable, "-P", "-m", "gitops_profile.subscriptions.writer", str(self._path)]
         try:
             with theirs:
                 descriptor = theirs.fileno()
+                command = module_command("gitops_profile.subscriptions.writer", str(self._path), str(descriptor))
                 self._process = subprocess.Popen(
-                    [*command, str(descriptor)], pass_fds=[descriptor], env=_environment(),
+                    command, pass_fds=[descriptor], env=without_settings(),
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 )  # fmt: skip
         except OSError as error:
@@ -295,11 +293,6 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         logger.error("the process that writes subscriptions did not finish within %g seconds", CLOSE_SECONDS)
         process.kill()
         process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """The environment without the server's settings, some of which are secrets."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GITOPS_PROFILE_")}
 
 
 def _call(done: Done, error: Exception | None) -> None:

@@ -5,7 +5,6 @@ event loop gets it back only after milliseconds: as a thread of the server it co
 subscription, as a process 20 (`tests/bench/bench_subscribe.py`).
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -16,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from gitops_profile.processes import end_with_the_server
 
 from . import database
 from .frames import Answer, FrameReader, Submission, pack
@@ -28,7 +29,6 @@ APART = 0.002
 """Seconds from one commit to the next, at least, while there is much to write: what comes meanwhile shares it. Alone,
 a commit is at once."""
 MAX_READ = 1 << 20
-_PR_SET_PDEATHSIG = 1
 
 
 class Writer:
@@ -140,7 +140,7 @@ def _answer(number: int, error: Exception | None) -> Answer:
 
 def main() -> NoReturn:
     """`python -m gitops_profile.subscriptions.writer DATABASE DESCRIPTOR`: whoever starts it holds the state folder."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing is written that no server reports
+    end_with_the_server()  # nothing is written that no server reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[2])) as sock:

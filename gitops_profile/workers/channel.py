@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import msgspec
 
+from gitops_profile.processes import Frames, framed
+
 logger = logging.getLogger(__name__)
 
-_HEADER = 4
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -21,7 +22,7 @@ class Channel(asyncio.Protocol):
     def __init__(self, on_message: Callable[[list[Any]], None]) -> None:
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._frames = Frames()
         self._open = asyncio.Event()
         self.closed = asyncio.Event()
         """Set when the other end is gone."""
@@ -37,8 +38,7 @@ class Channel(asyncio.Protocol):
         """Send one message; to nobody when the other end is gone."""
         if self._transport is None or self._transport.is_closing():
             return
-        data = _encode(message)
-        self._transport.write(len(data).to_bytes(_HEADER, "big") + data)
+        self._transport.write(framed(_encode(message)))
 
     async def drained(self) -> None:
         """Wait until the other end has read most of what it was sent, or is gone."""
@@ -67,17 +67,9 @@ class Channel(asyncio.Protocol):
         self.closed.set()
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        start = 0
-        while len(buffer) - start >= _HEADER:
-            end = start + _HEADER + int.from_bytes(buffer[start : start + _HEADER], "big")
-            if len(buffer) < end:
-                break
-            message = _decode(bytes(buffer[start + _HEADER : end]))
-            start = end
+        for frame in self._frames.take(data):
+            message = _decode(frame)
             try:
                 self._on_message(message)
             except Exception:
                 logger.exception("a word between workers could not be handled: %s", message[0])  # the next one may
-        del buffer[:start]

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import os
 import socket
-import sys
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gitops_profile.processes import module_command, without_settings
 from gitops_profile.sip import StoredSubscription
 
 from .channel import Channel
@@ -197,10 +196,9 @@ class _Worker:
 
     async def _start(self, control: socket.socket) -> Process:
         shared = [control, self._inbox, *(sock for _, sock in self._mailboxes), *(sock for _, sock in self._bound)]
-        # -P: the working folder, often the profile repository itself, must not be where modules come from.
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", self._module, str(control.fileno()),
-            pass_fds=[sock.fileno() for sock in shared], env=_without_settings(),
+            *module_command(self._module, str(control.fileno())),
+            pass_fds=[sock.fileno() for sock in shared], env=without_settings(),
         )  # fmt: skip
 
     async def _equip(self, channel: Channel) -> None:
@@ -276,8 +274,3 @@ class _Worker:
     def _keep(self, rows: Sequence[Row]) -> None:
         for resource in self._mirror.save(rows):
             self.on_resource(resource)
-
-
-def _without_settings() -> dict[str, str]:
-    """The environment without the server's settings, which a worker is told, and which may be secret."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GITOPS_PROFILE_")}

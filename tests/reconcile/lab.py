@@ -9,8 +9,9 @@ import msgspec
 
 from gitops_profile.eventlog import MemoryEventLog
 from gitops_profile.presentity import PresentityTable, ProfileKey
+from gitops_profile.processes import HEADER
 from gitops_profile.reconcile import Journal, LoaderProcess, Outcome, Reconciler, Suspending, Trust, replay
-from gitops_profile.reconcile.wire import HEADER, pack, unpack
+from gitops_profile.reconcile.wire import pack, unpack
 from gitops_profile.reconcile.worker import Worker
 from gitops_profile.source import Repository, Revision
 from tests.repositories import Git

@@ -1,7 +1,8 @@
 """What the loader process says arrives as it was."""
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, Variant
-from gitops_profile.reconcile.wire import HEADER, pack, unpack
+from gitops_profile.processes import HEADER
+from gitops_profile.reconcile.wire import pack, unpack
 
 KEY = ProfileKey.device("example.com", "001565a1b2c3")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gitops_profile.reconcile.wire import HEADER
+from gitops_profile.processes import HEADER
 from gitops_profile.reconcile.worker import Worker
 from gitops_profile.source import Repository
 from tests.repositories import Git
