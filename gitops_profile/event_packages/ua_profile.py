@@ -1,7 +1,7 @@
 """The ua-profile event package: which profile is meant, and what of it a subscriber may see (RFC 6080)."""
 
-from collections.abc import Callable, Collection, Iterable
-from functools import lru_cache, partial
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from gitops_profile.presentity import (
     ProfileType,
     canonical_domain,
     parsed_key,
+    text_of,
 )
 from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
@@ -70,7 +71,7 @@ class UAProfile:
     def domain(self, request: Request) -> str:
         """The domain that an initial SUBSCRIBE is about; raises SubscriptionRefused."""
         try:
-            return canonical_domain(_uri_domain(URI.parse(request.uri)))
+            return canonical_domain(_uri_domain(request.read_target()))
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
 
@@ -89,15 +90,24 @@ class UAProfile:
         try:
             # RFC 3261 §7.3.1: a parameter's value is the same in any case
             profile_type = (event.parameters.get("profile-type") or "").lower()
-            candidates = _candidates(request.uri, profile_type)
+            uri = request.read_target()
+            candidates = _candidates(uri, profile_type)
+            key = next(candidates)
+            if self._table.resolve(key) is None:
+                key = self._less_likely(key, candidates)
         except (InvalidKey, SIPSyntaxError) as error:
             raise SubscriptionRefused(404, "Not Found") from error
-        for key in candidates:
+        return text_of(key)
+
+    def _less_likely(self, key: ProfileKey, others: Iterator[ProfileKey]) -> ProfileKey:
+        """What else is meant when there is no `key`; raises SubscriptionRefused."""
+        candidates = [key, *others]
+        for key in candidates[1:]:
             if self._table.resolve(key) is not None:
-                return str(key)
+                return key
         for key in candidates:
             if key.profile_type is ProfileType.DEVICE and self._takes_unknown_devices(key.domain):
-                return str(key)
+                return key
         raise SubscriptionRefused(403, "Not provisioned")
 
     def device(self, request: Request, event: EventHeader) -> tuple[str | None, str | None, str | None]:
@@ -275,24 +285,24 @@ def _shown(document: ProfileDocument, audience: Audience) -> Presentation:
     return document.for_device(audience.vendor, audience.model, audience.version)
 
 
-@lru_cache(maxsize=1 << 14)
-def _candidates(request_uri: str, profile_type: str) -> tuple[ProfileKey, ...]:
-    """The profiles that may be meant, first the likelier; raises InvalidKey, SIPSyntaxError or SubscriptionRefused."""
-    uri = URI.parse(request_uri)
+def _candidates(uri: URI, profile_type: str) -> Iterator[ProfileKey]:
+    """The profiles that may be meant, first the likelier; raises InvalidKey or SubscriptionRefused."""
     domain = _uri_domain(uri)
     user = uri.decoded_user
     match profile_type:
         case "" if user is None:
-            return (ProfileKey.local_network(domain),)
+            yield ProfileKey.local_network(domain)
         case "":
-            return ProfileKey.user(domain, user or ""), ProfileKey.device(domain, user or "")
+            yield ProfileKey.user(domain, user or "")
+            yield ProfileKey.device(domain, user or "")
         case ProfileType.LOCAL_NETWORK:
-            return (ProfileKey.local_network(domain),)
+            yield ProfileKey.local_network(domain)
         case ProfileType.DEVICE:
-            return (ProfileKey.device(domain, user or ""),)
+            yield ProfileKey.device(domain, user or "")
         case ProfileType.USER:
-            return (ProfileKey.user(domain, user or ""),)
-    raise SubscriptionRefused(404, "Profile type not served")
+            yield ProfileKey.user(domain, user or "")
+        case _:
+            raise SubscriptionRefused(404, "Profile type not served")
 
 
 def _uri_domain(uri: URI) -> str:

@@ -24,7 +24,7 @@ from .events import (
 from .events_codec import UnknownEvent, decode_event, encode_event
 from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, is_device_id, mac_of
-from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain, parsed_key
+from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain, parsed_key, text_of
 from .notify_policy import NO_POLICY, NotifyPolicy, Window
 from .repository_rules import NO_RULES, FileRule, RepositoryRules
 from .table import PresentityTable, SnapshotUnusable
@@ -77,5 +77,6 @@ __all__ = [
     "is_device_id",
     "mac_of",
     "parsed_key",
+    "text_of",
     "request_number",
 ]

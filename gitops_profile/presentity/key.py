@@ -95,10 +95,30 @@ class ProfileKey(msgspec.Struct, frozen=True, order=True, array_like=True, gc=Fa
         return "/".join((self.profile_type, self.domain, self.name))  # a StrEnum in an f-string takes twice as long
 
 
-@lru_cache(maxsize=1 << 18)
+_KNOWN: dict[str, ProfileKey] = {}
+MAX_KNOWN = 1 << 18
+"""Keys that are remembered by their text: some 60 MB."""
+
+
 def parsed_key(text: str) -> ProfileKey:
     """`ProfileKey.parse`, done once for each of the texts that come again and again: resources of subscriptions."""
-    return ProfileKey.parse(text)
+    key = _KNOWN.get(text)
+    return key if key is not None else _learn(text, ProfileKey.parse(text))
+
+
+def text_of(key: ProfileKey) -> str:
+    """`str(key)`, which `parsed_key` knows from then on."""
+    text = str(key)
+    if text not in _KNOWN:
+        _learn(text, key)
+    return text
+
+
+def _learn(text: str, key: ProfileKey) -> ProfileKey:
+    if len(_KNOWN) >= MAX_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[text] = key
+    return key
 
 
 def _checked(name: str) -> str:

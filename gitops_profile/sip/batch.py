@@ -1,5 +1,6 @@
 """What must become durable together, and the messages that wait for it (invariant I6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,7 +33,7 @@ class NotifyItem(msgspec.Struct, eq=False, gc=False):
     subscription: Subscription
     etag: str
     withheld: str | None
-    others: list[Flow]
+    others: Sequence[Flow]
     """Where to send it if this flow fails (RFC 3263 §4.3)."""
     credentials: tuple[str, str] | None = None
     """The header field that answers a challenge, if it does."""

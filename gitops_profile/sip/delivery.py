@@ -4,7 +4,7 @@ One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), o
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .access import AccessControl
 from .batch import NotifyItem
@@ -35,6 +35,7 @@ CHANGES_AT_ONCE = 1000
 """Changed resources whose subscribers are queued in one go: some 2 ms."""
 LOOKS_AT_ONCE = 64
 """Subscribers that are looked at in one go for a NOTIFY about a change: some 5 ms."""
+NOWHERE: Sequence[Flow] = ()
 LOST_TRIES = 4
 """Failed NOTIFYs after which the next one that finds no UDP port open ends the subscription: 2, 4, 8 and 16 s between
 them are as long as Timer F would have waited (RFC 6665 §4.2.2: "SHOULD remove"). A phone may just be restarting."""
@@ -209,32 +210,45 @@ class Delivery:
         self, subscription: Subscription, now: float, credentials: tuple[str, str] | None = None
     ) -> NotifyItem | None:
         """Put the next NOTIFY into the batch; None when it has to wait for a look-up or cannot go."""
-        flows = flows_to(subscription, lambda hop: self.lookups.find(hop, now))
-        if flows is None:
-            self.lookups.wait(subscription)
-            return None
+        flow, others = subscription.flow, NOWHERE
+        if not subscription.goes_back:
+            flows = flows_to(subscription, lambda hop: self.lookups.find(hop, now))
+            if flows is None:
+                self.lookups.wait(subscription)
+                return None
+            if not flows:
+                self._has_no_way(subscription, now)
+                return None
+            flow, others = flows[0], flows[1:]
         subscription.owed = False
-        if not flows:
-            self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
-            if subscription.state is SubscriptionState.ACTIVE:
-                self._failed(subscription, etag_of(self.state(subscription)), 0, now)
-                self.save(subscription)
-            self.fetched(subscription)
-            return None
         subscription.dialog.local_cseq += 1
-        return self._attempt(subscription, flows, now, credentials)
+        return self._attempt(subscription, flow, others, now, credentials)
+
+    def _has_no_way(self, subscription: Subscription, now: float) -> None:
+        """A NOTIFY can go nowhere."""
+        subscription.owed = False
+        self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
+        if subscription.state is SubscriptionState.ACTIVE:
+            self._failed(subscription, etag_of(self.state(subscription)), 0, now)
+            self.save(subscription)
+        self.fetched(subscription)
 
     def _attempt(
-        self, subscription: Subscription, flows: list[Flow], now: float, credentials: tuple[str, str] | None = None
+        self,
+        subscription: Subscription,
+        flow: Flow,
+        others: Sequence[Flow],
+        now: float,
+        credentials: tuple[str, str] | None = None,
     ) -> NotifyItem:
-        """Send the NOTIFY of the present CSeq on the first of `flows`.
+        """Send the NOTIFY of the present CSeq on `flow`; `others` are for when that fails.
 
         What the phone has is unknown from here until it answers.
         """
         branch = "z9hG4bK" + self._new_token()
         state = self.state(subscription)
         item = compose(
-            subscription, state, flows, branch, self._settings, self.lookups, now=now, credentials=credentials
+            subscription, state, flow, others, branch, self._settings, self.lookups, now=now, credentials=credentials
         )
         if not subscription.has_etag(item.etag):
             subscription.acknowledged_etag = None
@@ -299,7 +313,7 @@ class Delivery:
                 self.lookups.does_not_listen(item.flow.remote, now)
             self._pacing.free_slot(item.branch, peer_of(item.flow))
             subscription.owed = False  # what it is owed meanwhile goes with it
-            self._attempt(subscription, item.others, now, item.credentials)
+            self._attempt(subscription, item.others[0], item.others[1:], now, item.credentials)
             return
         self.release(item)
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, status, item.etag, seconds))

@@ -32,27 +32,22 @@ class Dialog(msgspec.Struct, gc=False):
     @classmethod
     def from_request(cls, request: Request, contact: Address, local_tag: str, *, over_tls: bool) -> Self:
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
-        routes = request.headers.items("record-route")
-        if len(routes) > MAX_ROUTES:
-            raise SIPSyntaxError("too many proxies in Record-Route")
+        first = request.headers.first
+        routes: tuple[str, ...] = ()
         next_hop = contact.uri
-        try:
-            for route in reversed(routes):
-                next_hop = Address.parse(route).uri
-                URI.parse(next_hop)
-        except SIPSyntaxError as error:
-            raise SIPSyntaxError("Record-Route is no SIP URI") from error
-        return cls(
-            call_id=request.call_id,
-            local_tag=local_tag,
-            remote_tag=request.from_.tag or "",
-            local_uri=request.headers.get("to") or "",
-            remote_uri=request.headers.get("from") or "",
-            local_cseq=0,
-            remote_cseq=request.cseq,
-            remote_target=contact.uri,
-            route_set=tuple(routes),
-            secure=over_tls and (_is_sips(request.uri) or _is_sips(next_hop)),
+        if "record-route" in first:
+            routes, next_hop = _routes(request, next_hop)
+        return cls(  # in the order of its fields
+            request.call_id,
+            local_tag,
+            request.from_.tag or "",
+            first["to"],
+            first["from"],
+            0,
+            request.cseq,
+            contact.uri,
+            routes,
+            over_tls and (_is_sips(request.uri) or _is_sips(next_hop)),
         )
 
     def request_target(self) -> tuple[str, list[str]]:
@@ -74,12 +69,32 @@ class Dialog(msgspec.Struct, gc=False):
         return URI.parse(target)
 
 
+def _routes(request: Request, target: str) -> tuple[tuple[str, ...], str]:
+    """The route set, and the URI of the next hop, which is `target` without one; raises SIPSyntaxError."""
+    routes = request.headers.items("record-route")
+    if len(routes) > MAX_ROUTES:
+        raise SIPSyntaxError("too many proxies in Record-Route")
+    try:
+        for route in reversed(routes):
+            target = Address.parse(route).uri
+            URI.parse(target)
+    except SIPSyntaxError as error:
+        raise SIPSyntaxError("Record-Route is no SIP URI") from error
+    return tuple(routes), target
+
+
 def _is_sips(uri: str) -> bool:
     return uri[:5].lower() == "sips:"
 
 
-def contact_of(request: Request) -> Address:
-    """The one Contact that a dialog needs, with a SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
+def contact_of(request: Request) -> tuple[Address, URI]:
+    """The one Contact that a dialog needs, and its SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
+    if request.contact is None:
+        request.contact = _read_contact(request)
+    return request.contact
+
+
+def _read_contact(request: Request) -> tuple[Address, URI]:
     values = request.headers.items("contact")
     if len(values) != 1:
         raise SIPSyntaxError("exactly one Contact is needed")
@@ -90,6 +105,6 @@ def contact_of(request: Request) -> Address:
         raise SIPSyntaxError("Contact is no SIP URI") from error
     if uri.headers or "method" in uri.parameters:
         # RFC 3261 §19.1.1, table 1: neither may stand in a Request-URI, which is what the Contact becomes.
-        plain = uri.but(headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
-        contact = msgspec.structs.replace(contact, uri=str(plain))
-    return contact
+        uri = uri.but(headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
+        contact = msgspec.structs.replace(contact, uri=str(uri))
+    return contact, uri

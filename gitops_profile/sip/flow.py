@@ -21,21 +21,19 @@ class Flow:
     peer: tuple[str, ...] = field(default=(), compare=False)
     """The names in the peer's verified certificate (RFC 5922 §7.1). No part of what makes two flows the same: flows are
     keys where every message is handled."""
+    reliable: bool = field(init=False, compare=False, repr=False)
+    """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
+    secure: bool = field(init=False, compare=False, repr=False)
+    """Whether it runs inside TLS."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reliable", self.transport != "udp")
+        object.__setattr__(self, "secure", self.transport in ("tls", "wss"))
 
     @property
     def source(self) -> str:
         """Whom its peer counts for: see `source_of`."""
         return source_of(self.remote[0])
-
-    @property
-    def reliable(self) -> bool:
-        """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
-        return self.transport != "udp"
-
-    @property
-    def secure(self) -> bool:
-        """Whether it runs inside TLS."""
-        return self.transport in ("tls", "wss")
 
     @property
     def is_loopback(self) -> bool:

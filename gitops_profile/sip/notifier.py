@@ -32,7 +32,7 @@ from .subscription_events import (
     MessageRefused,
     SubscriptionEvent,
 )
-from .syntax import Request, Response, SIPSyntaxError, parse_message, read_plain_answer
+from .syntax import Request, Response, SIPSyntaxError, parse_message, read_plain_answer, read_plain_request
 from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
@@ -141,26 +141,33 @@ class Notifier:
 
     def receive(self, data: bytes, flow: Flow, *, now: float) -> None:
         """One message from the wire."""
-        plain = read_plain_answer(data)
-        if plain is not None and self._delivery.receive_ok(*plain, now):
-            return
         try:
-            message = parse_message(data)
-            if isinstance(message, Response):
-                if not self._delivery.receive_response(message, now):
-                    self.strays.append(message)
+            request = read_plain_request(data) or self._read(data, now)
+            if request is None:
                 return
-            message.check()
             if len(data) > self._settings.message_bytes:
                 error = SIPSyntaxError("Message Too Large", status=513)
-                error.request = message
+                error.request = request
                 raise error
         except SIPSyntaxError as error:
             self.refuse(error, flow)
             return
-        transaction = self._layer.receive_request(message, response_flow(message, flow), now=now)
+        transaction = self._layer.receive_request(request, response_flow(request, flow), now=now)
         if transaction is not None:
-            self._receive_request(message, transaction, flow, now)
+            self._receive_request(request, transaction, flow, now)
+
+    def _read(self, data: bytes, now: float) -> Request | None:
+        """The request in `data`, checked; a response is dealt with. Raises SIPSyntaxError."""
+        plain = read_plain_answer(data)
+        if plain is not None and self._delivery.receive_ok(*plain, now):
+            return None
+        message = parse_message(data)
+        if isinstance(message, Response):
+            if not self._delivery.receive_response(message, now):
+                self.strays.append(message)
+            return None
+        message.check()
+        return message
 
     def refuse(self, error: SIPSyntaxError, flow: Flow) -> None:
         """400 and its kin, statelessly (RFC 3261 §8.2.7); silence for what cannot be answered, and for an ACK."""

@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-import msgspec
-
 from .dialog import Dialog
 from .event_package import NO_CONTENT, EventState
 from .flow import Endpoint, Flow, host_port
@@ -17,52 +15,52 @@ _TRANSPORT_PARAMETER = {
 }  # fmt: skip
 
 
-class NotifyHead(msgspec.Struct, eq=False, gc=False):
-    """What the next NOTIFY of a dialog says before its content; the dialog's CSeq is already the new one."""
+def build_notify(
+    subscription: Subscription,
+    state: EventState | None,
+    to: Flow,
+    branch: str,
+    now: float,
+    *,
+    instance: str = "",
+    bodiless: bool = False,
+    credentials: tuple[str, str] | None = None,
+) -> bytes:
+    """The bytes of the NOTIFY about `state`, as they go to `to`; the dialog's CSeq is already the new one.
 
-    subscription: Subscription
-    branch: str
-    now: float
-    instance: str = ""
-    """Names this server in the Contact."""
-    bodiless: bool = False
-    """Leaves the body out because the phone has it (RFC 5839 §6.2)."""
-    credentials: tuple[str, str] | None = None
-    """The header field that answers a challenge."""
-
-    def about(self, state: EventState | None, to: Flow) -> bytes:
-        """The bytes of the NOTIFY about `state`, as they go to `to`."""
-        subscription = self.subscription
-        dialog = subscription.dialog
-        target, extra = dialog.remote_target, ""
-        if dialog.route_set:
-            target, routes = dialog.request_target()
-            extra = "".join(f"Route: {value}\r\n" for value in routes)
-        if subscription.final_reason is not None:
-            substate = f"terminated;reason={subscription.final_reason}"
-        else:
-            substate = f"active;expires={max(0, int(subscription.expires_at - self.now))}"
-        if self.credentials is not None:
-            extra += f"{self.credentials[0]}: {self.credentials[1]}\r\n"
-        parameters, etag, content = "", NO_DOCUMENT, NO_CONTENT
-        if state is not None:
-            parameters, etag = state.event_parameters, state.entity_tag or state.etag
-            if not self.bodiless:
-                content = state.content
-        return (
-            f"NOTIFY {target} SIP/2.0\r\n"
-            f"Via: SIP/2.0/{to.transport.upper()} {host_port(to.local)};branch={self.branch};rport\r\n"
-            f"Max-Forwards: 70\r\n{extra}"
-            f"From: {dialog.local_uri};tag={dialog.local_tag}\r\n"
-            f"To: {dialog.remote_uri}\r\n"
-            f"Call-ID: {dialog.call_id}\r\n"
-            f"CSeq: {dialog.local_cseq} NOTIFY\r\n"
-            f"Contact: <{contact_uri(to, dialog, self.instance)}>\r\n"
-            f"Event: {subscription.event}{parameters}\r\n"
-            f"Subscription-State: {substate}\r\n"
-            f"SIP-ETag: {etag}\r\n"
-            f"User-Agent: {AGENT}\r\n"
-        ).encode("utf-8", "surrogateescape") + content
+    `instance` names this server in the Contact; `bodiless` leaves the body out because the phone has it (RFC 5839
+    §6.2); `credentials` are the header field that answers a challenge.
+    """
+    dialog = subscription.dialog
+    target, extra = dialog.remote_target, ""
+    if dialog.route_set:
+        target, routes = dialog.request_target()
+        extra = "".join(f"Route: {value}\r\n" for value in routes)
+    if subscription.final_reason is not None:
+        substate = f"terminated;reason={subscription.final_reason}"
+    else:
+        substate = f"active;expires={max(0, int(subscription.expires_at - now))}"
+    if credentials is not None:
+        extra += f"{credentials[0]}: {credentials[1]}\r\n"
+    parameters, etag, content = "", NO_DOCUMENT, NO_CONTENT
+    if state is not None:
+        parameters, etag = state.event_parameters, state.entity_tag or state.etag
+        if not bodiless:
+            content = state.content
+    return (
+        f"NOTIFY {target} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{to.transport.upper()} {host_port(to.local)};branch={branch};rport\r\n"
+        f"Max-Forwards: 70\r\n{extra}"
+        f"From: {dialog.local_uri};tag={dialog.local_tag}\r\n"
+        f"To: {dialog.remote_uri}\r\n"
+        f"Call-ID: {dialog.call_id}\r\n"
+        f"CSeq: {dialog.local_cseq} NOTIFY\r\n"
+        f"Contact: <{contact_uri(to, dialog, instance)}>\r\n"
+        f"Event: {subscription.event}{parameters}\r\n"
+        f"Subscription-State: {substate}\r\n"
+        f"SIP-ETag: {etag}\r\n"
+        f"User-Agent: {AGENT}\r\n"
+    ).encode("utf-8", "surrogateescape") + content
 
 
 def contact_uri(flow: Flow, dialog: Dialog, instance: str = "") -> str:

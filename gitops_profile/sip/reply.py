@@ -18,8 +18,7 @@ REASONS = {
     505: "Version Not Supported", 513: "Message Too Large",
 }  # fmt: skip
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-_COPIED = ("from", "call-id", "cseq")
-_NAMES = {"from": "From", "call-id": "Call-ID", "cseq": "CSeq"}
+_COPIED = ("From", "Call-ID", "CSeq")
 Fields = Iterable[tuple[str, str]]
 
 
@@ -27,20 +26,20 @@ def build_response(
     request: Request, flow: Flow, status: int, reason: str = "", *, to_tag: str | None = None, fields: Fields = ()
 ) -> bytes:
     """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same."""
-    lines = [f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}"]
-    lines += [f"Via: {via}" for via in _vias(request, flow)]
-    for name in _COPIED:
-        value = request.headers.get(name)
-        if value is not None:
-            lines.append(f"{_NAMES[name]}: {value}")
-    to = request.headers.get("to")
-    if to is not None:
-        lines.append(
-            f"To: {to}" if status == 100 or _has_tag(request, to) else f"To: {to};tag={to_tag or derived_tag(request)}"
-        )
-    lines += [f"{name}: {value}" for name, value in fields]
-    lines.append("Content-Length: 0\r\n\r\n")
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    copied = "".join([f"Via: {via}\r\n" for via in _vias(request, flow)])
+    first = request.headers.first
+    to = first.get("to")
+    if to is not None and status != 100 and not _has_tag(request, to):
+        to = f"{to};tag={to_tag or derived_tag(request)}"
+    if request.checked:  # 1.5 µs instead of 2.5
+        copied += f"From: {first['from']}\r\nCall-ID: {first['call-id']}\r\nCSeq: {first['cseq']}\r\nTo: {to}\r\n"
+    else:
+        known = [(name, first.get(name.lower())) for name in _COPIED]
+        copied += "".join([f"{name}: {value}\r\n" for name, value in (*known, ("To", to)) if value is not None])
+    more = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    return (
+        f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n{copied}{more}Content-Length: 0\r\n\r\n"
+    ).encode("utf-8", "surrogateescape")
 
 
 def response_flow(request: Request, flow: Flow) -> Flow:

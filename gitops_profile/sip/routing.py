@@ -44,8 +44,6 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     reflector, and behind a NAT, or with `ob`, only the path of the SUBSCRIBE works.
     """
     flow = subscription.flow
-    if subscription.goes_back:
-        return [flow]
     found = _next(subscription, flow)
     if isinstance(found, list):
         subscription.goes_back = len(found) == 1 and found[0] is flow
@@ -58,6 +56,15 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     flows = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=names) for t in targets]
     # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
     return _secured(flows or [flow], subscription)
+
+
+def leads_back(hop: URI, flow: Flow, *, follows: bool) -> bool:
+    """Whether it is seen at a glance that there is nothing but `flow`, for a dialog without routes over UDP."""
+    if flow.transport != "udp" or hop.scheme != "sip":
+        return False
+    if is_same_host(hop.host, flow.remote[0]):
+        return not hop.parameters and (hop.port or 5060) == flow.remote[1]
+    return not follows
 
 
 def _next(subscription: Subscription, flow: Flow) -> list[Flow] | Hop:

@@ -52,6 +52,8 @@ class Durations:
 
 def check_extensions(request: Request) -> None:
     """Require must be understood (RFC 3261 §8.2.2.3); raises Refused 420."""
+    if "require" not in request.headers.first:
+        return
     unknown = [tag for tag in request.headers.items("require") if tag.lower() not in SUPPORTED]
     if unknown:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
@@ -71,7 +73,7 @@ def check_uri(request: Request, flow: Flow) -> URI:
     if len(request.uri) > MAX_URI:
         raise Refused(414)
     try:
-        uri = URI.parse(request.uri)
+        uri = request.read_target()
     except SIPSyntaxError as error:
         raise Refused(error.status, error.reason if error.status == 400 else "") from error
     if uri.scheme == "sips" and not flow.secure:
@@ -133,6 +135,8 @@ def accept_of(request: Request) -> str | None:
 
 def condition_of(request: Request) -> str | None:
     """The Suppress-If-Match value; None when it is absent or malformed (RFC 5839 §5.1)."""
+    if "suppress-if-match" not in request.headers.first:
+        return None
     values = request.headers.all("suppress-if-match")
     return values[0] if len(values) == 1 and TOKEN.fullmatch(values[0]) else None
 

@@ -12,7 +12,7 @@ from .flow import Flow
 from .notify import contact_uri
 from .refusal import Refused
 from .reply import build_response
-from .routing import is_same_host
+from .routing import is_same_host, leads_back
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
@@ -85,7 +85,7 @@ class Subscribing:
 
     def _new_subscription(self, request: Request, flow: Flow, now: float) -> tuple[Subscription, int]:
         """The subscription that an initial SUBSCRIBE makes, and its seconds; raises Refused or SIPSyntaxError."""
-        contact = contact_of(request)
+        contact, hop = contact_of(request)
         event = event_of(request, self._package)
         identity = self._access.identify(request, flow, domain_of(request, self._package), now=now)
         resource = resource_of(request, event, self._package)
@@ -102,10 +102,13 @@ class Subscribing:
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
-        self._check_sips(dialog.next_hop(), flow)
+        if dialog.route_set:
+            hop = dialog.next_hop()
+        self._check_sips(hop, flow)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
+        subscription.goes_back = not dialog.route_set and leads_back(hop, flow, follows=subscription.follows)
         subscription.suppress = condition_of(request)
         agent = request.headers.get("user-agent")
         subscription.user_agent = shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent
@@ -163,13 +166,13 @@ class Subscribing:
         if subscription.dialog.secure and not flow.secure:
             raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
         expires = self._settings.durations.grant(request)
-        audience, target = self._refreshed(request, flow, subscription, identity)
+        audience, target, hop = self._refreshed(request, flow, subscription, identity)
         before = subscription.to_stored()
         subscription.dialog.remote_target = target
         subscription.flow = flow
-        subscription.goes_back = False
         subscription.audience = audience
         subscription.follows = self._may_follow(request, flow, identity)
+        subscription.goes_back = hop is not None and leads_back(hop, flow, follows=subscription.follows)
         subscription.suppress = condition_of(request)
         subscription.proven = True  # only who got our answer knows its tag
         subscription.expires_at = now + expires
@@ -203,24 +206,28 @@ class Subscribing:
 
     def _refreshed(
         self, request: Request, flow: Flow, subscription: Subscription, identity: str | None
-    ) -> tuple[Audience, str]:
-        """The audience and the remote target after a refresh, which leaves out what has not changed."""
-        old, target = subscription.audience, subscription.dialog.remote_target
+    ) -> tuple[Audience, str, URI | None]:
+        """Audience, remote target and next hop after a refresh, which leaves out what has not changed.
+
+        None for the hop when that is for `routing` to find out.
+        """
+        old, target, hop = subscription.audience, subscription.dialog.remote_target, None
         accept, schemes = old.accept, old.schemes
         if request.headers.get("accept") is not None:
             accept = accept_of(request)
         if request.headers.get("contact") is not None:
-            contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
+            contact, named = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
             target = contact.uri
             if not subscription.dialog.route_set:
-                self._check_sips(URI.parse(target), flow)
+                self._check_sips(named, flow)
+                hop = named
             schemes = contact.parameters.get("schemes")
         audience = audience_like(
             accept, old.vendor, old.model, old.version, schemes, identity is not None, is_protected(request, flow)
         )
         if not self._package.accepts(subscription.resource, audience):
             raise Refused(406)
-        return audience, target
+        return audience, target, hop
 
     def _accept(
         self,

@@ -8,6 +8,7 @@ from .grammar import TOKEN, parse_parameters, split_commas, unescape
 from .headers import Headers
 from .message import MAX_MESSAGE, Message, Request, Response, parse_message
 from .plain_answer import read_plain_answer
+from .plain_request import read_plain_request
 from .uri import URI
 from .via import DEFAULT_PORTS, Via, received_via
 
@@ -28,6 +29,7 @@ __all__ = [
     "parse_message",
     "parse_parameters",
     "read_plain_answer",
+    "read_plain_request",
     "received_via",
     "split_commas",
     "unescape",

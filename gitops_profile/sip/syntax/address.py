@@ -17,7 +17,7 @@ _ADDR_SPEC = re.compile(
 _ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 
 
-class Address(msgspec.Struct, gc=False):
+class Address(msgspec.Struct, frozen=True, gc=False):
     """One address header value. `uri` is its text: From and To may name anything (phones.md 3)."""
 
     display: str

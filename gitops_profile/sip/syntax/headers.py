@@ -37,13 +37,16 @@ class Headers:
 
     __slots__ = ("_fields", "_first")
 
-    def __init__(self, fields: list[tuple[str, str]] | None = None) -> None:
-        self._fields = fields if fields is not None else []
-        self._first: dict[str, str] | None = None
+    def __init__(self, fields: list[tuple[str, str]] | None = None, first: dict[str, str] | None = None) -> None:
+        """`first` alone, when no name is there more than once."""
+        self._fields = fields if fields is not None or first is not None else []
+        self._first = first
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """Names and values in their order; not to be changed, only replaced."""
+        if self._fields is None:
+            self._fields = list(self.first.items())
         return self._fields
 
     @fields.setter
@@ -55,13 +58,13 @@ class Headers:
     def first(self) -> dict[str, str]:
         """The first value of each name; not to be changed. Made once: a SUBSCRIBE is asked 25 times (0.5 µs → 0.1)."""
         if self._first is None:
-            self._first = dict(self._fields[::-1])
+            self._first = dict(self.fields[::-1])
         return self._first
 
     @property
     def repeats(self) -> bool:
         """Whether some name is there more than once."""
-        return len(self.first) != len(self._fields)
+        return self._fields is not None and len(self.first) != len(self._fields)
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (lower case), or None."""
@@ -72,9 +75,9 @@ class Headers:
         value = self.first.get(name)
         if value is None:
             return []
-        if len(self.first) == len(self._fields):
+        if not self.repeats:
             return [value]
-        return [value for field, value in self._fields if field == name]
+        return [value for field, value in self.fields if field == name]
 
     def items(self, name: str) -> list[str]:
         """Every item of a comma list that may be spread over several fields; raises SIPSyntaxError."""

@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .address import UNREAD_ADDRESS, Address
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
 from .headers import NAMES, Headers
+from .uri import URI
 from .via import UNREAD_VIA, Via
 
 MAX_MESSAGE = 65535
@@ -30,31 +33,35 @@ _ONCE = frozenset(
 )
 
 
-class Request:
+class Request(msgspec.Struct, eq=False, gc=False):
     """A request; `uri` is its Request-URI as text."""
 
-    __slots__ = (
-        "body", "call_id", "checked", "cseq", "from_", "headers", "method", "size", "to", "uri", "version", "via",
-        "vias",
-    )  # fmt: skip
+    method: str
+    uri: str
+    version: str = "SIP/2.0"
+    headers: Headers = msgspec.field(default_factory=Headers)
+    body: bytes = b""
+    size: int = MAX_MESSAGE
+    """Bytes of its start line and headers, at most."""
+    vias: list[str] = []
+    """Every Via value in order; filled by `check`, as all from here to `checked`."""
+    via: Via = UNREAD_VIA
+    from_: Address = UNREAD_ADDRESS
+    to: Address = UNREAD_ADDRESS
+    call_id: str = ""
+    cseq: int = 0
+    checked: bool = False
+    """Whether `check` found nothing wrong: only then are the fields from `vias` on to be read."""
+    target: URI | None = None
+    """The Request-URI once it has been read."""
+    contact: tuple[Address, URI] | None = None
+    """The Contact and the URI in it, once they have been read."""
 
-    def __init__(self, method: str, uri: str, version: str = "SIP/2.0") -> None:
-        self.method = method
-        self.uri = uri
-        self.version = version
-        self.headers = Headers()
-        self.body = b""
-        self.size = MAX_MESSAGE
-        """Bytes of its start line and headers, at most."""
-        self.vias: list[str] = []
-        """Every Via value in order; filled by `check`."""
-        self.via = UNREAD_VIA
-        self.from_ = UNREAD_ADDRESS
-        self.to = UNREAD_ADDRESS
-        self.call_id = ""
-        self.cseq = 0
-        self.checked = False
-        """Whether `check` found nothing wrong: only then are the fields from `via` on to be read."""
+    def read_target(self) -> URI:
+        """The Request-URI; raises SIPSyntaxError with status 416 for another scheme, 400 for a malformed one."""
+        if self.target is None:
+            self.target = URI.parse(self.uri)
+        return self.target
 
     def check(self) -> None:
         """Read what every answer needs (RFC 3261 §8.1.1); raises SIPSyntaxError with this request attached.
@@ -158,7 +165,7 @@ def parse_message(data: bytes) -> Message:
         if end is None:
             raise SIPSyntaxError("no blank line after the headers")
         message.headers.fields = parse_fields(lines[1:])
-        message.body = _body(message.headers, body)
+        message.body = _cut(body, content_length(message.headers))
         if isinstance(message, Request):
             message.size = len(head)
     except SIPSyntaxError as error:
@@ -217,10 +224,14 @@ def length_of(values: list[str]) -> int | None:
     return int(values[0])
 
 
-def _body(headers: Headers, rest: bytes) -> bytes:
-    if not rest and headers.first.get("content-length") == "0" and not headers.repeats:
+def read_body(written: str | None, rest: bytes) -> bytes:
+    """What of `rest` is the body when there is one Content-Length, or none; raises SIPSyntaxError."""
+    if not rest and written == "0":
         return rest
-    length = content_length(headers)
+    return _cut(rest, length_of([written] if written is not None else []))
+
+
+def _cut(rest: bytes, length: int | None) -> bytes:
     if length is None:
         return rest
     if length > len(rest):

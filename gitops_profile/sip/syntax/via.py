@@ -16,7 +16,7 @@ _PARTS = re.compile(r'(?:^|;)((?:[^;"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 
-class Via(msgspec.Struct, gc=False):
+class Via(msgspec.Struct, frozen=True, gc=False):
     """One hop."""
 
     transport: str
@@ -60,6 +60,8 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     """
     host, port = source
     wants_rport = "rport" in via.parameters
+    if wants_rport and text.endswith(";rport") and text.count("rport") == 1 and "received" not in via.parameters:
+        return f"{text}={port};received={host}"  # as most end: 0.3 µs instead of 1.5
     told = wants_rport or via.host.strip("[]") != host.lower()
     if not told and "received" not in via.parameters:
         return text
