@@ -116,7 +116,7 @@ class UAProfile:
         vendor = said.get("vendor") or said.get("vender")  # sic: Panasonic, phones.md 3
         if vendor is None or vendor.lower() not in SAYS_NOTHING:
             return vendor, said.get("model"), said.get("version")
-        claim = read_user_agent(request.headers.get("user-agent"))
+        claim = read_user_agent(request.user_agent)
         found = vendor_of(vendor, mac_in(request.uri) or claim.mac, claim.vendor)
         model = said.get("model") if (said.get("model") or "").lower() not in SAYS_NOTHING else claim.model
         return found.known_name or vendor, model, said.get("version") or claim.firmware

@@ -4,7 +4,7 @@ from typing import Self
 
 import msgspec
 
-from .syntax import URI, Address, Request, SIPSyntaxError
+from .syntax import URI, Address, Contact, Request, SIPSyntaxError
 
 MAX_ROUTES = 32
 """Proxies on the way: each is in memory, in the row, and in every NOTIFY."""
@@ -30,22 +30,21 @@ class Dialog(msgspec.Struct, gc=False):
     """Whether our Contact is a SIPS URI: the Request-URI was one, or the next hop back is (§12.1.1)."""
 
     @classmethod
-    def from_request(cls, request: Request, contact: Address, local_tag: str, *, over_tls: bool) -> Self:
+    def from_request(cls, request: Request, contact: Contact, local_tag: str, *, over_tls: bool) -> Self:
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
-        first = request.headers.first
         routes: tuple[str, ...] = ()
-        next_hop = contact.uri
-        if "record-route" in first:
+        next_hop = contact.text
+        if not request.plain:
             routes, next_hop = _routes(request, next_hop)
         return cls(  # in the order of its fields
             request.call_id,
             local_tag,
-            request.from_.tag or "",
-            first["to"],
-            first["from"],
+            request.from_tag,
+            request.to_text,
+            request.from_text,
             0,
             request.cseq,
-            contact.uri,
+            contact.text,
             routes,
             over_tls and (_is_sips(request.uri) or _is_sips(next_hop)),
         )
@@ -87,14 +86,14 @@ def _is_sips(uri: str) -> bool:
     return uri[:5].lower() == "sips:"
 
 
-def contact_of(request: Request) -> tuple[Address, URI]:
-    """The one Contact that a dialog needs, and its SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
+def contact_of(request: Request) -> Contact:
+    """The one Contact that a dialog needs, with a SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
     if request.contact is None:
         request.contact = _read_contact(request)
     return request.contact
 
 
-def _read_contact(request: Request) -> tuple[Address, URI]:
+def _read_contact(request: Request) -> Contact:
     values = request.headers.items("contact")
     if len(values) != 1:
         raise SIPSyntaxError("exactly one Contact is needed")
@@ -106,5 +105,5 @@ def _read_contact(request: Request) -> tuple[Address, URI]:
     if uri.headers or "method" in uri.parameters:
         # RFC 3261 §19.1.1, table 1: neither may stand in a Request-URI, which is what the Contact becomes.
         uri = uri.but(headers="", parameters={k: v for k, v in uri.parameters.items() if k != "method"})
-        contact = msgspec.structs.replace(contact, uri=str(uri))
-    return contact, uri
+        return Contact(str(uri), uri, contact.parameters)
+    return Contact(contact.uri, uri, contact.parameters)

@@ -189,7 +189,7 @@ class Notifier:
                     check_uri(request, flow)
                     check_extensions(request)
                     check_body(request)
-                    if request.to.tag is not None:
+                    if request.to_tag is not None:
                         self._subscribing.use_cseq(request, self._subscribing.in_dialog(request))
                     self._reply(request, transaction, flow, 200, now, self._capabilities())
                 case "CANCEL":

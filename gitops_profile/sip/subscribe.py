@@ -6,7 +6,7 @@ from .audience import Audience, audience_like
 from .event_package import EventPackage, SubscriptionRefused
 from .flow import Flow
 from .refusal import Refused
-from .syntax import TOKEN, URI, Address, EventHeader, Request, SIPSyntaxError, Via
+from .syntax import TOKEN, URI, Contact, EventHeader, Request, SIPSyntaxError, Via
 
 ALLOW = "SUBSCRIBE, OPTIONS, CANCEL, ACK"
 KNOWN_METHODS = frozenset(
@@ -41,7 +41,7 @@ class Durations:
         423 only when 0 < asked < 3600 and asked < minimum, as the RFC says. A malformed Expires counts as absent
         (RFC 3261 §20.19, RFC 4475 §3.1.2.4).
         """
-        text = request.headers.get("expires") or ""
+        text = request.expires or ""
         if not (text.isascii() and text.isdigit()):
             return min(self.default, self.maximum)
         asked = min(int(text) if len(text) < 10 else int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
@@ -52,8 +52,6 @@ class Durations:
 
 def check_extensions(request: Request) -> None:
     """Require must be understood (RFC 3261 §8.2.2.3); raises Refused 420."""
-    if "require" not in request.headers.first:
-        return
     unknown = [tag for tag in request.headers.items("require") if tag.lower() not in SUPPORTED]
     if unknown:
         raise Refused(420, "", ("Unsupported", ", ".join(unknown)))
@@ -96,7 +94,7 @@ def check_body(request: Request) -> None:
 
 def event_of(request: Request, package: EventPackage) -> EventHeader:
     """The one Event header, of our package; raises Refused 489 (RFC 6665 §4.2.1.1, §4.2.3)."""
-    value = request.headers.get("event")
+    value = request.event
     try:
         event = EventHeader.parse(value) if value else None
     except SIPSyntaxError as error:
@@ -107,12 +105,12 @@ def event_of(request: Request, package: EventPackage) -> EventHeader:
 
 
 def audience_of(
-    request: Request, event: EventHeader, contact: Address, flow: Flow, identity: str | None, package: EventPackage
+    request: Request, event: EventHeader, contact: Contact, flow: Flow, identity: str | None, package: EventPackage
 ) -> Audience:
     """What of the request decides what its sender is shown."""
     vendor, model, version = package.device(request, event)
     return audience_like(
-        accept_of(request),
+        request.accept,
         vendor,
         model,
         version,
@@ -127,16 +125,8 @@ def is_protected(request: Request, flow: Flow) -> bool:
     return flow.secure and all(Via.parse(via).transport in ("tls", "wss") for via in request.vias[1:])
 
 
-def accept_of(request: Request) -> str | None:
-    """The Accept values as one list; None when the header is absent. An empty one allows nothing (RFC 3261 §20.1)."""
-    values = request.headers.all("accept")
-    return ", ".join(value for value in values if value) if values else None
-
-
 def condition_of(request: Request) -> str | None:
     """The Suppress-If-Match value; None when it is absent or malformed (RFC 5839 §5.1)."""
-    if "suppress-if-match" not in request.headers.first:
-        return None
     values = request.headers.all("suppress-if-match")
     return values[0] if len(values) == 1 and TOKEN.fullmatch(values[0]) else None
 

@@ -16,7 +16,6 @@ from .routing import is_same_host, leads_back
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (
-    accept_of,
     audience_of,
     check_extensions,
     check_size,
@@ -63,9 +62,10 @@ class Subscribing:
         """protocol.md 5.1, in its order."""
         try:
             check_uri(request, flow)
-            check_extensions(request)
-            check_size(request)
-            if request.to.tag is not None:
+            if not request.plain:
+                check_extensions(request)
+                check_size(request)
+            if request.to_tag is not None:
                 self._resubscribe(request, transaction, flow, now)
                 return
             subscription, expires = self._new_subscription(request, flow, now)
@@ -85,7 +85,7 @@ class Subscribing:
 
     def _new_subscription(self, request: Request, flow: Flow, now: float) -> tuple[Subscription, int]:
         """The subscription that an initial SUBSCRIBE makes, and its seconds; raises Refused or SIPSyntaxError."""
-        contact, hop = contact_of(request)
+        contact = contact_of(request)
         event = event_of(request, self._package)
         identity = self._access.identify(request, flow, domain_of(request, self._package), now=now)
         resource = resource_of(request, event, self._package)
@@ -102,15 +102,14 @@ class Subscribing:
         if identity is None:
             admission.check_unverified(flow, now=now)
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
-        if dialog.route_set:
-            hop = dialog.next_hop()
+        hop = dialog.next_hop() if dialog.route_set else contact.uri
         self._check_sips(hop, flow)
         subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
         subscription.audience, subscription.identity = audience, identity
         subscription.follows = self._may_follow(request, flow, identity)
         subscription.goes_back = not dialog.route_set and leads_back(hop, flow, follows=subscription.follows)
-        subscription.suppress = condition_of(request)
-        agent = request.headers.get("user-agent")
+        subscription.suppress = None if request.plain else condition_of(request)
+        agent = request.user_agent
         subscription.user_agent = shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent
         subscription.expires_at = now + expires
         return subscription, expires
@@ -129,11 +128,11 @@ class Subscribing:
 
     def in_dialog(self, request: Request) -> Subscription:
         """The subscription of a request with a To tag; raises Refused (RFC 3261 §12.2.2)."""
-        subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to.tag or ""))
+        subscription = self._delivery.registry.find(subscription_id(request.call_id, request.to_tag or ""))
         if (
             subscription is None
             or subscription.state is SubscriptionState.TERMINATED
-            or subscription.dialog.remote_tag != (request.from_.tag or "")
+            or subscription.dialog.remote_tag != request.from_tag
         ):
             raise Refused(481)
         if request.cseq < subscription.dialog.remote_cseq:
@@ -173,7 +172,7 @@ class Subscribing:
         subscription.audience = audience
         subscription.follows = self._may_follow(request, flow, identity)
         subscription.goes_back = hop is not None and leads_back(hop, flow, follows=subscription.follows)
-        subscription.suppress = condition_of(request)
+        subscription.suppress = None if request.plain else condition_of(request)
         subscription.proven = True  # only who got our answer knows its tag
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
@@ -213,14 +212,14 @@ class Subscribing:
         """
         old, target, hop = subscription.audience, subscription.dialog.remote_target, None
         accept, schemes = old.accept, old.schemes
-        if request.headers.get("accept") is not None:
-            accept = accept_of(request)
-        if request.headers.get("contact") is not None:
-            contact, named = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
-            target = contact.uri
+        if request.accept is not None:
+            accept = request.accept
+        if request.contact is not None or request.headers.get("contact") is not None:
+            contact = contact_of(request)  # a target refresh request (RFC 6665 §4.3)
+            target = contact.text
             if not subscription.dialog.route_set:
-                self._check_sips(named, flow)
-                hop = named
+                hop = contact.uri
+                self._check_sips(hop, flow)
             schemes = contact.parameters.get("schemes")
         audience = audience_like(
             accept, old.vendor, old.model, old.version, schemes, identity is not None, is_protected(request, flow)
@@ -249,7 +248,8 @@ class Subscribing:
             ("Expires", str(expires)),
             ("Contact", f"<{contact}>"),
             ("Allow-Events", self._package.name),
-            *(("Record-Route", value) for value in request.headers.all("record-route")),
         ]
+        if not request.plain:
+            fields += [("Record-Route", value) for value in request.headers.all("record-route")]
         data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
         self._delivery.held.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))

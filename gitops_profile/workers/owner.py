@@ -111,7 +111,7 @@ class Owners:
 
     def of_request(self, request: Request, flow: Flow) -> int:
         """The same, once it is parsed and checked."""
-        tag = request.to.tag
+        tag = request.to_tag
         # Our answer to an INVITE has a tag that names no worker, and its ACK must find the INVITE.
         if tag is not None and request.method != "ACK":
             return self.of_token(tag)

@@ -1,6 +1,6 @@
 """RFC 3261 §7, §19, §20, §25 as values (pure)."""
 
-from .address import Address
+from .address import Address, Contact
 from .errors import SIPSyntaxError
 from .event_header import EventHeader
 from .framing import MessageReader
@@ -18,6 +18,7 @@ __all__ = [
     "TOKEN",
     "URI",
     "Address",
+    "Contact",
     "EventHeader",
     "Headers",
     "Message",

@@ -6,6 +6,7 @@ import msgspec
 
 from .errors import SIPSyntaxError
 from .grammar import parse_parameters
+from .uri import URI
 
 # Possessive: no value of 64 KiB may cost more than one pass.
 _NAME_ADDR = re.compile(
@@ -47,5 +48,11 @@ class Address(msgspec.Struct, frozen=True, gc=False):
         return self.parameters.get("tag")
 
 
-UNREAD_ADDRESS = Address("", "", {})
-"""Stands for one that has not been looked at."""
+class Contact(msgspec.Struct, frozen=True, gc=False):
+    """One Contact whose URI is a SIP URI; what it holds is not to be changed."""
+
+    text: str
+    """Its URI, as it may stand in a Request-URI."""
+    uri: URI
+    parameters: dict[str, str | None]
+    """Of the Contact, not of its URI."""

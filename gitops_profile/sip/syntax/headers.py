@@ -35,18 +35,20 @@ NAMES = _Names({name: name.lower() for name in _LONG.split()} | COMPACT_FORMS)
 class Headers:
     """Names are in lower case and long form; values are as they came, unfolded and stripped."""
 
-    __slots__ = ("_fields", "_first")
+    __slots__ = ("_fields", "_first", "_text")
 
-    def __init__(self, fields: list[tuple[str, str]] | None = None, first: dict[str, str] | None = None) -> None:
-        """`first` alone, when no name is there more than once."""
-        self._fields = fields if fields is not None or first is not None else []
-        self._first = first
+    def __init__(self, fields: list[tuple[str, str]] | None = None, *, text: str = "") -> None:
+        """`text` is a whole head in which every line is known to be a field: it is cut up when somebody asks."""
+        self._fields = fields
+        self._first: dict[str, str] | None = None
+        self._text = text
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """Names and values in their order; not to be changed, only replaced."""
         if self._fields is None:
-            self._fields = list(self.first.items())
+            cut = [line.partition(":") for line in self._text.split("\r\n")[1:-1]]
+            self._fields = [(NAMES[name], value.strip(" ")) for name, _, value in cut]
         return self._fields
 
     @fields.setter
@@ -64,7 +66,7 @@ class Headers:
     @property
     def repeats(self) -> bool:
         """Whether some name is there more than once."""
-        return self._fields is not None and len(self.first) != len(self._fields)
+        return len(self.first) != len(self.fields)
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (lower case), or None."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from .address import UNREAD_ADDRESS, Address
+from .address import Address, Contact
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
 from .headers import NAMES, Headers
@@ -46,16 +46,38 @@ class Request(msgspec.Struct, eq=False, gc=False):
     vias: list[str] = []
     """Every Via value in order; filled by `check`, as all from here to `checked`."""
     via: Via = UNREAD_VIA
-    from_: Address = UNREAD_ADDRESS
-    to: Address = UNREAD_ADDRESS
+    from_text: str = ""
+    """The From, as it came."""
+    from_tag: str = ""
+    """Empty when there is none (RFC 3261 §12.1.1)."""
+    to_text: str = ""
+    to_tag: str | None = None
     call_id: str = ""
     cseq: int = 0
+    cseq_text: str = ""
+    event: str | None = None
+    accept: str | None = None
+    """The Accept values as one list; None when the header is absent. An empty one allows nothing (RFC 3261 §20.1)."""
+    expires: str | None = None
+    user_agent: str | None = None
     checked: bool = False
     """Whether `check` found nothing wrong: only then are the fields from `vias` on to be read."""
+    plain: bool = False
+    """Whether it is known to have no Require, no Record-Route and no Suppress-If-Match, and few bytes."""
     target: URI | None = None
     """The Request-URI once it has been read."""
-    contact: tuple[Address, URI] | None = None
-    """The Contact and the URI in it, once they have been read."""
+    contact: Contact | None = None
+    """The Contact once it has been read."""
+
+    @property
+    def from_(self) -> Address:
+        """The From; raises SIPSyntaxError when it is not checked."""
+        return Address.parse(self.from_text)
+
+    @property
+    def to(self) -> Address:
+        """The To; raises SIPSyntaxError when it is not checked."""
+        return Address.parse(self.to_text)
 
     def read_target(self) -> URI:
         """The Request-URI; raises SIPSyntaxError with status 416 for another scheme, 400 for a malformed one."""
@@ -99,8 +121,9 @@ class Request(msgspec.Struct, eq=False, gc=False):
         for name in ("from", "to", "call-id", "cseq"):
             if name not in first:
                 raise SIPSyntaxError(f"{name} missing")
-        self.from_ = Address.parse(first["from"])
-        self.to = Address.parse(first["to"])
+        self.from_text, self.to_text = first["from"], first["to"]
+        self.from_tag = self.from_.tag or ""
+        self.to_tag = self.to.tag
         self.call_id = first["call-id"]
         if not self.call_id.isprintable() or not self.call_id.isascii() or " " in self.call_id or not self.call_id:
             raise SIPSyntaxError("malformed Call-ID")
@@ -109,7 +132,10 @@ class Request(msgspec.Struct, eq=False, gc=False):
             raise SIPSyntaxError("malformed CSeq")
         if match[2] != self.method:
             raise SIPSyntaxError("CSeq names another method")
-        self.cseq = int(match[1])
+        self.cseq, self.cseq_text = int(match[1]), first["cseq"]
+        self.event, self.expires, self.user_agent = first.get("event"), first.get("expires"), first.get("user-agent")
+        if "accept" in first:
+            self.accept = ", ".join(value for value in headers.all("accept") if value)
 
     def _check_repeats(self) -> None:
         seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""The SUBSCRIBE of nearly every phone, read without taking it apart: one pass for the lines, one for the values.
+"""The SUBSCRIBE of nearly every phone, read by one expression instead of being taken apart: 5 µs instead of 20.
 
 Whatever is not exactly of this form is no error: it is parsed as every message is, and what is read here is what that
 would have found (tests/sip/syntax/test_plain_request.py).
@@ -6,10 +6,10 @@ would have found (tests/sip/syntax/test_plain_request.py).
 
 import re
 
-from .address import Address
+from .address import Contact
 from .errors import SIPSyntaxError
-from .grammar import MAX_PORT, parse_parameters
-from .headers import NAMES, Headers
+from .grammar import MAX_PORT, NONE, parse_parameters
+from .headers import Headers
 from .message import MAX_CSEQ, MAX_HEADERS, Request, read_body
 from .uri import URI
 from .via import Via
@@ -17,9 +17,6 @@ from .via import Via
 MAX_LENGTH = 4000
 """Bytes; longer ones are rare, and looked at with care."""
 _START = b"SUBSCRIBE sip:"
-_VISIBLE = bytes(range(0x20, 0x7F))
-_LINE_ENDS = [b"\r\n" * number for number in range(MAX_HEADERS + 1)]
-_FIELD = re.compile(r"(?<=\n)([A-Za-z0-9\-]+): ?((?:[!-~][ -~]*+)?+)\r\n")
 
 # Hosts in lower case and no escapes: then a URI says what is written.
 _USER = r"[A-Za-z0-9\-_.!~*'()&=+$/]++"
@@ -27,79 +24,108 @@ _HOST = r"[a-z0-9][a-z0-9.\-]*+"
 _PORT = r"[1-9][0-9]{0,4}"
 _TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
 _PARAMETERS = r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~/:]*+)?+)++"
-_URI = rf"sip:(?:({_USER})@)?+({_HOST})(?::({_PORT}))?+({_PARAMETERS})?+"
-_NAMED = rf"""((?:"[^"\\\n]*+"|[A-Za-z0-9\-_.!~*'+ ]*+) *+)<([A-Za-z0-9\-_.!~*'()&=+$/:@;%?]++)>(?:;tag=({_TOKEN}))?+"""
-_PLAIN = re.compile(
-    rf"SUBSCRIBE ({_URI}) SIP/2\.0\n"
-    rf"SIP/2\.0/([A-Z]++) ({_HOST})(?::({_PORT}))?+(?:;branch=({_TOKEN})(;rport)?+|({_PARAMETERS})?+)\n"
-    rf"{_NAMED}\n"
-    rf"{_NAMED}\n"
-    rf"([0-9]{{1,10}}) SUBSCRIBE\n"
-    rf"[!-~]++\n"
-    rf"(?:((?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\n]*+\" *+))<({_URI})>(;[^,\n]*+)?+)?+"
+_URI = rf"(sip:(?:({_USER})@)?+({_HOST})(?::({_PORT}))?+({_PARAMETERS})?+)"
+_NAMED = (
+    rf"""(?! )(?:"[^"\\\r\n]*+"|[A-Za-z0-9\-_.!~*'+ ]*+) *+<[A-Za-z0-9\-_.!~*'()&=+$/:@;%?]++>(?:;tag=({_TOKEN}))?+"""
 )
+_VIA = rf"SIP/2\.0/([A-Z]++) ({_HOST})(?::({_PORT}))?+(?:;branch=({_TOKEN})(;rport)?+(?=\r)|({_PARAMETERS})?+)"
+_VALUE = r"[!-~][ -~]*+(?<! )"
+_FIELDS = [
+    ("via", f"(?:Via|v): ({_VIA})"),
+    ("more-vias", rf"(?:Via|v): (SIP/2\.0/[A-Z]++ {_HOST}(?::{_PORT})?+(?:{_PARAMETERS})?+)"),
+    ("max-forwards", "Max-Forwards: ([0-9]++)"),
+    ("from", f"(?:From|f): ({_NAMED})"),
+    ("to", f"(?:To|t): ({_NAMED})"),
+    ("call-id", "(?:Call-ID|i): ([!-~]++)"),
+    ("cseq", "CSeq: ([0-9]{1,10} SUBSCRIBE)"),
+    ("contact", rf"(?:Contact|m): ((?! )(?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\r\n]*+\" *+)<{_URI}>(;[!-+\--~]*+)?+)"),
+    ("event", f"(?:Event|o): ({_VALUE})"),
+    ("accept", f"Accept: ({_VALUE})"),
+    ("expires", "Expires: ([0-9]++)"),
+    ("user-agent", f"User-Agent: ({_VALUE})"),
+    ("content-length", "(?:Content-Length|l): ([0-9]++)"),
+    ("content-type", f"(?:Content-Type|c): ({_VALUE})"),
+    ("asks", "(?:Record-Route|Require|Suppress-If-Match): ([ -~]*+)"),
+]
+_OTHERS = (
+    r"(?!(?i:via|from|to|call-id|cseq|contact|event|accept|expires|user-agent|content-length|content-type|max-forwards|"
+    r"record-route|require|suppress-if-match|[vftimolc]) ?:)[A-Za-z0-9\-]++:[ -~]*+"
+)
+
+
+def _expression() -> re.Pattern[str]:
+    """Start line and fields in any order; what may be there once only is not found a second time."""
+    start = rf"SUBSCRIBE {_URI} SIP/2\.0\r\n"
+    via = number = re.compile(start).groups + 1
+    fields = []
+    for name, field in _FIELDS:
+        if name == "more-vias":
+            field = f"(?({via}){field}|(?!))"
+        elif name != "asks":
+            field = f"(?({number})(?!)|{field})"
+        fields.append(field)
+        number += re.compile(dict(_FIELDS)[name]).groups
+    return re.compile(rf"{start}(?:(?:{'|'.join(fields)}|{_OTHERS})\r\n)*+")
+
+
+_PLAIN = _expression()
 
 
 def read_plain_request(data: bytes) -> Request | None:
     """The SUBSCRIBE in `data`, checked, with its Request-URI and its Contact read; None for any other message."""
+    if not data.startswith(_START):
+        return None
     end = data.find(b"\r\n\r\n")
-    if not data.startswith(_START) or not 0 < end < MAX_LENGTH:
+    if not 0 < end < MAX_LENGTH:
         return None
-    head = data[: end + 2]
-    text = head.decode("latin-1")
-    pairs = _FIELD.findall(text)
-    count = len(pairs)
-    # Then every line is a field, and all there is are visible characters, and single blanks around values.
-    if count >= MAX_HEADERS or head.translate(None, _VISIBLE) != _LINE_ENDS[count + 1] or " \r\n" in text:
+    text = data[: end + 2].decode("utf-8", "surrogateescape")
+    match = _PLAIN.fullmatch(text)
+    if match is None or text.count("\n") > MAX_HEADERS:
         return None
-    first = {NAMES[name]: value for name, value in pairs}
-    if len(first) != count:
-        return None  # something is there twice
-    line = text.find("\r\n")
     try:
-        match = _PLAIN.fullmatch(
-            f"{text[:line]}\n{first['via']}\n{first['from']}\n{first['to']}\n{first['cseq']}\n"
-            f"{first['call-id']}\n{first.get('contact', '')}"
-        )
-        return _request(match, first, data, end) if match is not None else None
-    except (KeyError, SIPSyntaxError):
+        return _request(match, text, end, data[end + 4 :])
+    except SIPSyntaxError:
         return None  # which is said, and answered, by those who read with care
 
 
-def _request(match: re.Match[str], first: dict[str, str], data: bytes, end: int) -> Request | None:
+def _request(match: re.Match[str], text: str, size: int, rest: bytes) -> Request | None:
     """What the expression found; raises SIPSyntaxError."""
     (
         uri, user, host, port, parameters,
-        transport, sent_by, sent_by_port, branch, rport, others,
-        from_display, from_uri, from_tag, to_display, to_uri, to_tag, cseq,
-        display, contact, contact_user, contact_host, contact_port, contact_parameters, rest,
+        via, transport, sent_by, sent_by_port, branch, rport, others, more_vias, _,
+        from_, from_tag, to, to_tag, call_id, cseq,
+        contact, contact_uri, contact_user, contact_host, contact_port, contact_parameters, about_contact,
+        event, accept, expires, user_agent, length, _, asks,
     ) = match.groups()  # fmt: skip
-    target = _uri(user, host, port, parameters)
-    if branch is not None:
-        said: dict[str, str | None] = {"branch": branch, "rport": None} if rport else {"branch": branch}
-    else:
-        said = parse_parameters(others or "")
-    via = Via(transport.lower(), sent_by, _port(sent_by_port), said)
-    request = Request(
-        "SUBSCRIBE", uri, "SIP/2.0", Headers(None, first), read_body(first.get("content-length"), data[end + 4 :]), end,
-        [first["via"]], via,
-        Address(from_display.rstrip(), from_uri, {"tag": from_tag} if from_tag else {}),
-        Address(to_display.rstrip(), to_uri, {"tag": to_tag} if to_tag else {}),
-        first["call-id"], int(cseq), True, target,
-    )  # fmt: skip
-    if request.cseq > MAX_CSEQ:
+    if via is None or from_ is None or to is None or call_id is None or cseq is None:
         return None
+    number = int(cseq[:-10])
+    if number > MAX_CSEQ:
+        return None
+    said: dict[str, str | None]
+    if others is not None or branch is None:
+        said = parse_parameters(others or "")
+    else:
+        said = {"branch": branch, "rport": None} if rport else {"branch": branch}
+    request = Request("SUBSCRIBE", uri, "SIP/2.0", Headers(text=text), read_body(length, rest), size)
+    request.vias, request.via = [via], Via(transport.lower(), sent_by, _port(sent_by_port), said)
+    request.from_text, request.from_tag, request.to_text, request.to_tag = from_, from_tag or "", to, to_tag
+    request.call_id, request.cseq, request.cseq_text = call_id, number, cseq
+    request.event, request.accept, request.expires, request.user_agent = event, accept, expires, user_agent
+    request.target = URI("sip", user, host, _port(port), parse_parameters(parameters) if parameters else NONE, "")
     if contact is not None:
-        said = parse_parameters(rest.strip()) if rest else {}
-        named = _uri(contact_user, contact_host, contact_port, contact_parameters)
-        if "tag" in said or "method" in named.parameters:
+        said = parse_parameters(contact_parameters) if contact_parameters else NONE
+        named = URI("sip", contact_user, contact_host, _port(contact_port), said, "")
+        said = parse_parameters(about_contact) if about_contact else NONE
+        if "method" in named.parameters or "tag" in said:
             return None
-        request.contact = Address(display.rstrip(), contact, said), named
+        request.contact = Contact(contact_uri, named, said)
+    if more_vias is not None:
+        request.vias = request.headers.all("via")
+        for one in request.vias[1:]:
+            Via.parse(one)
+    request.plain, request.checked = asks is None, True
     return request
-
-
-def _uri(user: str | None, host: str, port: str | None, parameters: str | None) -> URI:
-    return URI("sip", user, host, _port(port), parse_parameters(parameters) if parameters else {}, "")
 
 
 def _port(text: str | None) -> int | None:

@@ -16,5 +16,5 @@ def server_key(request: Request) -> TransactionKey:
     branch = request.via.branch
     if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
         return branch, request.via.host, str(request.via.sent_by[1]), method
-    to_tag = "" if request.method == "ACK" else request.to.tag or ""
-    return request.uri, to_tag, request.from_.tag or "", request.call_id, str(request.cseq), request.vias[0], method
+    to_tag = "" if request.method == "ACK" else request.to_tag or ""
+    return request.uri, to_tag, request.from_tag, request.call_id, str(request.cseq), request.vias[0], method

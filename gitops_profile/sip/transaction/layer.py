@@ -75,8 +75,8 @@ class TransactionLayer:
         if request.method == "ACK":
             return None  # RFC 3261 §17.1.1.3: nothing is ever sent for an ACK
         merge_key = None
-        if request.to.tag is None:
-            merge_key = (request.from_.tag or "", request.call_id, str(request.cseq), request.method)
+        if request.to_tag is None:
+            merge_key = (request.from_tag, request.call_id, str(request.cseq), request.method)
         transaction = ServerTransaction(key, merge_key, destination, request)
         self._servers[key] = transaction
         self._trying.append((now + self._slow_after, transaction))
