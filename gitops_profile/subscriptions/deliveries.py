@@ -46,6 +46,33 @@ _COUNT = """
 # A subscription that is over and has not acknowledged what it was told never will: that counts as failed.
 _GONE_AT = f"CASE WHEN OLD.got_at IS NULL THEN coalesce(OLD.failed_at, {_NOW}) END"
 
+TURNED = f"""
+    CREATE TRIGGER subscription_turned AFTER UPDATE OF told_etag ON subscription
+        WHEN OLD.told_etag IS NOT NEW.told_etag AND OLD.told_etag IS NOT NULL BEGIN
+        {
+    _COUNT.format(
+        facts='''
+        SELECT OLD.resource, OLD.told_etag, OLD.told_at IS NOT NULL, OLD.got_at IS NOT NULL, OLD.failed_at IS NOT NULL,
+               OLD.told_at, OLD.told_at, OLD.got_at, OLD.got_at, OLD.failed_at, OLD.failed_at WHERE 1'''
+    )
+};
+    END
+"""
+GONE = f"""
+    CREATE TRIGGER subscription_ended AFTER DELETE ON subscription WHEN OLD.told_etag IS NOT NULL BEGIN
+        {
+    _COUNT.format(
+        facts=f'''
+        SELECT OLD.resource, OLD.told_etag, OLD.told_at IS NOT NULL, OLD.got_at IS NOT NULL, OLD.got_at IS NULL,
+               OLD.told_at, OLD.told_at, OLD.got_at, OLD.got_at, {_GONE_AT}, {_GONE_AT} WHERE 1'''
+    )
+};
+        INSERT INTO ended (id, resource, contact, user_agent, told_at, got_at, failed_at)
+            VALUES (OLD.id, OLD.resource, OLD.remote_target, OLD.user_agent, OLD.told_at, OLD.got_at, {_GONE_AT});
+    END
+"""
+"""The triggers on `subscription`: whoever makes that table anew makes them anew."""
+
 DELIVERIES = f"""
     ALTER TABLE subscription ADD COLUMN told_etag TEXT;
     ALTER TABLE subscription ADD COLUMN told_at REAL;    -- unix seconds, as are the following
@@ -85,27 +112,8 @@ DELIVERIES = f"""
         applied_at REAL NOT NULL,        -- unix seconds
         planned TEXT NOT NULL            -- JSON list of the ids of subscriptions
     );
-    CREATE TRIGGER subscription_turned AFTER UPDATE OF told_etag ON subscription
-        WHEN OLD.told_etag IS NOT NEW.told_etag AND OLD.told_etag IS NOT NULL BEGIN
-        {
-    _COUNT.format(
-        facts='''
-        SELECT OLD.resource, OLD.told_etag, OLD.told_at IS NOT NULL, OLD.got_at IS NOT NULL, OLD.failed_at IS NOT NULL,
-               OLD.told_at, OLD.told_at, OLD.got_at, OLD.got_at, OLD.failed_at, OLD.failed_at WHERE 1'''
-    )
-};
-    END;
-    CREATE TRIGGER subscription_ended AFTER DELETE ON subscription WHEN OLD.told_etag IS NOT NULL BEGIN
-        {
-    _COUNT.format(
-        facts=f'''
-        SELECT OLD.resource, OLD.told_etag, OLD.told_at IS NOT NULL, OLD.got_at IS NOT NULL, OLD.got_at IS NULL,
-               OLD.told_at, OLD.told_at, OLD.got_at, OLD.got_at, {_GONE_AT}, {_GONE_AT} WHERE 1'''
-    )
-};
-        INSERT INTO ended (id, resource, contact, user_agent, told_at, got_at, failed_at)
-            VALUES (OLD.id, OLD.resource, OLD.remote_target, OLD.user_agent, OLD.told_at, OLD.got_at, {_GONE_AT});
-    END;
+    {TURNED};
+    {GONE};
     CREATE TRIGGER delivery_bounded AFTER INSERT ON delivery BEGIN
         DELETE FROM delivery WHERE number <= NEW.number - {ROWS};
         DELETE FROM delivery WHERE number IN (

@@ -16,9 +16,9 @@ class Submission(msgspec.Struct, array_like=True, frozen=True):
     number: int
     """One more than that of the last."""
     saves: list[tuple[Any, ...]] = []
-    """Rows to be written (`Row`)."""
-    deletes: list[str] = []
-    """Ids of rows to be removed, then."""
+    """Rows to be written (`NumberedRow`)."""
+    deletes: list[int] = []
+    """Numbers of rows to be removed, then."""
     rollouts: list[StoredRollout] = []
     ahead: float | None = None
     """Seconds that the wall clock was set ahead since the start, when that is another number now."""

@@ -23,15 +23,18 @@ from . import database
 from .deliveries import EndedSubscription, connect_to_read, read_ended
 from .frames import Answer, FrameReader, Submission, pack
 from .lock import StateLock
+from .numbers import Numbers
 from .rollouts import StoredRollout, load_rollouts
 from .schema import (
     SELECT,
-    Row,
+    SELECT_NUMBERS,
+    NumberedRow,
     StoreUnavailable,
     as_bytes_where_needed,
     follow_clock,
     row_of,
     subscription_of,
+    text_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -49,9 +52,10 @@ class SubscriptionStore:
     `start` and `submit` belong to the event loop's thread; `open`, `load` and `close` block and may be called anywhere.
     """
 
-    def __init__(self, path: Path, lock: StateLock) -> None:
+    def __init__(self, path: Path, lock: StateLock, numbers: Numbers) -> None:
         self._path = path
         self._lock = lock
+        self._numbers = numbers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,9 +81,10 @@ class SubscriptionStore:
             with closing(database.connect(path)) as connection:
                 try:
                     follow_clock(connection)
+                    known = [(text_of(id_), number) for id_, number in connection.execute(SELECT_NUMBERS)]
                 except sqlite3.Error as error:
                     raise database.unavailable(path, error) from error
-            return cls(path, lock)
+            return cls(path, lock, Numbers(known))
         except BaseException:
             lock.release()
             raise
@@ -108,7 +113,18 @@ class SubscriptionStore:
         again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
-        self._submit([row_of(row) for row in saves], list(deletes), [], done)
+        numbers, submission = self._numbers, self._number + 1
+        rows = [row_of(row, numbers.of(row.id)) for row in saves]
+        if not deletes:
+            self._submit(rows, [], [], done)
+            return
+
+        def deleted(error: Exception | None) -> None:
+            if error is None:
+                numbers.left(deletes, submission)
+            done(error)
+
+        self._submit(rows, numbers.leave(deletes, submission), [], deleted)
 
     def submit_rollout(self, rollout: StoredRollout, done: Done) -> None:
         """Have a rollout written, in the place of one of the same revision; as `submit` otherwise."""
@@ -186,7 +202,7 @@ class SubscriptionStore:
         self._socket, self._reader = ours, FrameReader()
         self._loop.add_reader(ours, self._readable)
 
-    def _submit(self, saves: list[Row], deletes: list[str], rollouts: list[StoredRollout], done: Done) -> None:
+    def _submit(self, saves: list[NumberedRow], deletes: list[int], rollouts: list[StoredRollout], done: Done) -> None:
         with self._guard:
             if self._loop is None or self._closing:
                 raise RuntimeError("the subscription store is not running")
@@ -195,7 +211,7 @@ class SubscriptionStore:
             except Exception as error:  # a value that cannot be written: this submission is refused, and no other
                 self._loop.call_soon(_call, done, error)
 
-    def _send(self, saves: list[Row], deletes: list[str], rollouts: list[StoredRollout], done: Done) -> None:
+    def _send(self, saves: list[NumberedRow], deletes: list[int], rollouts: list[StoredRollout], done: Done) -> None:
         assert self._loop is not None
         if self._socket is None:
             self._start_writer()

@@ -21,7 +21,7 @@ from gitops_profile.processes import end_with_the_server
 from . import database
 from .frames import Answer, FrameReader, Submission, pack
 from .rollouts import save_rollouts
-from .schema import Row, StoreUnavailable, delete_rows, save_rows, set_ahead
+from .schema import NumberedRow, StoreUnavailable, delete_rows, save_rows, set_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ class Writer:
 
     def commit(self, batch: Sequence[Submission]) -> Exception | None:
         """Commit submissions, in their order, in one transaction; what went wrong, and then nothing of it counts."""
-        final: dict[str, Row | None] = {}
+        final: dict[int, NumberedRow | None] = {}
         for submission in batch:
             for row in submission.saves:
-                final[row[0]] = row  # the first column is the id
+                final[row[0]] = row  # its number
             final.update(dict.fromkeys(submission.deletes))
         try:
             self._restore_if_lost()
@@ -66,10 +66,10 @@ class Writer:
             return error
         return None
 
-    def _write(self, final: dict[str, Row | None], batch: Sequence[Submission]) -> None:
+    def _write(self, final: dict[int, NumberedRow | None], batch: Sequence[Submission]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         save_rows(self._connection, [row for row in final.values() if row is not None])
-        delete_rows(self._connection, [key for key, row in final.items() if row is None])
+        delete_rows(self._connection, [number for number, row in final.items() if row is None])
         save_rollouts(self._connection, [rollout for submission in batch for rollout in submission.rollouts])
         for submission in batch:
             if submission.ahead is not None:

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import SubscriptionStore, database
+from gitops_profile.subscriptions.numbers import Numbers
 from gitops_profile.subscriptions.schema import COLUMNS, row_of
 from tests.subscriptions.rows import ALICE
 
@@ -54,12 +55,13 @@ def other_thread_busy(wanted: bool) -> Iterator[None]:
 
 
 def executemany_seconds(path: Path, rows: int) -> float:
-    insert = f"INSERT OR REPLACE INTO subscription VALUES ({','.join('?' * len(COLUMNS))})"
+    insert = f"INSERT OR REPLACE INTO subscription VALUES (?,{','.join('?' * len(COLUMNS))})"
+    numbers = Numbers()
     with closing(database.connect(path)) as connection:
         started = time.perf_counter()
         for turn in turns(rows):
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(insert, [row_of(row) for row in turn])
+            connection.executemany(insert, [row_of(row, numbers.of(row.id)) for row in turn])
             connection.execute("COMMIT")
         return time.perf_counter() - started
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gitops_profile.sip import StoredSubscription
 from gitops_profile.subscriptions import SubscriptionStore, schema
+from gitops_profile.subscriptions.numbers import Numbers
 
 ALICE = StoredSubscription(
     id="s1",
@@ -88,4 +89,10 @@ async def commit(
 
 def save(connection: sqlite3.Connection, subscriptions: Sequence[StoredSubscription]) -> None:
     """Write them by a connection of one's own."""
-    schema.save_rows(connection, [schema.row_of(one) for one in subscriptions])
+    numbers = Numbers(connection.execute(schema.SELECT_NUMBERS))
+    schema.save_rows(connection, [schema.row_of(one, numbers.of(one.id)) for one in subscriptions])
+
+
+def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Delete their rows by a connection of one's own."""
+    schema.delete_rows(connection, Numbers(connection.execute(schema.SELECT_NUMBERS)).leave(ids, 1))

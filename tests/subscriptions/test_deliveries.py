@@ -10,7 +10,7 @@ import pytest
 
 from gitops_profile.subscriptions import SubscriptionStore, VersionDelivery, deliveries, read_deliveries, schema
 
-from .rows import ALICE, BARE, commit, save
+from .rows import ALICE, BARE, commit, delete, save
 
 OLD, NEW = "1" * 32, "2" * 32
 TOLD = ALICE._replace(told_etag=NEW, told_at=100.0, got_at=None, failed_at=None)
@@ -65,8 +65,8 @@ def test_a_subscription_that_is_over_stays_counted(
     connection: sqlite3.Connection, path: Path, got: float | None, expected: tuple[int, int, int]
 ) -> None:
     save(connection, [TOLD._replace(got_at=got)])
-    schema.delete_rows(connection, [TOLD.id])
-    schema.delete_rows(connection, [TOLD.id])
+    delete(connection, [TOLD.id])
+    delete(connection, [TOLD.id])
     assert counts(path) == {NEW: expected}
     (over,) = deliveries.read_ended(connection, [TOLD.id, "nobody"])
     assert (over.resource, over.contact, over.told_at, over.got_at) == (ALICE.resource, ALICE.remote_target, 100.0, got)
@@ -75,7 +75,7 @@ def test_a_subscription_that_is_over_stays_counted(
 
 def test_a_phone_that_was_told_nothing_leaves_nothing(connection: sqlite3.Connection, path: Path) -> None:
     save(connection, [BARE])
-    schema.delete_rows(connection, [BARE.id])
+    delete(connection, [BARE.id])
     assert counts(path) == {}
 
 
@@ -115,7 +115,7 @@ def test_a_database_from_before_the_facts_keeps_its_subscriptions(path: Path) ->
         old.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         old.execute("PRAGMA user_version = 4")
         for row in (ALICE, BARE):
-            values = schema.row_of(row)[: len(before)]
+            values = schema.row_of(row, 1)[1 : len(before) + 1]
             old.execute(f"INSERT INTO subscription ({','.join(before)}) VALUES ({','.join('?' * len(before))})", values)
     store = SubscriptionStore.open(path)
     at = ALICE.delivered_at
