@@ -15,7 +15,7 @@ from gitops_profile.digest import (
     choose_credentials,
     offer,
 )
-from gitops_profile.presentity import InvalidKey, ProfileKey
+from gitops_profile.presentity import InvalidKey, ProfileKey, parsed_key
 from gitops_profile.sip import AuthenticationFailed, Flow, Refused
 from gitops_profile.sip.syntax import URI, Address, Request, Response, SIPSyntaxError
 
@@ -79,7 +79,7 @@ class Gate:
     def permits(self, identity: str | None, resource: str) -> bool:
         """See `AccessControl`."""
         try:
-            key = ProfileKey.parse(resource)
+            key = parsed_key(resource)
         except InvalidKey:
             return False
         policy = self._policies.get(key.domain, _OPEN)

@@ -41,6 +41,12 @@ class Observer:
                     self._failures.warn("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
                 elif traced:
                     logger.debug("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
+            case SubscriptionStarted(id_, resource, source, expires):
+                metrics.started.inc()
+                if traced:
+                    logger.debug(
+                        "subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_
+                    )
             case SubscriptionRefreshed(id_, resource, expires):
                 if traced:
                     logger.debug("subscription refreshed key=%s expires=%d id=%s", resource, expires, id_)
@@ -53,12 +59,6 @@ class Observer:
             case MessageRefused(source, status, reason):
                 metrics.refused.labels(str(status)).inc()
                 logger.debug("refused source=%s status=%d: %s", source, status, reason)
-            case SubscriptionStarted(id_, resource, source, expires):
-                metrics.started.inc()
-                if traced:
-                    logger.debug(
-                        "subscription started key=%s source=%s expires=%d id=%s", resource, source, expires, id_
-                    )
             case SubscriptionEnded(id_, resource, reason):
                 metrics.ended.labels(reason).inc()
                 logger.debug("subscription ended key=%s reason=%s id=%s", resource, reason, id_)

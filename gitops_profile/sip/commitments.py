@@ -53,7 +53,8 @@ class Commitments:
                     self._events.append(SubscriptionStarted(subscription.id, subscription.resource, source, left))
                 if subscription.fresh:
                     subscription.fresh = False
-                    self._delivery.consider(subscription, now)
+                    if subscription.in_flight is None:
+                        self._delivery.consider(subscription, now)
             elif subscription.in_flight == item.branch:
                 subscription.delivery = "notified"  # now, for it has not left before
                 limit = UNPROVEN_TRANSMISSIONS if self._is_unproven(item) else None

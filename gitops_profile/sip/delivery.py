@@ -106,6 +106,7 @@ class Delivery:
                 continue
             for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
+                subscription.looks_again = True
                 if subscription.in_flight is None and not subscription.queued:
                     subscription.queued = True
                     self._pacing.append(subscription)
@@ -130,10 +131,10 @@ class Delivery:
         Before the 2xx of a new subscription is durable, only the NOTIFY that is in one batch with it may
         (`beside_reply`): of one that is refused after all no row may be left.
         """
-        if subscription.in_flight is not None:
-            return  # RFC 3261 allows more; one at a time keeps them in order, and the newest state wins
-        if subscription.fresh and not beside_reply:
-            return  # looked at again when it is durable
+        if subscription.in_flight is not None or (subscription.fresh and not beside_reply):
+            # RFC 3261 allows more; one at a time keeps them in order, and the newest state wins.
+            subscription.looks_again = True  # with its answer, or when it is durable
+            return
         if subscription.owed:
             self._emit(subscription, now)  # at once, even if it is queued as well
         elif subscription.queued:
@@ -246,6 +247,7 @@ class Delivery:
         What the phone has is unknown from here until it answers.
         """
         branch = "z9hG4bK" + self._new_token()
+        subscription.looks_again = False
         state = self.state(subscription)
         item = compose(
             subscription, state, flow, others, branch, self._settings, self.lookups, now=now, credentials=credentials
@@ -331,6 +333,9 @@ class Delivery:
             subscription.delivery = "faulted" if item.withheld else "acknowledged"
             subscription.delivered_at = now
             subscription.gets(item.etag, now)
+            if not (subscription.looks_again or subscription.owed):  # two of three looks at a document are spared
+                self.save(subscription)
+                return
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
             self.terminate(subscription, f"NOTIFY answered {status}" if status != TIMED_OUT else "NOTIFY unanswered")

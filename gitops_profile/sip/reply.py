@@ -23,9 +23,19 @@ Fields = Iterable[tuple[str, str]]
 
 
 def build_response(
-    request: Request, flow: Flow, status: int, reason: str = "", *, to_tag: str | None = None, fields: Fields = ()
+    request: Request,
+    flow: Flow,
+    status: int,
+    reason: str = "",
+    *,
+    to_tag: str | None = None,
+    fields: Fields = (),
+    more: str = "",
 ) -> bytes:
-    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same."""
+    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same.
+
+    `more` is whole lines, before those of `fields`.
+    """
     copied = "".join([f"Via: {via}\r\n" for via in _vias(request, flow)])
     to = request.to_text if request.checked else request.headers.get("to")
     if to is not None and status != 100 and not _has_tag(request, to):
@@ -37,7 +47,8 @@ def build_response(
     else:
         known = [(name, request.headers.get(name.lower())) for name in _COPIED]
         copied += "".join([f"{name}: {value}\r\n" for name, value in (*known, ("To", to)) if value is not None])
-    more = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    if fields:
+        more += "".join([f"{name}: {value}\r\n" for name, value in fields])
     return (
         f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n{copied}{more}Content-Length: 0\r\n\r\n"
     ).encode("utf-8", "surrogateescape")

