@@ -94,7 +94,7 @@ def _request(match: re.Match[str], text: str, size: int, rest: bytes) -> Request
         uri, user, host, port, parameters,
         via, transport, sent_by, sent_by_port, branch, rport, others, more_vias, _,
         from_, from_tag, to, to_tag, call_id, cseq,
-        contact, contact_uri, contact_user, contact_host, contact_port, contact_parameters, about_contact,
+        contact, contact_uri, contact_user, contact_host, contact_port, asked, about,
         event, accept, expires, user_agent, length, _, asks,
     ) = match.groups()  # fmt: skip
     if via is None or from_ is None or to is None or call_id is None or cseq is None:
@@ -107,25 +107,35 @@ def _request(match: re.Match[str], text: str, size: int, rest: bytes) -> Request
         said = parse_parameters(others or "")
     else:
         said = {"branch": branch, "rport": None} if rport else {"branch": branch}
-    request = Request("SUBSCRIBE", uri, "SIP/2.0", Headers(text=text), read_body(length, rest), size)
-    request.vias, request.via = [via], Via(transport.lower(), sent_by, _port(sent_by_port), said)
-    request.from_text, request.from_tag, request.to_text, request.to_tag = from_, from_tag or "", to, to_tag
-    request.call_id, request.cseq, request.cseq_text = call_id, number, cseq
-    request.event, request.accept, request.expires, request.user_agent = event, accept, expires, user_agent
-    request.target = URI("sip", user, host, _port(port), parse_parameters(parameters) if parameters else NONE, "")
-    if contact is not None:
-        said = parse_parameters(contact_parameters) if contact_parameters else NONE
-        named = URI("sip", contact_user, contact_host, _port(contact_port), said, "")
-        said = parse_parameters(about_contact) if about_contact else NONE
-        if "method" in named.parameters or "tag" in said:
-            return None
-        request.contact = Contact(contact_uri, named, said)
-    if more_vias is not None:
-        request.vias = request.headers.all("via")
-        for one in request.vias[1:]:
-            Via.parse(one)
-    request.plain, request.checked = asks is None, True
-    return request
+    target = URI("sip", user, host, _port(port), parse_parameters(parameters) if parameters else NONE, "")
+    headers = Headers(text=text)
+    vias = [via] if more_vias is None else _all_vias(headers)
+    return Request(  # in the order of its fields
+        "SUBSCRIBE", uri, "SIP/2.0", headers, read_body(length, rest), size, vias,
+        Via(transport.lower(), sent_by, _port(sent_by_port), said),
+        from_, from_tag or "", to, to_tag, call_id, number, cseq, event, accept, expires, user_agent,
+        True, asks is None, target,
+        None if contact is None else _contact(contact_uri, contact_user, contact_host, contact_port, asked, about),
+    )  # fmt: skip
+
+
+def _all_vias(headers: Headers) -> list[str]:
+    """Raises SIPSyntaxError."""
+    vias = headers.all("via")
+    for one in vias[1:]:
+        Via.parse(one)
+    return vias
+
+
+def _contact(
+    text: str, user: str | None, host: str, port: str | None, parameters: str | None, about: str | None
+) -> Contact:
+    """Raises SIPSyntaxError."""
+    said = parse_parameters(parameters) if parameters else NONE
+    about_it = parse_parameters(about) if about else NONE
+    if "method" in said or "tag" in about_it:
+        raise SIPSyntaxError("not that simple")
+    return Contact(text, URI("sip", user, host, _port(port), said, ""), about_it)
 
 
 def _port(text: str | None) -> int | None:
