@@ -1,7 +1,6 @@
 """Counts and logs what happens: the one place that knows both the facts and the metrics."""
 
 import logging
-from functools import cache
 
 from gitops_profile.http import ContentFetched
 from gitops_profile.metrics import Metrics
@@ -27,16 +26,13 @@ class Observer:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._failures = Budget(logger, "failed NOTIFYs")
-        self._notifies = cache(lambda status: metrics.notifies.labels(str(status)))
-        """A label is looked up once: there are few different final statuses."""
 
     def sip_event(self, event: SubscriptionEvent) -> None:
         """What happened to a subscription, or to a message."""
         metrics, traced = self._metrics, logger.isEnabledFor(logging.DEBUG)
         match event:
             case NotifyAnswered(id_, resource, status, etag, seconds):
-                self._notifies(status).inc()
-                metrics.notify_seconds.observe(seconds)
+                metrics.answers.add(status, seconds)
                 if status >= 300:
                     self._failures.warn("NOTIFY key=%s status=%d etag=%s id=%s", resource, status, etag, id_)
                 elif traced:
@@ -65,9 +61,8 @@ class Observer:
 
     def notifies_answered(self, status: int, seconds: list[float]) -> None:
         """Some NOTIFYs of another worker were answered so, after so long."""
-        self._metrics.notifies.labels(str(status)).inc(len(seconds))
         for one in seconds:
-            self._metrics.notify_seconds.observe(one)
+            self._metrics.answers.add(status, one)
 
     def subscriptions_started(self, count: int) -> None:
         """So many began at another worker."""
