@@ -30,26 +30,32 @@ _NAMED = (
 )
 _VIA = rf"SIP/2\.0/([A-Z]++) ({_HOST})(?::({_PORT}))?+(?:;branch=({_TOKEN})(;rport)?+(?=\r)|({_PARAMETERS})?+)"
 _VALUE = r"[!-~][ -~]*+(?<! )"
-_FIELDS = [
-    ("via", f"(?:Via|v): ({_VIA})"),
-    ("more-vias", rf"(?:Via|v): (SIP/2\.0/[A-Z]++ {_HOST}(?::{_PORT})?+(?:{_PARAMETERS})?+)"),
-    ("max-forwards", "Max-Forwards: ([0-9]++)"),
-    ("from", f"(?:From|f): ({_NAMED})"),
-    ("to", f"(?:To|t): ({_NAMED})"),
-    ("call-id", "(?:Call-ID|i): ([!-~]++)"),
-    ("cseq", "CSeq: ([0-9]{1,10} SUBSCRIBE)"),
-    ("contact", rf"(?:Contact|m): ((?! )(?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\r\n]*+\" *+)<{_URI}>(;[!-+\--~]*+)?+)"),
-    ("event", f"(?:Event|o): ({_VALUE})"),
-    ("accept", f"Accept: ({_VALUE})"),
-    ("expires", "Expires: ([0-9]++)"),
-    ("user-agent", f"User-Agent: ({_VALUE})"),
-    ("content-length", "(?:Content-Length|l): ([0-9]++)"),
-    ("content-type", f"(?:Content-Type|c): ({_VALUE})"),
-    ("asks", "(?:Record-Route|Require|Suppress-If-Match): ([ -~]*+)"),
+# First the letter by which most lines are seen not to be it, then the rest; compact forms have no rest.
+_ONCE = [
+    ("[Vv]", f"(?:ia)?+: ({_VIA})"),
+    ("M", "ax-Forwards: ([0-9]++)"),
+    ("[Ff]", f"(?:rom)?+: ({_NAMED})"),
+    ("[Tt]", f"o?+: ({_NAMED})"),
+    ("[Ci]", r"(?:(?<=C)all-ID|(?<=i)): ([!-~]++)"),
+    ("C", r"Seq: ([0-9]{1,10} SUBSCRIBE)"),
+    (
+        "[Cm]",
+        rf"(?:(?<=C)ontact|(?<=m)): ((?! )(?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\r\n]*+\" *+)<{_URI}>(;[!-+\--~]*+)?+)",
+    ),
+    ("[Eo]", f"(?:(?<=E)vent|(?<=o)): ({_VALUE})"),
+    ("A", f"ccept: ({_VALUE})"),
+    ("E", "xpires: ([0-9]++)"),
+    ("U", f"ser-Agent: ({_VALUE})"),
+    ("[Cl]", "(?:(?<=C)ontent-Length|(?<=l)): ([0-9]++)"),
+    ("[Cc]", f"(?:(?<=C)ontent-Type|(?<=c)): ({_VALUE})"),
 ]
+_MORE_VIAS = rf"(?:ia)?+: (SIP/2\.0/[A-Z]++ {_HOST}(?::{_PORT})?+(?:{_PARAMETERS})?+)"
+_ASKS = "(?:ecord-Route|equire|uppress-If-Match): ([ -~]*+)"
 _OTHERS = (
+    "A(?:llow|llow-Events|uthorization):[ -~]*+",
+    "S(?:upported):[ -~]*+",
     r"(?!(?i:via|from|to|call-id|cseq|contact|event|accept|expires|user-agent|content-length|content-type|max-forwards|"
-    r"record-route|require|suppress-if-match|[vftimolc]) ?:)[A-Za-z0-9\-]++:[ -~]*+"
+    r"record-route|require|suppress-if-match|[vftimolc]) ?:)[A-Za-z0-9\-]++:[ -~]*+",
 )
 
 
@@ -58,14 +64,11 @@ def _expression() -> re.Pattern[str]:
     start = rf"SUBSCRIBE {_URI} SIP/2\.0\r\n"
     via = number = re.compile(start).groups + 1
     fields = []
-    for name, field in _FIELDS:
-        if name == "more-vias":
-            field = f"(?({via}){field}|(?!))"
-        elif name != "asks":
-            field = f"(?({number})(?!)|{field})"
-        fields.append(field)
-        number += re.compile(dict(_FIELDS)[name]).groups
-    return re.compile(rf"{start}(?:(?:{'|'.join(fields)}|{_OTHERS})\r\n)*+")
+    for letter, rest in _ONCE:
+        fields.append(f"{letter}(?({number})(?!)|{rest})")
+        number += re.compile(rest).groups
+    fields += [f"[Vv](?({via}){_MORE_VIAS}|(?!))", f"[RS]{_ASKS}", *_OTHERS]
+    return re.compile(rf"{start}(?:(?:{'|'.join(fields)})\r\n)*+")
 
 
 _PLAIN = _expression()
@@ -92,10 +95,10 @@ def _request(match: re.Match[str], text: str, size: int, rest: bytes) -> Request
     """What the expression found; raises SIPSyntaxError."""
     (
         uri, user, host, port, parameters,
-        via, transport, sent_by, sent_by_port, branch, rport, others, more_vias, _,
+        via, transport, sent_by, sent_by_port, branch, rport, others, _,
         from_, from_tag, to, to_tag, call_id, cseq,
         contact, contact_uri, contact_user, contact_host, contact_port, asked, about,
-        event, accept, expires, user_agent, length, _, asks,
+        event, accept, expires, user_agent, length, _, more_vias, asks,
     ) = match.groups()  # fmt: skip
     if via is None or from_ is None or to is None or call_id is None or cseq is None:
         return None
