@@ -140,8 +140,13 @@ class UAProfile:
 
     def accepts(self, resource: str, audience: Audience) -> bool:
         """Whether Accept allows the document's type, or a pointer that there can be; without Accept, all is allowed."""
+        if audience.accept is None:
+            return True
+        state = self.state(resource, audience)  # which is wanted in a moment anyway
+        if state is None or state.withheld is None:
+            return True
         document = self._document(resource)
-        if document is None or audience.accept is None or not document.body:
+        if document is None:
             return True
         if accepted(audience.accept, _shown(document, audience).content_type):
             return True

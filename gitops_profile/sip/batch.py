@@ -7,7 +7,7 @@ import msgspec
 
 from .flow import Flow
 from .stored import StoredSubscription
-from .subscription import Subscription
+from .subscription import Subscription, Terms
 from .syntax import Request
 from .transaction import ServerTransaction
 
@@ -20,7 +20,7 @@ class ReplyItem(msgspec.Struct, eq=False, gc=False):
     request: Request
     flow: Flow
     subscription: Subscription
-    before: StoredSubscription | None
+    before: Terms | None
     """What the subscription was, when it was one: a request that is refused changes nothing (RFC 3261 §8.2)."""
 
 

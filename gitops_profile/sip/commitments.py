@@ -103,7 +103,7 @@ class Commitments:
             self._delivery.registry.keep(subscription)
         self._delivery.arm(subscription, subscription.ends_at)
         batch.deletes.discard(subscription.id)
-        batch.rows.append(item.before)  # its CSeq stays used (RFC 3261 §12.2.2)
+        batch.rows.append(subscription.to_stored())  # its CSeq stays used (RFC 3261 §12.2.2)
 
     def _is_unproven(self, item: NotifyItem) -> bool:
         subscription = item.subscription

@@ -14,7 +14,6 @@ from .refusal import Refused
 from .reply import build_response
 from .routing import is_same_host, leads_back
 from .settings import NotifierSettings
-from .stored import StoredSubscription
 from .subscribe import (
     audience_of,
     check_extensions,
@@ -27,7 +26,7 @@ from .subscribe import (
     is_protected,
     resource_of,
 )
-from .subscription import Subscription, SubscriptionState, etag_of, subscription_id
+from .subscription import Subscription, SubscriptionState, Terms, etag_of, subscription_id
 from .subscription_events import SubscriptionEvent, SubscriptionRefreshed
 from .syntax import URI, Request, SIPSyntaxError
 from .transaction import ServerTransaction
@@ -104,14 +103,16 @@ class Subscribing:
         dialog = Dialog.from_request(request, contact, self._new_token(), over_tls=flow.secure)
         hop = dialog.next_hop() if dialog.route_set else contact.uri
         self._check_sips(hop, flow)
-        subscription = Subscription(dialog, resource, echoed_event(event), event.id, flow)
-        subscription.audience, subscription.identity = audience, identity
-        subscription.follows = self._may_follow(request, flow, identity)
-        subscription.goes_back = not dialog.route_set and leads_back(hop, flow, follows=subscription.follows)
-        subscription.suppress = None if request.plain else condition_of(request)
+        follows = self._may_follow(request, flow, identity)
         agent = request.user_agent
-        subscription.user_agent = shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent
-        subscription.expires_at = now + expires
+        subscription = Subscription(
+            dialog, resource, echoed_event(event), event.id, flow,
+            subscription_id(dialog.call_id, dialog.local_tag), flow.source, audience, identity, follows,
+            goes_back=not dialog.route_set and leads_back(hop, flow, follows=follows),
+            suppress=None if request.plain else condition_of(request),
+            expires_at=now + expires,
+            user_agent=shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent,
+        )  # fmt: skip
         return subscription, expires
 
     def _check_sips(self, hop: URI, flow: Flow) -> None:
@@ -166,7 +167,7 @@ class Subscribing:
             raise Refused(403, "A SIPS dialog stays on TLS")  # RFC 3261 §26.2.2: no NOTIFY could follow
         expires = self._settings.durations.grant(request)
         audience, target, hop = self._refreshed(request, flow, subscription, identity)
-        before = subscription.to_stored()
+        before = subscription.terms()
         subscription.dialog.remote_target = target
         subscription.flow = flow
         subscription.audience = audience
@@ -235,7 +236,7 @@ class Subscribing:
         flow: Flow,
         subscription: Subscription,
         expires: int,
-        before: StoredSubscription | None = None,
+        before: Terms | None = None,
         status: int = 200,
     ) -> None:
         """The 2xx, which leaves only when the batch is durable (I6), and before the NOTIFY (stacks.md, JsSIP).

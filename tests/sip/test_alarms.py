@@ -12,7 +12,7 @@ from .harness import UDP
 
 def subscription(number: int) -> Subscription:
     dialog = Dialog(f"c{number}", "t", "r", "sip:a@h", "sip:a@h", 0, 1, "sip:a@h", (), False)
-    return Subscription(dialog, "alice", "ua-profile", None, UDP)
+    return Subscription(dialog, "alice", "ua-profile", None, UDP, "id", UDP.source)
 
 
 TIMES = st.floats(0, 20, allow_nan=False)

@@ -51,11 +51,10 @@ _ONCE = [
 ]
 _MORE_VIAS = rf"(?:ia)?+: (SIP/2\.0/[A-Z]++ {_HOST}(?::{_PORT})?+(?:{_PARAMETERS})?+)"
 _ASKS = "(?:ecord-Route|equire|uppress-If-Match): ([ -~]*+)"
+_OFTEN = r"A(?:llow|llow-Events|uthorization):[ -~]*+|Supported:[ -~]*+"
 _OTHERS = (
-    "A(?:llow|llow-Events|uthorization):[ -~]*+",
-    "S(?:upported):[ -~]*+",
     r"(?!(?i:via|from|to|call-id|cseq|contact|event|accept|expires|user-agent|content-length|content-type|max-forwards|"
-    r"record-route|require|suppress-if-match|[vftimolc]) ?:)[A-Za-z0-9\-]++:[ -~]*+",
+    r"record-route|require|suppress-if-match|[vftimolc]) ?:)[A-Za-z0-9\-]++:[ -~]*+"
 )
 
 
@@ -67,7 +66,7 @@ def _expression() -> re.Pattern[str]:
     for letter, rest in _ONCE:
         fields.append(f"{letter}(?({number})(?!)|{rest})")
         number += re.compile(rest).groups
-    fields += [f"[Vv](?({via}){_MORE_VIAS}|(?!))", f"[RS]{_ASKS}", *_OTHERS]
+    fields += [f"[Vv](?({via}){_MORE_VIAS}|(?!))", f"[RS]{_ASKS}", _OFTEN, _OTHERS]
     return re.compile(rf"{start}(?:(?:{'|'.join(fields)})\r\n)*+")
 
 
