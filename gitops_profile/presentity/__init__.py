@@ -24,7 +24,7 @@ from .events import (
 from .events_codec import UnknownEvent, decode_event, encode_event
 from .history import ProfileHistory, Version, difference, request_number
 from .identifier import canonical_device, is_device_id, mac_of
-from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain, parsed_key, text_of
+from .key import DEFAULT_DEVICE, InvalidKey, ProfileKey, ProfileType, canonical_domain, known_key, parsed_key, text_of
 from .notify_policy import NO_POLICY, NotifyPolicy, Window
 from .repository_rules import NO_RULES, FileRule, RepositoryRules
 from .table import PresentityTable, SnapshotUnusable
@@ -76,6 +76,7 @@ __all__ = [
     "entity_tag",
     "is_device_id",
     "mac_of",
+    "known_key",
     "parsed_key",
     "text_of",
     "request_number",

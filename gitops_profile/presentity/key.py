@@ -106,6 +106,11 @@ def parsed_key(text: str) -> ProfileKey:
     return key if key is not None else _learn(text, ProfileKey.parse(text))
 
 
+def known_key(text: str) -> ProfileKey | None:
+    """The same for a text that has been read before and is remembered; else None."""
+    return _KNOWN.get(text)
+
+
 def text_of(key: ProfileKey) -> str:
     """`str(key)`, which `parsed_key` knows from then on."""
     text = str(key)
