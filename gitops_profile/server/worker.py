@@ -102,6 +102,7 @@ class Worker:
             # The server's clock, which was set when it started: a wall clock that is set is its business.
             wall=lambda: offset + time.monotonic(), life=setup["life"],
         )  # fmt: skip
+        self._store.find = sip.notifier.find
         sip.holding.on_open.append(self._opened)
         self._holding = asyncio.create_task(sip.holding.run())
         mailboxes = {other: _inherited(descriptor) for other, descriptor in setup["mailboxes"]}

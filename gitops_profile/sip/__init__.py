@@ -7,7 +7,7 @@ from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
 from .refusal import Refused
 from .routing import Hop, Target
-from .stored import StoredSubscription
+from .stored import StoredDelivery, StoredSubscription
 from .subscribe import Durations
 from .subscription import NO_DOCUMENT, Subscription
 from .subscription_events import (
@@ -39,6 +39,7 @@ __all__ = [
     "NotifyAnswered",
     "OpenAccess",
     "Refused",
+    "StoredDelivery",
     "StoredSubscription",
     "Subscription",
     "SubscriptionEnded",

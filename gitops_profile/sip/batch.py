@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from .flow import Flow
-from .stored import StoredSubscription
+from .stored import StoredDelivery, StoredSubscription
 from .subscription import Subscription, Terms
 from .syntax import Request
 from .transaction import ServerTransaction
@@ -54,26 +54,37 @@ class Batch:
     items: list[ReplyItem | NotifyItem] = field(default_factory=list)
     rows: list[StoredSubscription] = field(default_factory=list)
     """Filled by `seal`: one row for each subscription, however often it changed."""
+    told: list[StoredDelivery] = field(default_factory=list)
+    """Likewise: of whom nothing else changed."""
     retry: list[Subscription] = field(default_factory=list)
     """Whose NOTIFY did not leave because the rows could not be stored."""
     deletes: set[str] = field(default_factory=set)
     _changed: dict[str, Subscription] = field(default_factory=dict)
+    _told: dict[str, Subscription] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to store and nothing to send."""
-        return not (self.items or self.deletes or self._changed)
+        return not (self.items or self.deletes or self._changed or self._told)
 
     def save(self, subscription: Subscription) -> None:
         """The subscription's row is to be written as it is when the batch is sealed."""
         self._changed[subscription.id] = subscription
 
+    def save_delivery(self, subscription: Subscription) -> None:
+        """The same for what of it a NOTIFY changes."""
+        self._told[subscription.id] = subscription
+
     def delete(self, id_: str) -> None:
         """The subscription's row is to go."""
         self._changed.pop(id_, None)
+        self._told.pop(id_, None)
         self.deletes.add(id_)
 
     def seal(self) -> None:
         """Make the rows; later changes belong to a later batch."""
-        self.rows = [subscription.to_stored() for subscription in self._changed.values()]
-        self._changed.clear()
+        changed = self._changed
+        self.rows = [subscription.to_stored() for subscription in changed.values()]
+        self.told = [subscription.delivery_stored() for id_, subscription in self._told.items() if id_ not in changed]
+        changed.clear()
+        self._told.clear()

@@ -116,8 +116,8 @@ class Commitments:
         delivery = self._delivery
         for id_ in batch.deletes:
             delivery.held.batch.delete(id_)
-        for row in batch.rows:
-            subscription = delivery.registry.find(row.id)
+        for id_ in (*(row.id for row in batch.rows), *(row.id for row in batch.told)):
+            subscription = delivery.registry.find(id_)
             if subscription is not None:
                 delivery.save(subscription)
         for subscription in batch.retry:

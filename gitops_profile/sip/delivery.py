@@ -65,6 +65,7 @@ class Delivery:
         held = self.held = Held(settings, happened)
         self.admission, self.registry, self.arm = held.admission, held.registry, held.arm
         self.save, self.terminate = held.save, held.terminate
+        self._save_delivery = held.save_delivery
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
         self._changed: deque[str] = deque()
@@ -231,7 +232,7 @@ class Delivery:
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
         if subscription.state is SubscriptionState.ACTIVE:
             self._failed(subscription, etag_of(self.state(subscription)), 0, now)
-            self.save(subscription)
+            self._save_delivery(subscription)
         self.fetched(subscription)
 
     def _attempt(
@@ -257,7 +258,7 @@ class Delivery:
         subscription.tells(item.etag, now)
         subscription.in_flight = branch
         self.held.batch.items.append(item)
-        self.save(subscription)
+        self._save_delivery(subscription)
         return item
 
     # -- how it went -----------------------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ class Delivery:
             subscription.delivered_at = now
             subscription.gets(item.etag, now)
             if not (subscription.looks_again or subscription.owed):  # two of three looks at a document are spared
-                self.save(subscription)
+                self._save_delivery(subscription)
                 return
         elif status in ENDING_ANSWERS:
             # §4.2.2: and no NOTIFY about it. The phone is gone, or knows nothing of this dialog.
@@ -346,7 +347,7 @@ class Delivery:
             return
         else:
             self._failed(subscription, item.etag, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
-        self.save(subscription)
+        self._save_delivery(subscription)
         self.consider(subscription, now)
 
     def _forget_request(self, subscription: Subscription) -> None:

@@ -33,6 +33,11 @@ class Held:
         if subscription.stored and subscription.state is SubscriptionState.ACTIVE:
             self.batch.save(subscription)
 
+    def save_delivery(self, subscription: Subscription) -> None:
+        """The same for what of it a NOTIFY changes."""
+        if subscription.stored and subscription.state is SubscriptionState.ACTIVE:
+            self.batch.save_delivery(subscription)
+
     def terminate(self, subscription: Subscription, reason: str) -> None:
         """End a subscription; whoever wants a terminating NOTIFY sets `owed` or emits it."""
         subscription.state = SubscriptionState.TERMINATED

@@ -8,7 +8,7 @@ from .audience import Audience
 from .dialog import Dialog
 from .event_package import EventState
 from .flow import Flow
-from .stored import StoredSubscription
+from .stored import StoredDelivery, StoredSubscription
 
 NO_DOCUMENT = "none"
 """The entity-tag of "there is no document (any more)"."""
@@ -219,6 +219,22 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
             self.failed_at,
         )
         return _stored(StoredSubscription, values)
+
+    def delivery_stored(self) -> StoredDelivery:
+        """What of it a NOTIFY changes."""
+        values = (  # in the order of its fields
+            self.id,
+            self.dialog.local_cseq,
+            self.acknowledged_etag,
+            self.suppress,
+            self.delivery,
+            self.delivered_at,
+            self.told_etag,
+            self.told_at,
+            self.got_at,
+            self.failed_at,
+        )
+        return _stored(StoredDelivery, values)
 
     @classmethod
     def from_stored(cls, row: StoredSubscription) -> "Subscription":

@@ -15,10 +15,13 @@ class Submission(msgspec.Struct, array_like=True):
 
     number: int
     """One more than that of the last."""
-    saves: Sequence[tuple[Any, ...]] = ()
+    saves: Sequence[tuple[Any, ...]] = []
     """What is to be written (`StoredSubscription`); made rows of where they are written, which is not the SIP loop."""
     numbers: list[int] = []
     """Theirs."""
+    told: Sequence[tuple[Any, ...]] = []
+    """What NOTIFYs changed of rows that are there, or are in here (`StoredDelivery`)."""
+    told_numbers: list[int] = []
     deletes: list[int] = []
     """Numbers of rows to be removed, then."""
     rollouts: list[StoredRollout] = []

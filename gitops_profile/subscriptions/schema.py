@@ -5,13 +5,13 @@ A change of `StoredSubscription` is a new entry in `MIGRATIONS`, never an edit o
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.sip import StoredSubscription
+from gitops_profile.sip import StoredDelivery, StoredSubscription
 
 from .by_number import BY_NUMBER
 from .deliveries import DELIVERIES
@@ -64,6 +64,9 @@ ROWS_PER_STATEMENT = 512
 
 SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription ORDER BY number"
 SELECT_NUMBERS = "SELECT id, number FROM subscription"
+
+_TOLD = ",".join(f"{name} = ?" for name in StoredDelivery._fields[1:])
+_SAVE_DELIVERY = f"UPDATE subscription SET {_TOLD} WHERE number = ?"
 
 _ROUTE_SET = COLUMNS.index("route_set")
 # The secure one comes right after the routes.
@@ -174,6 +177,11 @@ def save_rows(connection: sqlite3.Connection, rows: Sequence[NumberedRow]) -> No
         connection.execute(_save_statement(count), values)
 
 
+def save_deliveries(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write what NOTIFYs changed: the values of a `StoredDelivery` but for its id, and the number."""
+    connection.executemany(_SAVE_DELIVERY, rows)
+
+
 def delete_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Delete rows by number; one without a row is fine."""
     for start, count in _portions(len(numbers)):
@@ -195,10 +203,11 @@ def as_bytes_where_needed(stored: tuple[Any, ...]) -> tuple[Any, ...]:
     The routes become what is written of them.
     """
     routes = json.dumps(stored[_ROUTE_SET], ensure_ascii=False)
-    return tuple(_storable(routes if number == _ROUTE_SET else value) for number, value in enumerate(stored))
+    return tuple(storable(routes if number == _ROUTE_SET else value) for number, value in enumerate(stored))
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
+    """The same of one value."""
     if not isinstance(value, str):
         return value
     raw = value.encode("utf-8", "surrogateescape")

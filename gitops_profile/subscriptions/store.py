@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from gitops_profile.processes import module_command, without_settings
-from gitops_profile.sip import StoredSubscription
+from gitops_profile.sip import StoredDelivery, StoredSubscription
 
 from . import database
 from .deliveries import EndedSubscription, connect_to_read, read_ended
@@ -31,6 +31,7 @@ from .schema import (
     StoreUnavailable,
     as_bytes_where_needed,
     follow_clock,
+    storable,
     subscription_of,
     text_of,
 )
@@ -104,15 +105,24 @@ class SubscriptionStore:
         self._loop = loop
         self._start_writer()
 
-    def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
-        """Have `saves` written and then `deletes` removed, atomically; returns at once.
+    def submit(
+        self,
+        saves: Sequence[StoredSubscription],
+        deletes: Sequence[str],
+        done: Done,
+        told: Sequence[StoredDelivery] = (),
+    ) -> None:
+        """Have `saves` written, then `told` into their rows, and then `deletes` removed, atomically; returns at once.
 
         `done(None)` is called in the loop when they are durable, `done(error)` when that is not certain: submit them
         again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
         numbers, submission = self._numbers, Submission(self._number + 1, saves)
-        submission.numbers = [numbers.of(row.id) for row in saves]
+        submission.numbers = [numbers.of(row[0]) for row in saves]  # the first field is the id
+        if told:
+            submission.told = told
+            submission.told_numbers = [numbers.of(row[0]) for row in told]
         if not deletes:
             self._submit(submission, done)
             return
@@ -221,6 +231,7 @@ class SubscriptionStore:
             frame = pack(submission)
         except UnicodeEncodeError:
             submission.saves = [*map(as_bytes_where_needed, submission.saves)]
+            submission.told = [tuple(map(storable, row)) for row in submission.told]
             frame = pack(submission)
         self._number = submission.number
         self._unanswered.append((self._number, done))

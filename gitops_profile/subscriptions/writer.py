@@ -14,14 +14,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gitops_profile.processes import end_with_the_server
 
 from . import database
 from .frames import Answer, FrameReader, Submission, pack
 from .rollouts import save_rollouts
-from .schema import NumberedRow, StoreUnavailable, delete_rows, row_of, save_rows, set_ahead
+from .schema import NumberedRow, StoreUnavailable, delete_rows, row_of, save_deliveries, save_rows, set_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +47,18 @@ class Writer:
     def commit(self, batch: Sequence[Submission]) -> Exception | None:
         """Commit submissions, in their order, in one transaction; what went wrong, and then nothing of it counts."""
         final: dict[int, NumberedRow | None] = {}
+        told: dict[int, tuple[Any, ...]] = {}
         for submission in batch:
             for number, stored in zip(submission.numbers, submission.saves, strict=True):
                 final[number] = row_of(stored, number)
+                if told:
+                    told.pop(number, None)  # older than the row
+            for number, values in zip(submission.told_numbers, submission.told, strict=True):
+                told[number] = (*values[1:], number)
             final.update(dict.fromkeys(submission.deletes))
         try:
             self._restore_if_lost()
-            self._write(final, batch)
+            self._write(final, told, batch)
             self._raise_if_lost()
         except sqlite3.Error as error:
             self._rollback()
@@ -66,9 +71,12 @@ class Writer:
             return error
         return None
 
-    def _write(self, final: dict[int, NumberedRow | None], batch: Sequence[Submission]) -> None:
+    def _write(
+        self, final: dict[int, NumberedRow | None], told: dict[int, tuple[Any, ...]], batch: Sequence[Submission]
+    ) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         save_rows(self._connection, [row for row in final.values() if row is not None])
+        save_deliveries(self._connection, told.values())
         delete_rows(self._connection, [number for number, row in final.items() if row is None])
         save_rollouts(self._connection, [rollout for submission in batch for rollout in submission.rollouts])
         for submission in batch:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
-from gitops_profile.sip import Batch, Flow, Notifier, StoredSubscription, SubscriptionEvent
+from gitops_profile.sip import Batch, Flow, Notifier, StoredDelivery, StoredSubscription, SubscriptionEvent
 from gitops_profile.sip.syntax import Response
 
 from . import stun
@@ -33,6 +33,7 @@ class SubscriptionWriter(Protocol):
         saves: Sequence[StoredSubscription],
         deletes: Sequence[str],
         done: Callable[[Exception | None], None],
+        told: Sequence[StoredDelivery] = (),
     ) -> None:
         """Store and delete, then call `done` in the loop's thread, with what went wrong or None."""
 
@@ -251,7 +252,7 @@ class SIPEndpoint:
         await asyncio.gather(self._streams.close(), self._websockets.close(), self._naming.close())
 
     def _submit(self, batch: Batch) -> None:
-        if not (batch.rows or batch.deletes):
+        if not (batch.rows or batch.told or batch.deletes):
             self.notifier.committed(batch, now=self.now())
             return
 
@@ -267,7 +268,7 @@ class SIPEndpoint:
             self._broken = error is not None
             self.pump()
 
-        self._store.submit(batch.rows, list(batch.deletes), done)
+        self._store.submit(batch.rows, list(batch.deletes), done, batch.told)
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send on the flow; what fails is told to the notifier, later."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gitops_profile.sip import StoredSubscription
+from gitops_profile.sip import StoredDelivery, StoredSubscription, Subscription
 
 from .channel import Channel
 from .rows import key_bytes, pack
@@ -19,14 +19,23 @@ class RemoteStore:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.find: Callable[[str], Subscription | None] = lambda id_: None
+        """The subscription with an id, to be set: the main process's mirror has whole rows only."""
         self._number = 0
         self._waiting: dict[int, Done] = {}
 
-    def submit(self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Done) -> None:
+    def submit(
+        self,
+        saves: Sequence[StoredSubscription],
+        deletes: Sequence[str],
+        done: Done,
+        told: Sequence[StoredDelivery] = (),
+    ) -> None:
         """Have them written; `done` is called when it is known what became of it, in the order of submission."""
         self._number += 1
         self._waiting[self._number] = done
-        self._channel.say("batch", self._number, list(map(pack, saves)), list(map(key_bytes, deletes)))
+        rows = [*saves, *(held.to_stored() for row in told if (held := self.find(row.id)) is not None)]
+        self._channel.say("batch", self._number, list(map(pack, rows)), list(map(key_bytes, deletes)))
 
     def settled(self, number: int, trouble: str | None) -> None:
         """What became of one submission."""

@@ -180,10 +180,11 @@ class Lab:
 
     def finish(self, batch: Batch) -> None:
         """The store's word on a batch."""
-        if not self.store_works and (batch.rows or batch.deletes):
+        if not self.store_works and (batch.rows or batch.told or batch.deletes):
             self.notifier.commit_failed(batch, now=self.now)
             return
         self.rows.update({row.id: row for row in batch.rows})
+        self.rows.update({row.id: self.rows[row.id]._replace(**row._asdict()) for row in batch.told})
         for id_ in batch.deletes:
             self.rows.pop(id_, None)
         self.notifier.committed(batch, now=self.now)

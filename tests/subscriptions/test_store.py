@@ -254,7 +254,7 @@ async def test_closing_hands_over_what_the_socket_did_not_take(store: Subscripti
 
 @pytest.mark.parametrize("cuts", [1, 3, 7, 1000])
 def test_frames_come_whole_out_of_any_pieces(cuts: int) -> None:
-    sent = [Submission(n, many(n % 3), [n] * (n % 3), [n], [], n or None) for n in range(9)]
+    sent = [Submission(n, many(n % 3), [n] * (n % 3), deletes=[n], ahead=n or None) for n in range(9)]
     stream = b"".join(map(pack, sent))
     reader = FrameReader()
     found: list[Submission] = []

@@ -4,7 +4,14 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
-from gitops_profile.sip import AccessControl, Notifier, NotifierSettings, StoredSubscription, SubscriptionEvent
+from gitops_profile.sip import (
+    AccessControl,
+    Notifier,
+    NotifierSettings,
+    StoredDelivery,
+    StoredSubscription,
+    SubscriptionEvent,
+)
 from gitops_profile.transport import (
     Certificates,
     ListenAddress,
@@ -23,7 +30,11 @@ BOTH = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0", "udp:[::1]:0", "tcp:[::1]:0")
 
 class Store:
     def submit(
-        self, saves: Sequence[StoredSubscription], deletes: Sequence[str], done: Callable[[Exception | None], None]
+        self,
+        saves: Sequence[StoredSubscription],
+        deletes: Sequence[str],
+        done: Callable[[Exception | None], None],
+        told: Sequence[StoredDelivery] = (),
     ) -> None:
         asyncio.get_running_loop().call_soon(done, None)
 
