@@ -15,7 +15,7 @@ from .schema import did_you_mean
 from .state import State
 from .template import MAX_OUTPUT
 from .written import Layer, Written, find_written
-from .yaml_data import DataPath
+from .yaml_reader import DataPath
 
 _INHERITED = ("template", "content_type", "sensitive", "effective_by")
 _SOURCES = ("template", "body", "file")

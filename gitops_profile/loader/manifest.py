@@ -21,7 +21,7 @@ MAX_BASES = 32
 
 
 def _as_written(value: Any) -> Any:
-    """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_data.py)."""
+    """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_reader.py)."""
     return str(value) if type(value) in (int, float) else value
 
 
