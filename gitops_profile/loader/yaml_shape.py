@@ -60,10 +60,10 @@ def value_by_shape(text: str) -> Any:
     """What the reader makes of `text`, which has no NUL; raises NoShape when it must be asked."""
     if len(text) > MAX_LINE and (len(text) > MAX_TEXT or max(map(len, text.split("\n"))) > MAX_LINE):
         raise NoShape
-    for shape in _last:
-        found = shape.match(text)
+    for last in _last:
+        found = last.match(text)
         if found is not None:
-            return shape.filled(list(found.groups()))
+            return last.filled(list(found.groups()))
     if not (text.isascii() or _HOLE.search(text) is None):
         raise NoShape
     pieces = _WORD.split(text)
