@@ -28,7 +28,9 @@ MAX_TEXT = 8192
 MAX_LINE = 1000
 """Characters; YAML looks for the colon behind a key for 1024."""
 MAX_SHAPES = 512
-"""That are kept, those in use longest: 100 kB each at the most."""
+"""That are kept, the last in use: 100 kB each at the most."""
+SEEN = 2
+"""Texts of one shape after which it is worth while to make something of it."""
 OFTEN = 16
 """Texts of one shape after which it becomes an expression: 0.7 ms for cutting a text in 1.8 µs in place of 9."""
 MAX_GROUPS = 300
@@ -63,16 +65,15 @@ def value_by_shape(text: str) -> Any:
     for last in _last:
         found = last.match(text)
         if found is not None:
-            return last.filled(list(found.groups()))
+            return last.value(list(found.groups()))
     if not (text.isascii() or _HOLE.search(text) is None):
         raise NoShape
     pieces = _WORD.split(text)
     shape = _shape_of("\0".join(pieces[::2]))
-    if shape is None:
-        raise NoShape
-    if shape.is_frequent(pieces[::2]):
+    shape.meet(pieces[::2])
+    if shape.is_frequent:
         _last[:] = [shape]
-    return shape.filled(pieces[1::2])
+    return shape.value(pieces[1::2])
 
 
 _last: list["_Shape"] = []
@@ -80,18 +81,55 @@ _last: list["_Shape"] = []
 
 
 @lru_cache(maxsize=MAX_SHAPES)
-def _shape_of(between: str) -> "_Shape | None":
-    """The shape of the texts that have this between their words, which NULs stand for; None when they have none."""
-    if _ESCAPED_HOLE.search(between) is not None:
+def _shape_of(between: str) -> "_Shape":
+    """The shape of the texts that have this between their words, which NULs stand for."""
+    return _Shape()
+
+
+class _Shape:
+    """What is known of the texts with the same between their words.
+
+    Nothing before the second: files of which no two are alike took four times as long as without this, and a third more
+    since (tests/bench/bench_load.py).
+    """
+
+    def __init__(self) -> None:
+        self._met = 0
+        self._frame: _Frame | None = None
+        self.match: Callable[[str], re.Match[str] | None] = _NOTHING.fullmatch
+        """Its words, as groups, in a text that has this shape; of a frequent one only."""
+
+    @property
+    def is_frequent(self) -> bool:
+        """Whether `match` finds its texts."""
+        return self._met >= OFTEN
+
+    def meet(self, pieces: list[str]) -> None:
+        """One more text has these between its words."""
+        self._met += 1
+        if self._met == SEEN:
+            self._frame = _frame_of(pieces)
+        if self._met == OFTEN and self._frame is not None and len(pieces) <= MAX_GROUPS:
+            self.match = re.compile(rf"(\w{_REST})".join(map(re.escape, pieces))).fullmatch
+
+    def value(self, words: list[str]) -> Any:
+        """The value with these words; raises NoShape when that is not known."""
+        if self._frame is None:
+            raise NoShape
+        return self._frame.filled(words)
+
+
+def _frame_of(pieces: list[str]) -> "_Frame | None":
+    """How the texts with these between their words are made; None when it depends on the words."""
+    if any(_ESCAPED_HOLE.search(piece) is not None for piece in pieces):
         return None
-    pieces = between.split("\0")
     holes = [*map(chr, range(_FIRST_HOLE, _FIRST_HOLE + len(pieces) - 1)), ""]
     text = "".join(part for pair in zip(pieces, holes, strict=True) for part in pair)
     try:
-        value = _ShapeReader(_without_anchors(events(text)), keep_places=False).read()[0]
+        value = _FrameReader(_without_anchors(events(text)), keep_places=False).read()[0]
     except (NoShape, YAMLProblem, YAMLError):
         return None
-    return _Shape(len(pieces) - 1, value)
+    return _Frame(len(pieces) - 1, value)
 
 
 class _Leaf(NamedTuple):
@@ -101,7 +139,7 @@ class _Leaf(NamedTuple):
     plain: bool
 
 
-class _ShapeReader(Reader):
+class _FrameReader(Reader):
     """Keeps the scalars that have words in them."""
 
     def _leaf(self, event: Any) -> Any:
@@ -123,16 +161,13 @@ def _without_anchors(found: Iterator[Any]) -> Iterator[Any]:
         yield event
 
 
-class _Shape:
+class _Frame:
     """How the value is made: of a row with the words, then the constants, then what each step adds to it."""
 
     def __init__(self, words: int, value: Any) -> None:
         self._constants = [leaf for leaf in _leaves(value) if type(leaf) is not _Leaf]
         self._constant_at = count(words)
         self._made_at = count(words + len(self._constants))
-        self._met = 0
-        self.match: Callable[[str], re.Match[str] | None] = _NOTHING.fullmatch
-        """Its words, as groups, in a text that has this shape; of a frequent one only."""
         self._plain: list[int] = []
         """Words that are a plain scalar: what they mean depends on them."""
         self._steps: list[tuple[Callable[[Any], Any], Values]] = []
@@ -147,13 +182,6 @@ class _Shape:
         for make, values in self._steps:
             row.append(make(values(row)))
         return row[self._root]
-
-    def is_frequent(self, pieces: list[str]) -> bool:
-        """Whether `match` is there from now on; `pieces` are what is between the words."""
-        self._met += 1
-        if self._met == OFTEN and len(pieces) <= MAX_GROUPS:
-            self.match = re.compile(rf"(\w{_REST})".join(map(re.escape, pieces))).fullmatch
-        return self._met >= OFTEN
 
     def _place(self, value: Any) -> int:
         """Where in the row a value is; it comes after all that it is made of."""
