@@ -15,7 +15,7 @@ from .schema import did_you_mean
 from .state import State
 from .template import MAX_OUTPUT
 from .written import Layer, Written, find_written
-from .yaml_data import DataPath
+from .yaml_reader import DataPath
 
 _INHERITED = ("template", "content_type", "sensitive", "effective_by")
 _SOURCES = ("template", "body", "file")
@@ -48,12 +48,11 @@ class Builder:
         key = key_of_path(path)
         if read.manifest.extends:
             self._state.bases.check(path, read.manifest.extends, read.data)
-        aliases = read_aliases(path, read, key)
+        aliases = read_aliases(path, read, key) if read.manifest.aliases else ()
         layers = self._layers(path, read.manifest)
         content_type, body, sensitive, effective_by = self._make(path, read, key, layers)
-        variants = self._variants(path, read, key, layers)
-        together = len(body) + sum(len(variant.body) for variant in variants)
-        if variants and together > MAX_OUTPUT:
+        variants = self._variants(path, read, key, layers) if read.manifest.variants else ()
+        if variants and (together := len(body) + sum(len(variant.body) for variant in variants)) > MAX_OUTPUT:
             message = f"the document and its variants have {together} bytes together; at most {MAX_OUTPUT} are allowed"
             raise UnreadableProfile(Problem(path, *read.data.place(("variants",)), message, rule="too-costly"))
         notify = self._policies.of(path, read.manifest.extends, read.manifest.notify)
@@ -172,7 +171,11 @@ class Builder:
 
 def _settled(layers: Layers, name: str) -> Any:
     """The nearest value."""
-    return next((value for layer, _ in layers if (value := getattr(layer, name)) is not None), None)
+    for layer, _ in layers:
+        value = getattr(layer, name)
+        if value is not None:
+            return value
+    return None
 
 
 def _source(layers: Layers) -> Source | None:

@@ -19,7 +19,7 @@ from .problem import Problem
 from .settings import PublicCredential
 from .state import State
 from .written import Layer, has, leaves
-from .yaml_data import DataPath
+from .yaml_reader import DataPath
 
 MAX_WARNINGS = 1000
 """Of one load; more would be read by nobody."""

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NoReturn
 from xml.parsers import expat
 
@@ -46,6 +47,7 @@ class Format(Enum):
     LINES = "lines"
 
     @classmethod
+    @lru_cache(maxsize=256)
     def of(cls, content_type: str) -> "Format":
         """What a media type is written in; whatever is neither XML, HTML nor JSON counts as lines."""
         found = _MARKUP.search(content_type)
@@ -97,6 +99,8 @@ def _no_constant(name: str) -> NoReturn:
 
 def line_value(value: Any) -> Any:
     """A value as one line takes it. Raises ValueRefused: the rest of it would be a setting of its own."""
+    if type(value) is str and value.isprintable():
+        return value  # nearly all: 0.1 µs in place of 0.6
     if isinstance(value, str) and type(value) is not Made and _ENDS_LINE.search(value) is not None:
         raise ValueRefused("a value with a line end or control character cannot be put into a line format", value)
     return text(value)
@@ -107,6 +111,8 @@ def markup_value(value: Any) -> Any:
 
     Raises ValueRefused.
     """
+    if type(value) is str and value.isprintable():
+        return value  # no control character, no surrogate and nothing white but spaces
     value = text(value)
     if not isinstance(value, str) or isinstance(value, Markup):
         return value  # what a template itself calls safe is looked at in the finished document

@@ -21,7 +21,7 @@ MAX_BASES = 32
 
 
 def _as_written(value: Any) -> Any:
-    """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_data.py)."""
+    """A version or MAC that YAML took for a number, which it only does when nothing is lost (yaml_reader.py)."""
     return str(value) if type(value) in (int, float) else value
 
 
@@ -99,8 +99,8 @@ class Content(Delivery):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Content":
-        given = [name for name in ("template", "body", "file") if getattr(self, name) is not None]
-        if len(given) > 1:
+        if (self.template is not None) + (self.body is not None) + (self.file is not None) > 1:
+            given = [name for name in ("template", "body", "file") if getattr(self, name) is not None]
             raise ValueError(f"only one of template, body and file may be given, not {' and '.join(given)}")
         return self
 

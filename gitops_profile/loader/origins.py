@@ -15,7 +15,8 @@ from .layout import DEFAULTS, SETTINGS, folders_above
 from .manifest import merge, read_defaults, read_manifest
 from .settings import read_settings
 from .written import has, leaves
-from .yaml_data import DataPath, Place, nearest, read_yaml
+from .yaml_data import nearest, read_yaml
+from .yaml_reader import DataPath, Place
 
 Read = Callable[[str], bytes | None]
 """Content of a file in the profiles folder, None when there is none such."""

@@ -5,14 +5,14 @@ cannot be left out: a template that doubles a text, or nests loops, needs no lon
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import wraps
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
 from jinja2 import Template, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
@@ -33,6 +33,8 @@ _TEXT_METHODS = frozenset(
 )
 _WIDE_FORMAT = re.compile(r"%\(|%[^%a-zA-Z]*(\*|\d{4})")
 _NUMBER_METHODS = frozenset({"is_integer"})
+_DICT_ATTRIBUTES = frozenset(dir(dict))
+_LOOP_NUMBERS = frozenset({"index", "index0", "first"})
 
 
 class Made(str):
@@ -92,6 +94,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, int | float):
             return attr in _NUMBER_METHODS
         return super().is_safe_attribute(obj, attr, value)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`a.b` of data, and of a loop's number, without the questions that its answer does not depend on.
+
+        A mapping is asked for its own attributes first, as Jinja2 does. 0.3 µs in place of 0.8, and of 2.6 in a loop.
+        """
+        if type(obj) is dict and attribute not in _DICT_ATTRIBUTES:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        if type(obj) is LoopContext and attribute in _LOOP_NUMBERS:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Each template's own: ours do not change, and Jinja2's ChainMap is copied twice for each document (6 µs)."""
+        return {**self.globals, **(d or {})}
 
     def wrap_str_format(self, value: Any) -> None:
         """Python's `format` is not offered: its widths have no bound."""
@@ -231,6 +248,8 @@ def text(value: Any) -> Any:
     """
     if isinstance(value, str | Undefined):
         return value
+    if type(value) is int:
+        return str(value)
     extent(value)
     if value is None:
         return ""

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .yaml_data import DataPath, Place, YAMLData
+from .yaml_data import YAMLData
+from .yaml_reader import DataPath, Place
 
 
 @dataclass(frozen=True, slots=True)

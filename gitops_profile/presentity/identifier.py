@@ -18,11 +18,14 @@ _UUID = re.compile(
 _MAC_UUID_FIELDS = ("00000000", "0000", "1000")
 _MAC_UUID_VARIANTS = ("8000", "0000")
 _MAC_DIGITS = 12
+_LOWER_HEX = frozenset("0123456789abcdef")
 _NOBODYS_MAC = "0" * _MAC_DIGITS
 
 
 def mac_of(text: str) -> str | None:
     """Twelve lower-case hex digits when `text` is a MAC in any usual spelling, else None."""
+    if len(text) == _MAC_DIGITS and _LOWER_HEX.issuperset(text):
+        return text  # as keys have it
     match = _MAC.fullmatch(text)
     if match is None:
         return None

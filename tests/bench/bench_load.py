@@ -65,6 +65,9 @@ def main() -> None:
     row("ruamel safe C loader alone", parsing, count, parsing)
     reading = seconds(lambda: [read_yaml(path, str(text).encode()) for path, text in manifests.items()])
     row("loader.read_yaml alone", reading, count, parsing)
+    unlike = {path: str(text).replace("accounts", f"accounts_{n}") for n, (path, text) in enumerate(manifests.items())}
+    reading = seconds(lambda: [read_yaml(path, text.encode()) for path, text in unlike.items()])
+    row("the same, no two of one shape", reading, count, parsing)
     row("whole load, plain", seconds(lambda: whole(plain)), count, parsing)
     loader = Loader()
     files = {**manifests, **shared}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_profile.loader import UnreadableProfile
-from gitops_profile.loader.yaml_data import MAX_DEPTH, read_yaml
+from gitops_profile.loader.yaml_data import read_yaml
+from gitops_profile.loader.yaml_reader import MAX_DEPTH
 
 
 def value(text: str) -> Any:
