@@ -38,6 +38,7 @@ from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
+from .taking_up import TakingUp
 from .trust import Signatures
 from .waiting import Waiting
 from .webhook import Webhook
@@ -179,6 +180,8 @@ class Server:
         sip.holding.on_open.append(self._opened)
         self._package, self._endpoint, self._holding = sip.package, sip.endpoint, sip.holding
         self._stack.push_async_callback(self._endpoint.close)
+        self._taking_up = TakingUp(self._store, self._crew, sip)
+        self._stack.callback(self._taking_up.close)
         self._subscriptions = self._crew.assemble(
             sip, self._store, self._journal, log, secret, self._state, self._observer, self._sip_event
         )
@@ -230,6 +233,7 @@ class Server:
                 self._follower.track(),
                 self._follower.follow(),
                 self._announce(serving, on_ready),
+                self._take_up(serving),
                 self._watch_credentials(),
                 self._rollouts.run(),
                 self._crew.run(),
@@ -252,6 +256,7 @@ class Server:
         reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
         if reason is None:
             return
+        await self._taking_up.done.wait()
         logger.info("draining subscriptions=%d", len(self._subscriptions))
         self._subscriptions.drain(reason, now=self._endpoint.now())
         self._endpoint.pump()
@@ -292,15 +297,25 @@ class Server:
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
         # Before anything is heard: a refresh in between would be answered 481, and the phone would forget its dialog.
-        rows = self._crew.take_up(await asyncio.to_thread(self._store.load))
-        self._sip.notifier.restore(rows, now=self._endpoint.now())
+        await self._taking_up.begin()
         await self._endpoint.listen(self._sockets)
         self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
+        await self._crew.ready()
+        if self._taking_up.done.is_set():
+            await self._all_taken_up()
+
+    async def _take_up(self, serving: asyncio.Task[None]) -> None:
+        """Take up the subscriptions that are not there when it is ready."""
+        await serving
+        if not self._taking_up.done.is_set():
+            await self._taking_up.finish()
+            await self._all_taken_up()
+
+    async def _all_taken_up(self) -> None:
+        """Begin with what looks at all subscriptions."""
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
-        self._reauthorize()  # the settings may have changed meanwhile
-        await self._crew.ready()
         self._hardware.begin()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
@@ -345,9 +360,10 @@ class Server:
     def _answers(self) -> Answers:
         return Answers(
             self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._subscriptions,
-            self._package, self._ladder,
+            self._package, self._ladder, self._taking_up.done,
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
+                "taking_up": self._taking_up.left,
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
                 "workers": self._crew.facts(),
                 **self._hardware.facts(),

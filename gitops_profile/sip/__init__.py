@@ -6,6 +6,7 @@ from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRef
 from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
 from .refusal import Refused
+from .restoring import Backlog
 from .routing import Hop, Target
 from .stored import StoredSubscription
 from .subscribe import Durations
@@ -27,6 +28,7 @@ __all__ = [
     "AccessControl",
     "Audience",
     "AuthenticationFailed",
+    "Backlog",
     "Batch",
     "Durations",
     "EventPackage",
