@@ -19,7 +19,7 @@ from typing import Self
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from .folder import Segment, Survey, lock_folder, open_folder, record_crc, segment_index
+from .folder import Segment, Survey, lock_folder, open_folder, record_line, segment_index
 from .log import LogUnavailable, VersionConflict, check_position
 from .outside import Extent
 from .reader import cursor_behind, read_blocks
@@ -53,6 +53,7 @@ class FileEventLog:
         self._lock: int | None = lock
         self._segments = list(survey.segments)
         self._head = survey.head
+        self._surveyed = survey.snapshot
         self._file = file
         self._segment_bytes = segment_bytes
         self._clock = clock
@@ -113,6 +114,8 @@ class FileEventLog:
         return self._read(after, self._head, self._segments[segment_index(self._segments, after + 1) :])
 
     async def _read(self, after: int, head: int, segments: list[Segment]) -> AsyncIterator[Record]:
+        if after == head:
+            return
         cursor = await cursor_behind(segments, after, head)
         async for block in read_blocks(cursor, segments):
             for record in block:
@@ -137,15 +140,18 @@ class FileEventLog:
     async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         self._check_open()
         check_position(position, self._head)
+        self._surveyed = None
         try:
-            crc = await asyncio.to_thread(record_crc, tuple(self._segments), position)
-            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces)
+            offset, crc = await asyncio.to_thread(record_line, tuple(self._segments), position)
+            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces, offset=offset)
         except OSError as error:
             raise LogUnavailable(f"cannot store a snapshot in {self._folder}: {error.strerror or error}") from error
 
     async def load_snapshot(self) -> tuple[int, bytes] | None:
         self._check_open()
-        snapshot = await asyncio.to_thread(read_snapshot, self._folder)
+        snapshot, self._surveyed = self._surveyed, None  # read a moment ago, and large
+        if snapshot is None:
+            snapshot = await asyncio.to_thread(read_snapshot, self._folder)
         return None if snapshot is None else (snapshot.position, snapshot.data)
 
     async def close(self) -> None:
