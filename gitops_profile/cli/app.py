@@ -1,7 +1,6 @@
 """The commands, gathered. Each one's module is imported when it is asked for: all of them take most of a second."""
 
 import importlib
-import importlib.metadata
 import os
 import sys
 from typing import Annotated
@@ -54,6 +53,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(importlib.metadata.version("gitops-profile"))
         raise typer.Exit
 

@@ -1,20 +1,26 @@
 """`serve`: run everything."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gitops_profile.config import Config
-from gitops_profile.server import CannotServe, Server
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Path_, Ref, Repo, State, configured
 from .output import fail, say
+
+if TYPE_CHECKING:
+    from gitops_profile.eventlog import Ahead
+    from gitops_profile.server import Server
 
 
 def serve(
@@ -61,9 +67,14 @@ def serve(
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).
     gc.set_threshold(50_000, 20, 50)
+    from gitops_profile.eventlog import Ahead
+
+    snapshot = Ahead(StateFolder(settings.state).log)
+    from gitops_profile.server import CannotServe  # most of the time until `ready`; meanwhile the snapshot is read
+
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(_run(settings))
+            runner.run(_run(settings, snapshot))
     except CannotServe as error:
         fail(str(error))
 
@@ -75,6 +86,8 @@ def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """
     if wanted == "asyncio":
         return None
+    from gitops_profile.server import CannotServe
+
     try:
         import uvloop
     except ImportError:
@@ -84,12 +97,14 @@ def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, snapshot: Ahead) -> None:
+    from gitops_profile.server import Server
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Server(config, progress=_Progress().show).run(_ready, stop)
+    await Server(config, progress=_Progress().show, snapshot=snapshot).run(_ready, stop)
 
 
 def _ready(server: Server) -> None:

@@ -25,7 +25,7 @@ from .outside import Extent
 from .reader import cursor_behind, read_blocks
 from .record import Clock, NewRecord, Record, time_text, utc_now
 from .segment import encode_batches, segment_name
-from .snapshot import read_snapshot, sync_folder, write_snapshot
+from .snapshot import Ahead, read_snapshot, sync_folder, write_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,10 @@ class FileEventLog:
         self._writer = asyncio.create_task(self._write_groups(), name="eventlog writer")
 
     @classmethod
-    async def open(cls, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock = utc_now) -> Self:
-        """Open the log in the folder, which is created when it is missing.
+    async def open(
+        cls, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock = utc_now, ahead: Ahead | None = None
+    ) -> Self:
+        """Open the log in the folder, which is created when it is missing; `ahead` has begun to read its snapshot.
 
         Raises LogInUse when another process has it open, LogCorrupt when it is damaged anywhere but in an unfinished
         append at its end (that is cut off, with a WARNING), LogUnavailable for what the system refuses.
@@ -76,7 +78,7 @@ class FileEventLog:
         try:
             await asyncio.to_thread(_make_folder, folder)
             lock = lock_folder(folder)
-            survey = await asyncio.to_thread(open_folder, folder)
+            survey = await asyncio.to_thread(open_folder, folder, ahead)
             file = await aiofiles.open(survey.segments[-1].path, "ab", buffering=0)
         except BaseException as error:
             if lock is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .log import LogCorrupt, LogInUse
 from .segment import HINT, SegmentScanner, crc_of_line, first_position, is_whole_line, segment_name
-from .snapshot import SNAPSHOT_NAME, Snapshot, read_snapshot, remove_leftovers, sync_folder
+from .snapshot import SNAPSHOT_NAME, Ahead, Snapshot, read_snapshot, remove_leftovers, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ def lock_folder(folder: Path) -> int:
     return handle
 
 
-def open_folder(folder: Path) -> Survey:
+def open_folder(folder: Path, ahead: Ahead | None = None) -> Survey:
     """Survey the locked folder, cut a torn tail, leave a last segment to append to. Raises LogCorrupt, OSError.
 
     With a good snapshot only the last segment is scanned, or what of it came after the snapshot: whoever replays checks
     what it reads.
     """
     remove_leftovers(folder)
-    survey = survey_folder(folder, whole=False)
+    survey = survey_folder(folder, whole=False, ahead=ahead)
     if survey.foreign_snapshot:
         logger.warning("snapshot deleted folder=%s reason=it was made from another log", folder)
         (folder / SNAPSHOT_NAME).unlink()
@@ -87,12 +87,14 @@ def open_folder(folder: Path) -> Survey:
     return Survey((*survey.segments[:-1], last), survey.head, survey.torn_bytes, snapshot=snapshot)
 
 
-def survey_folder(folder: Path, *, whole: bool) -> Survey:
+def survey_folder(folder: Path, *, whole: bool, ahead: Ahead | None = None) -> Survey:
     """Check every record, or, unless `whole` is wanted, what a good snapshot does not vouch for. Changes nothing.
 
     Raises LogCorrupt, OSError.
     """
-    snapshot = read_snapshot(folder)  # before the segments: a running writer may append and save one meanwhile
+    snapshot = (
+        read_snapshot(folder) if ahead is None else ahead.take()
+    )  # before the segments: a running writer may append and save one meanwhile
     segments = list_segments(folder)
     if not segments:
         if snapshot and snapshot.position:

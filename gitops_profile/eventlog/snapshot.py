@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
@@ -107,6 +108,29 @@ def _read_line(file: FileIO) -> bytes:
     head, newline, _ = start.partition(b"\n")
     file.seek(len(head) + len(newline))
     return head
+
+
+class Ahead:
+    """A snapshot that is read in a thread while the program is still importing what it needs.
+
+    Reading and checking one of 115 MB takes 0.15 s, for which the interpreter is not needed. It may be read before the
+    log is locked: what the log does not bear out is not used, and an older one is as good.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._found: Snapshot | None = None
+        self._thread = threading.Thread(target=self._read, name="snapshot", daemon=True)
+        self._thread.start()
+
+    def take(self) -> Snapshot | None:
+        """It, as `read_snapshot` gives it. Blocks until it is read."""
+        self._thread.join()
+        found, self._found = self._found, None  # it is large
+        return found
+
+    def _read(self) -> None:
+        self._found = read_snapshot(self.folder)
 
 
 def remove_leftovers(folder: Path) -> None:

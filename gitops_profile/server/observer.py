@@ -1,9 +1,11 @@
 """Counts and logs what happens: the one place that knows both the facts and the metrics."""
 
+from __future__ import annotations
+
 import logging
 from functools import cache
+from typing import TYPE_CHECKING
 
-from gitops_profile.http import ContentFetched
 from gitops_profile.metrics import Metrics
 from gitops_profile.sip import (
     AuthenticationFailed,
@@ -17,6 +19,9 @@ from gitops_profile.sip import (
 from gitops_profile.transport import TransportRefused
 
 from .quiet import Budget
+
+if TYPE_CHECKING:
+    from gitops_profile.http import ContentFetched
 
 logger = logging.getLogger(__name__)
 

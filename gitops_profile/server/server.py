@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gitops_profile.config import Config, ConfigError, HostPort
-from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminServer, Handler, OperationsServer
+from gitops_profile.eventlog import Ahead, FileEventLog, LogCorrupt, LogUnavailable
+from gitops_profile.http import AdminSocket, Handler
 from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
@@ -17,14 +17,14 @@ from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import SubscriptionEvent, SubscriptionStarted
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
-from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
+from gitops_profile.subscriptions import StoreUnavailable
 from gitops_profile.transport import (
     CertificateError,
     InterfaceUnusable,
     ListenError,
 )
 
-from . import derived, gatekeeping
+from . import derived, gatekeeping, kept
 from .answers import Answers
 from .changes import Changes
 from .commit_status import CommitStatuses, status_target
@@ -45,6 +45,8 @@ from .webhook import Webhook
 
 logger = logging.getLogger(__name__)
 
+ADMIN_WAITS = 1.0
+"""Seconds at most until the admin socket is answered."""
 DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-after=60"}
 _EXPECTED = (
     ConfigError,
@@ -68,7 +70,11 @@ class CannotServe(Exception):
 class Server:
     """One running server."""
 
-    def __init__(self, config: Config, *, progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self, config: Config, *, progress: Callable[[int, int], None] | None = None, snapshot: Ahead | None = None
+    ) -> None:
+        """`snapshot` is that of the event log, which somebody has begun to read already."""
+        self._snapshot = snapshot
         self._config = config
         self._progress = progress
         self._state = StateFolder(config.state)
@@ -77,6 +83,7 @@ class Server:
         self._observer = Observer(self._metrics)
         self._stack = AsyncExitStack()
         self._ready = False
+        self._announced = asyncio.Event()
         self.bound: list[str] = []
         self.http: str | None = None
 
@@ -103,7 +110,10 @@ class Server:
         if ".." in Path(config.repository.path).parts or Path(config.repository.path).is_absolute():
             raise CannotServe(f"--path {config.repository.path!r} must lie inside the repository, such as profiles")
         self._source = Source(config, self._metrics)
-        if not self._source.is_remote:
+        self._tracker = self._source.tracker
+        self._stack.push_async_callback(self._source.close)
+        glanced = self._source.glance()
+        if not self._source.is_remote and glanced is None:
             await self._open_source()
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._crew = Crew(config)
@@ -114,14 +124,14 @@ class Server:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
             raise CannotServe(f"the state folder {config.state} cannot be used: {error.strerror}") from error
-        self._store = await asyncio.to_thread(SubscriptionStore.open, self._state.subscriptions)
-        self._stack.push_async_callback(asyncio.to_thread, self._store.close)
-        self._store.start(asyncio.get_running_loop())
-        if self._source.is_remote:
-            await self._open_source()  # only who holds the state folder may tidy up the clone in it
-        await self._check_ref()
-        log = await FileEventLog.open(self._state.log)
-        self._stack.push_async_callback(log.close)
+        if glanced is None:
+            self._store = await kept.open_store(self._state, self._stack)
+            if self._source.is_remote:
+                await self._open_source()  # only who holds the state folder may tidy up the clone in it
+            await self._check_ref()
+            log = await kept.open_log(self._state, self._snapshot, self._stack)
+        else:
+            self._store, log = await kept.open_kept(self._state, self._snapshot, self._stack)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
@@ -139,6 +149,10 @@ class Server:
             brings_urgent=self._source.brings_urgent,
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
+        # GitPython and a look at git take 0.1 s: where they will change nothing, they come behind `ready`.
+        self._looks_later = glanced is not None and self._reconciler.knows(glanced)
+        if not self._looks_later:
+            await self._open_source()
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
@@ -166,8 +180,6 @@ class Server:
             await self._source.open()
         except SourceUnavailable as error:
             raise CannotServe(" ".join(str(error).split())) from error
-        self._stack.push_async_callback(self._source.close)
-        self._repository, self._tracker = self._source.repository, self._source.tracker
 
     def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
         """The notifier, those of the other workers, and who asks them."""
@@ -216,24 +228,24 @@ class Server:
             logger.warning("source unavailable: %s", error)
             return
         served_before = await asyncio.to_thread(self._state.log.is_dir)
-        if found is None and not self._repository.is_empty and not served_before:
-            where = self._repository.git_dir
+        if found is None and not self._source.repository.is_empty and not served_before:
+            where = self._source.repository.git_dir
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
         parts = (self._answers(), self._lifecycle, self._waiting, self._hardware, self._ladder)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
-        admin = AdminServer(self._state.socket, handlers)
-        await admin.start()
+        admin = await AdminSocket.open(self._state.socket)
         self._stack.push_async_callback(admin.close)
         await self._start_http(handlers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
             others = [
-                self._follower.track(),
+                self._track(),
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._take_up(serving),
+                self._answer_admin(admin, handlers),
                 self._watch_credentials(),
                 self._rollouts.run(),
                 self._crew.run(),
@@ -250,6 +262,16 @@ class Server:
             for task in running:
                 task.cancel()
         logger.info("stopped; subscriptions are kept: %d", len(self._subscriptions))
+
+    async def _answer_admin(self, admin: AdminSocket, handlers: Mapping[str, Handler]) -> None:
+        """Answer the command line: behind `ready`, where that is a matter of a moment."""
+        if self._journal.table.applied is not None:
+            try:
+                async with asyncio.timeout(ADMIN_WAITS):
+                    await self._announced.wait()
+            except TimeoutError:
+                pass  # whoever asks wants to know what it waits for
+        await admin.serve(handlers)
 
     async def _drain(self) -> None:
         """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
@@ -281,6 +303,8 @@ class Server:
         listen = self._config.http.listen
         if listen is None:
             return
+        from gitops_profile.http import OperationsServer  # aiohttp takes 0.15 s, which a server without HTTP is spared
+
         parts = (self._sip.content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
         server = OperationsServer(self._health, self._expose, routes)
@@ -308,6 +332,8 @@ class Server:
     async def _take_up(self, serving: asyncio.Task[None]) -> None:
         """Take up the subscriptions that are not there when it is ready."""
         await serving
+        await self._announced.wait()
+        await self._journal.read_all()
         if not self._taking_up.done.is_set():
             await self._taking_up.finish()
             await self._all_taken_up()
@@ -318,13 +344,22 @@ class Server:
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._hardware.begin()
 
+    async def _track(self) -> None:
+        """Look at git, again and again."""
+        if self._looks_later:
+            await self._announced.wait()
+            await self._open_source()
+        await self._follower.track()
+
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
-        await self._follower.looked.wait()
+        if not self._looks_later:
+            await self._follower.looked.wait()
         while self._journal.table.applied is None:
             self._follower.looked.clear()
             await self._follower.looked.wait()
         self._ready = True
+        self._announced.set()
         on_ready(self)
 
     def _changed(self, keys: Sequence[ProfileKey]) -> None:

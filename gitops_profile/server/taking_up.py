@@ -1,4 +1,4 @@
-"""Takes up the subscriptions of an earlier life: a few before the server is ready, the others while it serves.
+"""Takes up the subscriptions of an earlier life: before the server is ready if they are few, else while it serves.
 
 100 000 of them took 4 s. A refresh cannot wait for that, and need not: the one that it is about is read at once, by its
 id. Everything that looks at all of them waits until they are there.
@@ -15,8 +15,8 @@ from .notifying import Notifying
 
 logger = logging.getLogger(__name__)
 
-TURNS_BEFORE_READY = 20
-"""1000 subscriptions, which nobody has to wait for: some 20 ms."""
+FEW = 1000
+"""Subscriptions that are all taken up before it is ready: some 20 ms."""
 LONG = 10_000
 """Of more than that the end is worth a line."""
 
@@ -41,11 +41,10 @@ class TakingUp:
             return
         self._backlog = await asyncio.to_thread(self._store.backlog)
         notifier.begin_restoring(self._backlog, now=now)
-        for _ in range(TURNS_BEFORE_READY):
-            if not notifier.restore_some(now=now):
-                self._end()
-                break
-        self._sip.endpoint.pump()
+        if len(self._backlog) <= FEW:
+            while notifier.restore_some(now=now):
+                pass
+            self._end()
 
     async def finish(self) -> None:
         """Take up the others, a millisecond at a time (invariant I8). Raises StoreUnavailable."""
