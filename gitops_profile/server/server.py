@@ -339,7 +339,8 @@ class Server:
             await self._all_taken_up()
 
     async def _all_taken_up(self) -> None:
-        """Begin with what looks at all subscriptions."""
+        """Tell whoever is owed something, and begin with what looks at all subscriptions."""
+        self._endpoint.pump()
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
         self._hardware.begin()
