@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gitops_profile.eventlog import Ahead
     from gitops_profile.server import Server
 
+    gc.enable()
+
 
 def serve(
     repo: Repo = None,
@@ -64,6 +66,7 @@ def serve(
         state=str(state) if state else None, listen=listen or None, workers=workers,
         http__listen=http, pnp__interfaces=pnp or None,
     )  # fmt: skip
+    gc.disable()  # of what is imported nothing is garbage, and looking for it took 10 % of the time until `ready`
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).
     gc.set_threshold(50_000, 20, 50)
@@ -104,15 +107,19 @@ async def _run(config: Config, snapshot: Ahead) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Server(config, progress=_Progress().show, snapshot=snapshot).run(_ready, stop)
+    await Server(config, progress=_Progress().show, snapshot=snapshot, on_settled=_settled).run(_ready, stop)
 
 
 def _ready(server: Server) -> None:
-    # What was loaded stays. A look at all of it held up the loop for 17 to 50 ms with 100 000 documents
-    # (tests/bench/bench_reconcile.py): now once, and never again.
+    announce(server)
+    gc.freeze()  # what was loaded stays
+
+
+def _settled() -> None:
+    # A look at all that was loaded held up the loop for 17 to 50 ms with 100 000 documents
+    # (tests/bench/bench_reconcile.py): now once, at most, and never again.
     gc.collect()
     gc.freeze()
-    announce(server)
 
 
 def announce(server: Server) -> None:

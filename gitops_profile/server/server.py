@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config, ConfigError, HostPort
+from gitops_profile.config import Config, ConfigError
 from gitops_profile.eventlog import Ahead, FileEventLog, LogCorrupt, LogUnavailable
 from gitops_profile.http import AdminSocket, Handler
 from gitops_profile.inventory import InventoryUnavailable
@@ -24,7 +24,7 @@ from gitops_profile.transport import (
     ListenError,
 )
 
-from . import derived, gatekeeping, kept
+from . import asking, derived, gatekeeping, kept
 from .answers import Answers
 from .changes import Changes
 from .commit_status import CommitStatuses, status_target
@@ -45,8 +45,6 @@ from .webhook import Webhook
 
 logger = logging.getLogger(__name__)
 
-ADMIN_WAITS = 1.0
-"""Seconds at most until the admin socket is answered."""
 DRAIN_REASONS = {"deactivate": "deactivated", "probation": "probation;retry-after=60"}
 _EXPECTED = (
     ConfigError,
@@ -71,10 +69,13 @@ class Server:
     """One running server."""
 
     def __init__(
-        self, config: Config, *, progress: Callable[[int, int], None] | None = None, snapshot: Ahead | None = None
-    ) -> None:
-        """`snapshot` is that of the event log, which somebody has begun to read already."""
-        self._snapshot = snapshot
+        self, config: Config, *, progress: Callable[[int, int], None] | None = None, snapshot: Ahead | None = None,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`snapshot` is that of the event log, which somebody has begun to read already. `on_settled` is told when
+        everything of an earlier life is in memory, which is soon after it is ready.
+        """
+        self._snapshot, self._on_settled = snapshot, on_settled
         self._config = config
         self._progress = progress
         self._state = StateFolder(config.state)
@@ -245,7 +246,9 @@ class Server:
                 self._follower.follow(),
                 self._announce(serving, on_ready),
                 self._take_up(serving),
-                self._answer_admin(admin, handlers),
+                asking.answer_admin(
+                    admin, handlers, self._announced if self._journal.table.applied is not None else None
+                ),
                 self._watch_credentials(),
                 self._rollouts.run(),
                 self._crew.run(),
@@ -262,16 +265,6 @@ class Server:
             for task in running:
                 task.cancel()
         logger.info("stopped; subscriptions are kept: %d", len(self._subscriptions))
-
-    async def _answer_admin(self, admin: AdminSocket, handlers: Mapping[str, Handler]) -> None:
-        """Answer the command line: behind `ready`, where that is a matter of a moment."""
-        if self._journal.table.applied is not None:
-            try:
-                async with asyncio.timeout(ADMIN_WAITS):
-                    await self._announced.wait()
-            except TimeoutError:
-                pass  # whoever asks wants to know what it waits for
-        await admin.serve(handlers)
 
     async def _drain(self) -> None:
         """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
@@ -300,21 +293,12 @@ class Server:
         self._endpoint.pump()
 
     async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
-        listen = self._config.http.listen
-        if listen is None:
+        if self._config.http.listen is None:
             return
-        from gitops_profile.http import OperationsServer  # aiohttp takes 0.15 s, which a server without HTTP is spared
-
         parts = (self._sip.content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
-        server = OperationsServer(self._health, self._expose, routes)
-        context = self._https.server if self._https is not None else None
-        try:
-            port = await server.start(listen.host, listen.port, context)
-        except OSError as error:
-            raise ListenError(f"cannot listen on http {listen}: {error.strerror or error}") from error
+        server, self.http = await asking.start_http(self._config, self._https, routes, self._health, self._expose)
         self._stack.push_async_callback(server.close)
-        self.http = f"{'http' if context is None else 'https'}://{HostPort(listen.host, port)}/"
 
     async def _listen(self) -> None:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
@@ -337,6 +321,7 @@ class Server:
         if not self._taking_up.done.is_set():
             await self._taking_up.finish()
             await self._all_taken_up()
+        self._on_settled()
 
     async def _all_taken_up(self) -> None:
         """Tell whoever is owed something, and begin with what looks at all subscriptions."""
