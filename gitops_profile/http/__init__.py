@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .document_links import Capability, DocumentLinks
     from .documents import DOCUMENTS_PATH, DeviceDocuments
     from .handler import Handler
-    from .listener import HTTPLimits, HTTPListener
+    from .listener import Below, HTTPLimits, HTTPListener
     from .misses import MissBudget
     from .operations import OperationsServer
     from .revisions import STAGES, RevisionAnswers, read_token
@@ -34,6 +34,7 @@ else:
     _PLACES = {
         "AdminServer": "admin",
         "AdminSocket": "admin_socket",
+        "Below": "listener",
         "Capability": "document_links",
         "ContentAccess": "content_access",
         "ContentFetched": "content",
@@ -86,6 +87,7 @@ __all__ = [
     "AdminServer",
     "AdminSocket",
     "AdminUnavailable",
+    "Below",
     "Capability",
     "ContentAccess",
     "ContentFetched",

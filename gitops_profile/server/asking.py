@@ -13,7 +13,7 @@ from gitops_profile.transport import Certificates, ListenError
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from gitops_profile.http import OperationsServer
+    from gitops_profile.http import Below, OperationsServer
 
 ADMIN_WAITS = 1.0
 """Seconds at most until the admin socket is answered."""
@@ -31,7 +31,7 @@ async def answer_admin(admin: AdminSocket, handlers: Mapping[str, Handler], read
 
 
 async def start_http(
-    config: Config, https: Certificates | None, routes: Sequence[web.RouteDef],
+    config: Config, https: Certificates | None, routes: Sequence[web.RouteDef | Below],
     health: Callable[[], tuple[bool, dict[str, Any]]], expose: Callable[[], bytes],
 ) -> tuple[OperationsServer, str]:  # fmt: skip
     """Listen, and answer with these routes; the server and its URL. Raises ListenError."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from gitops_profile.sip import StoredSubscription
 
 from . import database
-from .schema import SELECT, subscription_of
+from .schema import SELECT, as_bytes_where_needed, subscription_of
 
 T = TypeVar("T")
 
@@ -41,8 +41,13 @@ class StoredBacklog:
 
     def find(self, id_: str) -> StoredSubscription | None:
         """The row of a subscription."""
-        row = self._tried(lambda: self._connection.execute(f"{SELECT} WHERE id = ?", (id_,)).fetchone())
-        return subscription_of(row) if row is not None else None
+        wanted = as_bytes_where_needed((id_,))
+
+        def found() -> StoredSubscription | None:
+            row = self._connection.execute(f"{SELECT} WHERE id = ?", wanted).fetchone()
+            return subscription_of(row) if row is not None else None
+
+        return self._tried(found)
 
     def close(self) -> None:
         """Let the write-ahead log go that was needed to see the rows as they were."""
