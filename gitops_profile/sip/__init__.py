@@ -2,11 +2,11 @@
 
 from .access import AccessControl, OpenAccess
 from .audience import Audience
+from .earlier import Backlog
 from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
 from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
 from .refusal import Refused
-from .restoring import Backlog
 from .routing import Hop, Target
 from .stored import StoredSubscription
 from .subscribe import Durations

@@ -11,11 +11,12 @@ from .access import AccessControl, OpenAccess
 from .batch import Batch
 from .commitments import Commitments
 from .delivery import Delivery
+from .earlier import Backlog
 from .event_package import EventPackage
 from .flow import Flow
 from .refusal import Refused
 from .reply import build_response, response_flow
-from .restoring import Backlog, Restoring, restore
+from .restoring import Restoring, restore
 from .settings import NotifierSettings
 from .stored import StoredSubscription
 from .subscribe import (

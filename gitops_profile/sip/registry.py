@@ -1,23 +1,10 @@
 """Every subscription held, by id and by resource."""
 
 from collections.abc import Iterable, Iterator, KeysView
-from typing import Protocol
 
 from .admission import Admission
+from .earlier import Earlier
 from .subscription import Subscription, SubscriptionState
-
-
-class Earlier(Protocol):
-    """What of an earlier life is still to come: found by its id, counted, and in nothing else yet."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def find(self, id_: str) -> Subscription | None:
-        """The one with this id, which is held from now on."""
-
-    def forget(self, id_: str) -> None:
-        """This one has ended."""
 
 
 class Registry:

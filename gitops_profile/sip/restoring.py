@@ -4,28 +4,15 @@ Then some are taken at a time, and one at once when somebody asks for it. Rules:
 row, and what has ended since does not come back.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from .delivery import Delivery
+from .earlier import Backlog
 from .stored import StoredSubscription
 from .subscription import GRACE, REJECTED, Subscription, SubscriptionState
 
 ROWS_AT_ONCE = 50
 """Some 1 ms, between which messages are answered (invariant I8)."""
-
-
-class Backlog(Protocol):
-    """The rows of an earlier life, as they were before the first message of this one."""
-
-    def __len__(self) -> int:
-        """How many there are, whether they were taken or not."""
-
-    def take(self, most: int) -> Sequence[StoredSubscription]:
-        """The next ones; none when all were taken."""
-
-    def find(self, id_: str) -> StoredSubscription | None:
-        """The row of a subscription, whether it was taken or not."""
 
 
 def restore(delivery: Delivery, rows: Iterable[StoredSubscription], now: float) -> None:
