@@ -1,7 +1,7 @@
 """The commands, gathered. Each one's module is imported when it is asked for: all of them take most of a second."""
 
+import gc
 import importlib
-import importlib.metadata
 import os
 import sys
 from typing import Annotated
@@ -31,7 +31,11 @@ class Commands(TyperGroup):
         place = _PLACES.get(cmd_name)
         if place is None:
             return None
-        found = getattr(importlib.import_module(f".{place[0]}", __package__), place[-1])
+        gc.disable()  # of what is imported nothing is garbage, and looking for it takes a tenth of the time
+        try:
+            found = getattr(importlib.import_module(f".{place[0]}", __package__), place[-1])
+        finally:
+            gc.enable()
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             alone.command(cmd_name)(found)
@@ -54,6 +58,8 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(importlib.metadata.version("gitops-profile"))
         raise typer.Exit
 

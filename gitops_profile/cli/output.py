@@ -8,9 +8,6 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 
 class Format(StrEnum):
@@ -57,6 +54,10 @@ def printable(text: str) -> str:
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people; in a pipe it is as wide as its text, so that nothing is cut."""
+    from rich.console import Console  # 0.02 s, which most commands and all of JSON are spared
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, no_wrap=True)

@@ -1,20 +1,28 @@
 """`serve`: run everything."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gitops_profile.config import Config
-from gitops_profile.server import CannotServe, Server
+from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Path_, Ref, Repo, State, configured
 from .output import fail, say
+
+if TYPE_CHECKING:
+    from gitops_profile.eventlog import Ahead
+    from gitops_profile.server import Server
+
+    gc.enable()
 
 
 def serve(
@@ -58,12 +66,18 @@ def serve(
         state=str(state) if state else None, listen=listen or None, workers=workers,
         http__listen=http, pnp__interfaces=pnp or None,
     )  # fmt: skip
+    gc.disable()  # of what is imported nothing is garbage, and looking for it took 10 % of the time until `ready`
     # Transactions and subscriptions live long: looking for cycles among them again and again cost 17 % of the CPU of
     # a SUBSCRIBE (292 → 243 µs, tests/bench/bench_subscribe.py).
     gc.set_threshold(50_000, 20, 50)
+    from gitops_profile.eventlog import Ahead
+
+    snapshot = Ahead(StateFolder(settings.state).log)
+    from gitops_profile.server import CannotServe  # most of the time until `ready`; meanwhile the snapshot is read
+
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(_run(settings))
+            runner.run(_run(settings, snapshot))
     except CannotServe as error:
         fail(str(error))
 
@@ -75,6 +89,8 @@ def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """
     if wanted == "asyncio":
         return None
+    from gitops_profile.server import CannotServe
+
     try:
         import uvloop
     except ImportError:
@@ -84,20 +100,26 @@ def loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, snapshot: Ahead) -> None:
+    from gitops_profile.server import Server
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Server(config, progress=_Progress().show).run(_ready, stop)
+    await Server(config, progress=_Progress().show, snapshot=snapshot, on_settled=_settled).run(_ready, stop)
 
 
 def _ready(server: Server) -> None:
-    # What was loaded stays. A look at all of it held up the loop for 17 to 50 ms with 100 000 documents
-    # (tests/bench/bench_reconcile.py): now once, and never again.
+    announce(server)
+    gc.freeze()  # what was loaded stays
+
+
+def _settled() -> None:
+    # A look at all that was loaded held up the loop for 17 to 50 ms with 100 000 documents
+    # (tests/bench/bench_reconcile.py): now once, at most, and never again.
     gc.collect()
     gc.freeze()
-    announce(server)
 
 
 def announce(server: Server) -> None:

@@ -5,9 +5,11 @@ from .log import EventLog, LogCorrupt, LogInUse, LogUnavailable, VersionConflict
 from .memory_log import MemoryEventLog
 from .outside import Extent, LogFollower, load_snapshot, read_log
 from .record import EncodedRecord, NewRecord, Record, time_text
+from .snapshot import Ahead
 from .verification import VerifyReport, verify
 
 __all__ = [
+    "Ahead",
     "EncodedRecord",
     "EventLog",
     "Extent",

@@ -19,13 +19,13 @@ from typing import Self
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
-from .folder import Segment, Survey, lock_folder, open_folder, record_crc, segment_index
+from .folder import Segment, Survey, lock_folder, open_folder, record_line, segment_index
 from .log import LogUnavailable, VersionConflict, check_position
 from .outside import Extent
 from .reader import cursor_behind, read_blocks
 from .record import Clock, NewRecord, Record, time_text, utc_now
 from .segment import encode_batches, segment_name
-from .snapshot import read_snapshot, sync_folder, write_snapshot
+from .snapshot import Ahead, read_snapshot, sync_folder, write_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class FileEventLog:
         self._lock: int | None = lock
         self._segments = list(survey.segments)
         self._head = survey.head
+        self._surveyed = survey.snapshot
         self._file = file
         self._segment_bytes = segment_bytes
         self._clock = clock
@@ -65,8 +66,10 @@ class FileEventLog:
         self._writer = asyncio.create_task(self._write_groups(), name="eventlog writer")
 
     @classmethod
-    async def open(cls, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock = utc_now) -> Self:
-        """Open the log in the folder, which is created when it is missing.
+    async def open(
+        cls, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock = utc_now, ahead: Ahead | None = None
+    ) -> Self:
+        """Open the log in the folder, which is created when it is missing; `ahead` has begun to read its snapshot.
 
         Raises LogInUse when another process has it open, LogCorrupt when it is damaged anywhere but in an unfinished
         append at its end (that is cut off, with a WARNING), LogUnavailable for what the system refuses.
@@ -75,7 +78,7 @@ class FileEventLog:
         try:
             await asyncio.to_thread(_make_folder, folder)
             lock = lock_folder(folder)
-            survey = await asyncio.to_thread(open_folder, folder)
+            survey = await asyncio.to_thread(open_folder, folder, ahead)
             file = await aiofiles.open(survey.segments[-1].path, "ab", buffering=0)
         except BaseException as error:
             if lock is not None:
@@ -113,6 +116,8 @@ class FileEventLog:
         return self._read(after, self._head, self._segments[segment_index(self._segments, after + 1) :])
 
     async def _read(self, after: int, head: int, segments: list[Segment]) -> AsyncIterator[Record]:
+        if after == head:
+            return
         cursor = await cursor_behind(segments, after, head)
         async for block in read_blocks(cursor, segments):
             for record in block:
@@ -137,15 +142,18 @@ class FileEventLog:
     async def save_snapshot(self, position: int, pieces: Sequence[bytes]) -> None:
         self._check_open()
         check_position(position, self._head)
+        self._surveyed = None
         try:
-            crc = await asyncio.to_thread(record_crc, tuple(self._segments), position)
-            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces)
+            offset, crc = await asyncio.to_thread(record_line, tuple(self._segments), position)
+            await asyncio.to_thread(write_snapshot, self._folder, position, crc, pieces, offset=offset)
         except OSError as error:
             raise LogUnavailable(f"cannot store a snapshot in {self._folder}: {error.strerror or error}") from error
 
     async def load_snapshot(self) -> tuple[int, bytes] | None:
         self._check_open()
-        snapshot = await asyncio.to_thread(read_snapshot, self._folder)
+        snapshot, self._surveyed = self._surveyed, None  # read a moment ago, and large
+        if snapshot is None:
+            snapshot = await asyncio.to_thread(read_snapshot, self._folder)
         return None if snapshot is None else (snapshot.position, snapshot.data)
 
     async def close(self) -> None:

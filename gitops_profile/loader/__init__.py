@@ -1,15 +1,57 @@
-"""Files → documents (pure): bytes in, profile documents and problems out."""
+"""Files → documents (pure): bytes in, profile documents and problems out.
 
-from .layout import document_path, key_of_path
-from .load import LOADER_VERSION, Load, Loader, LoadResult, Made
-from .manifest import manifest_schema
-from .masking import SECRET, masked, masked_lines
-from .origins import Device, Origin, Provenance, provenance
-from .problem import RULES, Problem, UnreadableProfile
-from .schema import did_you_mean
-from .settings import RepositorySettings
-from .staged import files_to_load, owned_elsewhere
-from .state import FileEntryLike
+A name is looked up when it is asked for: the server wants a few small ones, Jinja and ruamel.yaml take 0.08 s.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .layout import document_path, key_of_path
+    from .load import Load, Loader, LoadResult, Made
+    from .manifest import manifest_schema
+    from .masking import SECRET, masked, masked_lines
+    from .origins import Device, Origin, Provenance, provenance
+    from .problem import RULES, Problem, UnreadableProfile
+    from .schema import did_you_mean
+    from .settings import RepositorySettings
+    from .staged import files_to_load, owned_elsewhere
+    from .state import FileEntryLike
+    from .version import LOADER_VERSION
+else:
+    _PLACES = {
+        "Device": "origins",
+        "FileEntryLike": "state",
+        "LOADER_VERSION": "version",
+        "Load": "load",
+        "LoadResult": "load",
+        "Loader": "load",
+        "Made": "load",
+        "Origin": "origins",
+        "Problem": "problem",
+        "Provenance": "origins",
+        "RULES": "problem",
+        "RepositorySettings": "settings",
+        "SECRET": "masking",
+        "UnreadableProfile": "problem",
+        "did_you_mean": "schema",
+        "document_path": "layout",
+        "files_to_load": "staged",
+        "key_of_path": "layout",
+        "manifest_schema": "manifest",
+        "masked": "masking",
+        "masked_lines": "masking",
+        "owned_elsewhere": "staged",
+        "provenance": "origins",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+        globals()[name] = found
+        return found
+
 
 __all__ = [
     "RULES",

@@ -23,8 +23,6 @@ from .settings import RepositorySettings, read_settings
 from .state import FileEntryLike, State
 from .template import Templates
 
-LOADER_VERSION = 6
-"""Raised when the same files would make other documents: then a log that was written before is loaded anew."""
 MAX_FILE = 1 << 20
 """Bytes of one file."""
 _TOGETHER = 50

@@ -27,8 +27,9 @@ from .events import (
 from .events_codec import decode_event, encode_event
 from .key import DEFAULT_DEVICE, ProfileKey, ProfileType
 from .repository_rules import NO_RULES, RepositoryRules
+from .unread import Unread, names_of
 
-SNAPSHOT_VERSION = 6
+SNAPSHOT_VERSION = 7
 SNAPSHOT_CHUNK = 500
 """Documents in one piece of a snapshot."""
 MAX_JUDGED = 10_000
@@ -72,6 +73,8 @@ class PresentityTable:
         self._stamps: dict[ProfileKey, RevisionStamp] = {}
         self._aliases: dict[ProfileKey, ProfileKey] = {}
         """Alias: the key of its document."""
+        self._unread: Unread | None = None
+        """Documents of a snapshot that nobody has asked for yet."""
 
     def apply(self, event: PresentityEvent) -> tuple[ProfileKey, ...]:
         """Fold one event in; return the keys whose subscribers may have to be told, aliases included."""
@@ -79,6 +82,9 @@ class PresentityTable:
         if isinstance(event, ProfileAdded | ProfileChanged):
             document = event.document
             key = document.key
+            if self._unread is not None:
+                for name in (key, *document.aliases):
+                    self._read_for(name)
             known = self._documents.get(key)
             before = self._release_aliases(known) if known is not None and known.aliases else ()
             self._count(known, document)
@@ -89,6 +95,7 @@ class PresentityTable:
             self._aliases.update(dict.fromkeys(document.aliases, key))
             return (key, *dict.fromkeys((*before, *document.aliases)))
         if isinstance(event, ProfileRemoved):
+            self._read_for(event.key)
             known = self._documents.pop(event.key, None)
             if known is None:
                 return (event.key,)
@@ -104,7 +111,10 @@ class PresentityTable:
         stamps: Mapping[ProfileKey, RevisionStamp],
         new: Mapping[str, int],
     ) -> None:
-        """Put in documents that have no aliases and no windows, and have the place of such; `new` ones by domain."""
+        """Put in documents that have no aliases and no windows, and have the place of such; `new` ones by domain.
+
+        `get` has been asked for each of them.
+        """
         self.changes += 1
         self._documents.update(documents)
         self._stamps.update(stamps)
@@ -169,11 +179,19 @@ class PresentityTable:
 
     def resolve(self, key: ProfileKey) -> ProfileKey | None:
         """The key of the document that `key` stands for: itself, or what it is an alias of; None for neither."""
-        return key if key in self._documents else self._aliases.get(key)
+        if key in self._documents:
+            return key
+        found = self._aliases.get(key)
+        if found is None and self._read_for(key):
+            return key if key in self._documents else self._aliases.get(key)
+        return found
 
     def get(self, key: ProfileKey) -> ProfileDocument | None:
         """The document in force whose own key is `key`, or None; `resolve` finds aliases."""
-        return self._documents.get(key)
+        found = self._documents.get(key)
+        if found is None and self._read_for(key):
+            return self._documents.get(key)
+        return found
 
     def given(self, key: ProfileKey, takes_unknown_devices: Callable[[str], bool]) -> ProfileDocument | None:
         """The document that whoever asks for `key` is given: its own, that of the alias, or for a device that nobody
@@ -182,51 +200,97 @@ class PresentityTable:
         own = self.resolve(key)
         if own is None and key.profile_type is ProfileType.DEVICE and takes_unknown_devices(key.domain):
             own = ProfileKey.device(key.domain, DEFAULT_DEVICE)
-        return self._documents.get(own) if own is not None else None
+        return self.get(own) if own is not None else None
 
     def revision_of(self, key: ProfileKey) -> RevisionStamp | None:
         """The commit that last changed the document of `key`."""
+        self._read_for(key)
         return self._stamps.get(key)
 
     def keys(self) -> KeysView[ProfileKey]:
         """The keys of all documents."""
+        self.read_all()
         return self._documents.keys()
 
     def __len__(self) -> int:
-        return len(self._documents)
+        return len(self._documents) + (self._unread.count if self._unread is not None else 0)
 
     def __iter__(self) -> Iterator[ProfileDocument]:
+        self.read_all()
         return iter(self._documents.values())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._documents
+        return key in self._documents or (isinstance(key, ProfileKey) and self.get(key) is not None)
 
     def __eq__(self, other: object) -> bool:
         """Whether the same documents and rules are in force (invariant I1); by which commits is no part of it."""
-        return isinstance(other, PresentityTable) and (self._documents, self.rules) == (other._documents, other.rules)
+        if not isinstance(other, PresentityTable):
+            return False
+        self.read_all()
+        other.read_all()
+        return (self._documents, self.rules) == (other._documents, other.rules)
 
     __hash__ = None  # type: ignore[assignment]  # mutable
+
+    # -- documents that are still bytes ----------------------------------------------------------------------------
+
+    def _read_for(self, key: ProfileKey) -> bool:
+        """Read what has this key or alias; whether there was something to read."""
+        unread = self._unread
+        number = unread.find(key) if unread is not None else None
+        if number is None:
+            return False
+        self._read(number)
+        return True
+
+    def read_some(self) -> bool:
+        """Read some of the documents that nobody has asked for, in about 1 ms; whether there may be more."""
+        number = self._unread.first() if self._unread is not None else None
+        if number is None:
+            self._unread = None
+            return False
+        self._read(number)
+        return True
+
+    def read_all(self) -> None:
+        """Read every document, which takes a quarter of a second for 100 000."""
+        while self.read_some():
+            pass
+
+    def _read(self, number: int) -> None:
+        assert self._unread is not None
+        for document, stamp in self._unread.read(number):
+            self._documents[document.key] = document
+            self._stamps[document.key] = stamp
+            for alias in document.aliases:
+                self._aliases[alias] = document.key
 
     def snapshot(self) -> Iterator[bytes]:
         """The whole table as it is when the first piece is asked for: a cache, which may be deleted at any time.
 
         In pieces that are made within a millisecond each, between which the table may change (invariant I8).
         """
+        self.read_all()
         # Both are in the order in which the profiles came.
         documents, stamps = list(self._documents.values()), list(self._stamps.values())
         # In this order: what is applied puts an end to what was noted before.
         of_head = (self.left, self.applied, self.rejected, self.held, self.approved, self.rewritten)
         state = (*of_head, *self.superseded, *self.suspensions.values())
         outcomes = [encode_event(event) for event in state if event is not None]
-        yield _piece((SNAPSHOT_VERSION, len(documents), self.rules.as_row(), outcomes, list(self.judged)))
+        counts = (len(documents), dict(self.domains), self.windowed)
+        yield _piece((SNAPSHOT_VERSION, *counts, self.rules.as_row(), outcomes, list(self.judged)))
         for start in range(0, len(documents), SNAPSHOT_CHUNK):
+            yield _piece(names_of(documents[start : start + SNAPSHOT_CHUNK]))
             part = stamps[start : start + SNAPSHOT_CHUNK]
             numbers = {stamp: number for number, stamp in enumerate(dict.fromkeys(part))}
             yield _piece((list(numbers), [numbers[s] for s in part], documents[start : start + SNAPSHOT_CHUNK]))
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
-        """From all the pieces of a snapshot, one after the other; raises SnapshotUnusable."""
+        """From all the pieces of a snapshot, one after the other; raises SnapshotUnusable.
+
+        Its documents are read when they are asked for, so `data` stays in memory until `read_all`, or `read_some`.
+        """
         try:
             return cls._restored(_pieces(data))
         except (msgspec.DecodeError, TypeError, ValueError, LookupError) as error:
@@ -238,27 +302,19 @@ class PresentityTable:
         version, *head = msgspec.msgpack.decode(next(pieces, b""))
         if version != SNAPSHOT_VERSION:
             raise SnapshotUnusable(f"snapshot version {version}")
-        count, rules, outcomes, judged = head
-        table.rules = RepositoryRules.from_row(rules)
-        known: dict[RevisionStamp, RevisionStamp] = {}
-        for piece in pieces:
-            read, numbers, documents = _DOCUMENTS.decode(piece)
-            stamps = [known.setdefault(stamp, stamp) for stamp in read]
-            for document, number in zip(documents, numbers, strict=True):
-                table._count(None, document)
-                table._documents[document.key] = document
-                table._stamps[document.key] = stamps[number]
-                for alias in document.aliases:
-                    table._aliases[alias] = document.key
-        if len(table) != count:
-            raise SnapshotUnusable(f"{len(table)} of {count} documents")
+        count, domains, table.windowed, rules, outcomes, judged = head
+        table.rules, table.domains = RepositoryRules.from_row(rules), Counter(domains)
+        table._unread = unread = Unread()
+        for names in pieces:
+            unread.add(names, next(pieces, memoryview(b"")))
+        if unread.count != count:
+            raise SnapshotUnusable(f"{unread.count} of {count} documents")
         for type_, version, _, data in outcomes:
             table.apply(decode_event(type_, version, data))
         table.judged = dict.fromkeys(judged)
         return table
 
 
-_DOCUMENTS = msgspec.msgpack.Decoder(tuple[list[RevisionStamp], list[int], list[ProfileDocument]])
 _LENGTH = 4
 
 

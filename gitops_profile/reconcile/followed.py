@@ -32,6 +32,7 @@ class FollowedTable:
         if snapshot is not None and snapshot[0] <= extent[0]:
             try:
                 table, position = await asyncio.to_thread(PresentityTable.from_snapshot, snapshot[1]), snapshot[0]
+                await asyncio.to_thread(table.read_all)
             except SnapshotUnusable as error:
                 logger.debug("the snapshot is not used: %s", error)  # whoever writes it has said so
         followed = cls(folder, table, position)

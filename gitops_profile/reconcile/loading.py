@@ -1,5 +1,7 @@
 """The server's end of the loader process: asks, waits, and tells a file that ends it from a machine that does."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
@@ -9,15 +11,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gitops_profile.loader import Problem, RepositorySettings
+from gitops_profile.loader import Problem
 from gitops_profile.presentity import NO_RULES, ProfileDocument, ProfileKey, RepositoryRules
 from gitops_profile.processes import HEADER, module_command, without_settings
 from gitops_profile.source import PathNotFound, SourceUnavailable
 
 from .place import FilePlace
 from .wire import pack, path_text, problem_of, unpack
+
+if TYPE_CHECKING:
+    from gitops_profile.loader import RepositorySettings
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +66,7 @@ class Loaded:
     removed: frozenset[ProfileKey] = frozenset()
     problems: tuple[Problem, ...] = ()
     whole: bool = True
-    settings: RepositorySettings = field(default_factory=RepositorySettings)
+    settings: RepositorySettings = field(default_factory=lambda: _settings())
     rules: RepositoryRules = NO_RULES
     """Of the whole repository, also when only a change was loaded."""
     warnings: tuple[Problem, ...] = ()
@@ -231,7 +236,7 @@ class LoaderProcess:
                     loaded.removed = frozenset(map(ProfileKey.parse, removed))
                     loaded.problems = tuple(map(problem_of, problems))
                     loaded.whole = whole
-                    loaded.settings = RepositorySettings(max_removals=limit)
+                    loaded.settings = _settings(max_removals=limit)
                     loaded.rules = RepositoryRules.from_row(rules)
                     return loaded
                 case ["path-not-found", text]:
@@ -284,6 +289,12 @@ class LoaderProcess:
 
     def _at(self) -> str:
         return self._place.read() if self._place is not None else ""
+
+
+def _settings(**values: Any) -> RepositorySettings:
+    from gitops_profile.loader import RepositorySettings  # 0.04 s, which a start without a new revision is spared
+
+    return RepositorySettings(**values)
 
 
 def _signal_name(number: int) -> str:

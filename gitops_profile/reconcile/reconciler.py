@@ -130,7 +130,7 @@ class Reconciler:
         await self.suspending.prepare()
         if self.suspending.everything:
             return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
-        if self._is_known(revision) and not await self._has_other_keys():
+        if self._is_known(revision.commit) and not await self._has_other_keys():
             return await self._pass_by(revision, overtaken)
         if self._trust is not None:
             judged = await self._trust.judge(revision, self._journal.table)
@@ -195,20 +195,19 @@ class Reconciler:
         known = same and self.suspending.held is not None
         return applied.revision.commit if applied is not None and known else None
 
-    def _is_known(self, revision: Revision) -> bool:
+    def knows(self, commit: str) -> bool:
+        """Whether a look at this commit will change nothing: it has its verdict, and no signature has to do with it."""
+        return self._trust is None and self._is_known(commit)
+
+    def _is_known(self, commit: str) -> bool:
         """Whether this very revision, read in this very way, was the last one that got a verdict (I2)."""
         table = self._journal.table
         known = table.rejected or table.held or table.applied
-        approved = table.approved is not None and table.approved.commit == revision.commit
+        approved = table.approved is not None and table.approved.commit == commit
         return (
             not approved
             and known is not None
-            and (known.revision.commit, known.path, known.loader_version)
-            == (
-                revision.commit,
-                self._path,
-                LOADER_VERSION,
-            )
+            and (known.revision.commit, known.path, known.loader_version) == (commit, self._path, LOADER_VERSION)
         )
 
     async def _has_other_keys(self) -> bool:

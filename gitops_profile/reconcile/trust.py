@@ -1,23 +1,20 @@
 """Whether a revision is signed by somebody whose signature counts, before anything else of it is read."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gitops_profile.loader import Problem
 from gitops_profile.presentity import PresentityTable, RevisionRejected
-from gitops_profile.source import (
-    Checked,
-    Keys,
-    KeysUnusable,
-    Revision,
-    SourceUnavailable,
-    VerificationUnavailable,
-    Verifier,
-)
+from gitops_profile.source import Keys, KeysUnusable, Revision, SourceUnavailable, VerificationUnavailable
+
+if TYPE_CHECKING:
+    from gitops_profile.source import Checked, Verifier
 
 logger = logging.getLogger(__name__)
 

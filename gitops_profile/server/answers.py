@@ -34,10 +34,12 @@ class Answers:
         subscriptions: Subscriptions,
         package: EventPackage,
         ladder: Ladder,
+        taken_up: asyncio.Event,
         *,
         facts: Callable[[], dict[str, Any]],
         life: Callable[[int], dict[str, Any]],
     ) -> None:
+        """`taken_up` is set when all subscriptions of an earlier life are there."""
         self._config = config
         self._journal = journal
         self._follower = follower
@@ -46,6 +48,7 @@ class Answers:
         self._subscriptions = subscriptions
         self._package = package
         self._ladder = ladder
+        self._taken_up = taken_up
         self._facts = facts
         self._life = life
 
@@ -95,6 +98,7 @@ class Answers:
         def where(subscription: Subscription) -> dict[str, Any]:
             return standing_row(self._ladder.of_subscription(subscription))
 
+        await self._taken_up.wait()
         return views.subscriptions(self._subscriptions, self._package, where)
 
     async def _reconcile(self, parameters: dict[str, Any]) -> dict[str, Any]:

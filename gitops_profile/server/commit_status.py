@@ -1,12 +1,14 @@
 """Tells the forge what became of each commit, beside everything else and never in its way."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitops_profile.config import Config, ConfigError
 from gitops_profile.forge import (
@@ -23,13 +25,15 @@ from gitops_profile.forge import (
     locate,
     status_request,
 )
-from gitops_profile.http import ForgeUnreachable, StatusClient
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import PresentityTable, RevisionApplied, RevisionHeld, RevisionSuperseded
 from gitops_profile.reconcile import Outcome, Verdict
 
 from .status_outbox import StatusOutbox
 from .views import iso
+
+if TYPE_CHECKING:
+    from gitops_profile.http import StatusClient
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +138,7 @@ class CommitStatuses:
         self._outbox = StatusOutbox(outbox)
         self._table = table
         self._metrics = metrics
-        self._client = client or StatusClient()
+        self._client = client
         self._wall = wall
         self._jitter = jitter
         self._wanted = asyncio.Event()
@@ -152,7 +156,8 @@ class CommitStatuses:
     async def close(self) -> None:
         """Keep what is undelivered, and close the connection."""
         await self._outbox.save()
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     def reaches(self, count_phones: Callable[[], int]) -> None:
         """Before an outcome: how many phones have one of the documents that it changed."""
@@ -249,6 +254,10 @@ class CommitStatuses:
         return pause if seconds is None else max(pause, seconds * (1 + self._jitter() / 10))
 
     async def _send(self, target: StatusTarget, status: CommitStatus) -> Reply:
+        from gitops_profile.http import ForgeUnreachable, StatusClient  # with aiohttp: few servers need it
+
+        if self._client is None:
+            self._client = StatusClient()
         try:
             request = status_request(target, status, await asyncio.to_thread(self._read_token))
             answer = await self._client.send(request)

@@ -1,16 +1,21 @@
 """Documents as links, as the settings say."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gitops_profile.access import DIGEST, Gate
 from gitops_profile.config import Config
 from gitops_profile.digest import DigestAuthenticator, Throttle
-from gitops_profile.http import ContentAccess, ContentFetched, ContentLinks, Guess, ProfileContent, Realm
 from gitops_profile.presentity import Presentation, PresentityTable
 from gitops_profile.sip import AuthenticationFailed
 
 from . import gatekeeping
 from .credentials import CredentialFiles
+
+if TYPE_CHECKING:
+    from gitops_profile.http import ContentFetched, Guess, ProfileContent
 
 
 def build_content(
@@ -33,6 +38,7 @@ def build_content(
     """
     if config.http.public_url is None:
         return None
+    from gitops_profile.http import ContentAccess, ContentLinks, ProfileContent, Realm  # with aiohttp
 
     def permits(user: str, domain: str, resource: str) -> bool:
         return gate.permits(f"{DIGEST}{user}@{domain}", resource)

@@ -7,8 +7,8 @@ from gitops_profile.sip import Durations, NotifierSettings
 from gitops_profile.transport import (
     SECURE,
     Certificates,
+    LateResolver,
     ListenError,
-    Resolver,
     StreamLimits,
     possible_connections,
 )
@@ -33,11 +33,11 @@ def stream_limits(config: Config) -> StreamLimits:
     )
 
 
-def resolver(config: Config) -> Resolver:
+def resolver(config: Config) -> LateResolver:
     """For the IP versions that are listened on; loopback addresses only where there are no others."""
     listeners = config.listen
     versions = {6 if ":" in listener.host else 4 for listener in listeners}
-    return Resolver(
+    return LateResolver(
         available=[(transport, version) for transport in ("udp", "tcp", "tls") for version in sorted(versions)],
         allow_loopback=all(listener.is_loopback for listener in listeners),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitops_profile.config import Config, is_this_machine
+from gitops_profile.config import Config
 from gitops_profile.devices import FileRoutes, Sighting
 from gitops_profile.digest import CredentialStore, DigestAuthenticator, Throttle, read_generations
 from gitops_profile.http import (
@@ -31,6 +31,7 @@ from .misses import MISS_SECONDS, Misses
 from .provisioned import Provisioned
 from .views import iso
 from .watched_file import WatchedFile
+from .ways import ways_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,14 +144,3 @@ class Documents:
     def facts(self) -> dict[str, Any]:
         """For `status`."""
         return {"url": self.base, "authenticate": sorted(ways_of(self._config))}
-
-
-def ways_of(config: Config) -> frozenset[Way]:
-    """How devices show who they are; without a word in the settings nobody beyond this machine is served unasked."""
-    said, http = config.provisioning.authenticate, config.http
-    if said is not None:
-        return frozenset(map(Way, said))
-    # A reverse proxy may bring the world to a listener on loopback: then the URL says so.
-    host = urlsplit(http.public_url or "").hostname or ""
-    is_local = http.listen is not None and http.listen.is_loopback and is_this_machine(host)
-    return frozenset() if is_local else frozenset({Way.LINK})

@@ -106,6 +106,7 @@ class Follower:
                 await self._reconciler.warm_up()
 
     async def _reconcile(self, revision: Revision) -> Verdict:
+        await self._journal.read_all()
         overtaken, seen_at = tuple(self._overtaken), self.seen_at
         outcome = await self._reconciler.reconcile(revision, overtaken)
         self.last = outcome

@@ -1,17 +1,19 @@
 """Phones without a subscription: what they are given by URL, what is known of them, how they are told."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter
 
 from gitops_profile.config import Config
 from gitops_profile.devices import How, Sighting, read_user_agent, vendor_of
-from gitops_profile.http import AdminError, Guess, Handler
+from gitops_profile.http import AdminError, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import PresentityTable, ProfileKey, ProfileType, mac_of
@@ -21,7 +23,6 @@ from gitops_profile.sip.syntax import Response
 from gitops_profile.state import StateFolder
 from gitops_profile.workers import Subscriptions
 
-from .documents import Documents, ways_of
 from .ladder import Closed, Ladder
 from .misses import Misses, is_hearsay
 from .notifying import Notifying
@@ -34,6 +35,12 @@ from .reach import Reach
 from .repository_rules import RulesInForce
 from .tags import derived_key
 from .watched_file import WatchedFile
+from .ways import ways_of
+
+if TYPE_CHECKING:
+    from gitops_profile.http import Guess
+
+    from .documents import Documents
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +104,8 @@ class Hardware:
             on_guess(AuthenticationFailed(guess.source, guess.user, guess.realm, guess.reason))
 
         if config.http.public_url is not None:
+            from .documents import Documents  # with aiohttp
+
             self.documents = Documents(
                 config, table, derived_key(secret, "documents"), state.uploads, metrics, self.provisioned,
                 authenticator=sip.authenticator, throttle=sip.throttle, tag_of=sip.tag_of, file_routes=rules.routes,

@@ -1,16 +1,21 @@
 """Who asks for devices that he may not have: one line each, the metric, and the alarm when it is a decoy."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gitops_profile.devices import How, Sighting
-from gitops_profile.http import MissBudget, Missed
+from gitops_profile.http import MissBudget
 from gitops_profile.metrics import Metrics
 
 from .quiet import Budget
 from .views import iso
+
+if TYPE_CHECKING:
+    from gitops_profile.http import Missed
 
 logger = logging.getLogger(__name__)
 

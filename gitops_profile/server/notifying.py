@@ -3,15 +3,17 @@
 Each worker has one; they share the server's secret, and with it the URLs and entity-tags that phones see.
 """
 
+from __future__ import annotations
+
 import secrets
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gitops_profile.config import Config
 from gitops_profile.digest import RUN_BYTES, DigestAuthenticator
 from gitops_profile.event_packages import UAProfile
-from gitops_profile.http import ContentFetched
 from gitops_profile.presentity import PresentityTable
 from gitops_profile.sip import Notifier, SubscriptionEvent
 from gitops_profile.transport import Certificates, SIPEndpoint, SubscriptionWriter, TransportRefused
@@ -23,6 +25,9 @@ from .credentials import CredentialFiles
 from .holding import Holding
 from .tags import derived_key, phone_tags
 from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from gitops_profile.http import ContentFetched
 
 NONCE_GRACE = 300.0
 """Seconds that a nonce lives longer than the longest subscription: some stacks lose their dialog when a refresh is

@@ -1,8 +1,10 @@
 """Counts and logs what happens: the one place that knows both the facts and the metrics."""
 
-import logging
+from __future__ import annotations
 
-from gitops_profile.http import ContentFetched
+import logging
+from typing import TYPE_CHECKING
+
 from gitops_profile.metrics import Metrics
 from gitops_profile.sip import (
     AuthenticationFailed,
@@ -16,6 +18,9 @@ from gitops_profile.sip import (
 from gitops_profile.transport import TransportRefused
 
 from .quiet import Budget
+
+if TYPE_CHECKING:
+    from gitops_profile.http import ContentFetched
 
 logger = logging.getLogger(__name__)
 

@@ -268,7 +268,7 @@ class Pusher:
             if not error.is_lasting:
                 self._again(name, now)
             return
-        if not self.line.is_busy(name):  # nor since
+        if not self.line.is_busy(name) and self.owed(device):  # nor since, and it has not fetched it meanwhile
             self.line.send(push)
 
 

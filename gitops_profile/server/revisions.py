@@ -1,10 +1,15 @@
 """The HTTP answers about revisions, when the settings name a token for whoever may ask."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gitops_profile.config import Config
-from gitops_profile.http import Handler, RevisionAnswers, read_token
 from gitops_profile.transport import ListenError
+
+if TYPE_CHECKING:
+    from gitops_profile.http import Handler, RevisionAnswers
 
 
 def revision_answers(config: Config, handlers: Mapping[str, Handler]) -> RevisionAnswers | None:
@@ -15,6 +20,8 @@ def revision_answers(config: Config, handlers: Mapping[str, Handler]) -> Revisio
     file = config.http.token_file
     if file is None:
         return None
+    from gitops_profile.http import RevisionAnswers, read_token  # with aiohttp
+
     try:
         read_token(file)
     except OSError as error:

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.config import Config, ConfigError, HostPort
-from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable
-from gitops_profile.http import AdminServer, Handler, OperationsServer
+from gitops_profile.config import Config, ConfigError
+from gitops_profile.eventlog import Ahead, FileEventLog, LogCorrupt, LogUnavailable
+from gitops_profile.http import AdminSocket, Handler
 from gitops_profile.inventory import InventoryUnavailable
 from gitops_profile.metrics import Metrics
 from gitops_profile.presentity import ProfileKey, UnknownEvent
@@ -17,14 +17,14 @@ from gitops_profile.reconcile import Journal, LoaderProcess, Reconciler, replay
 from gitops_profile.sip import SubscriptionEvent, SubscriptionStarted
 from gitops_profile.source import KeysUnusable, NotARepository, SourceUnavailable
 from gitops_profile.state import StateFolder
-from gitops_profile.subscriptions import StoreUnavailable, SubscriptionStore
+from gitops_profile.subscriptions import StoreUnavailable
 from gitops_profile.transport import (
     CertificateError,
     InterfaceUnusable,
     ListenError,
 )
 
-from . import derived, gatekeeping
+from . import asking, derived, gatekeeping, kept
 from .answers import Answers
 from .changes import Changes
 from .commit_status import CommitStatuses, status_target
@@ -38,6 +38,7 @@ from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
 from .source import Source
+from .taking_up import TakingUp
 from .trust import Signatures
 from .waiting import Waiting
 from .webhook import Webhook
@@ -67,7 +68,14 @@ class CannotServe(Exception):
 class Server:
     """One running server."""
 
-    def __init__(self, config: Config, *, progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self, config: Config, *, progress: Callable[[int, int], None] | None = None, snapshot: Ahead | None = None,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`snapshot` is that of the event log, which somebody has begun to read already. `on_settled` is told when
+        everything of an earlier life is in memory, which is soon after it is ready.
+        """
+        self._snapshot, self._on_settled = snapshot, on_settled
         self._config = config
         self._progress = progress
         self._state = StateFolder(config.state)
@@ -76,6 +84,7 @@ class Server:
         self._observer = Observer(self._metrics)
         self._stack = AsyncExitStack()
         self._ready = False
+        self._announced = asyncio.Event()
         self.bound: list[str] = []
         self.http: str | None = None
 
@@ -102,7 +111,10 @@ class Server:
         if ".." in Path(config.repository.path).parts or Path(config.repository.path).is_absolute():
             raise CannotServe(f"--path {config.repository.path!r} must lie inside the repository, such as profiles")
         self._source = Source(config, self._metrics)
-        if not self._source.is_remote:
+        self._tracker = self._source.tracker
+        self._stack.push_async_callback(self._source.close)
+        glanced = self._source.glance()
+        if not self._source.is_remote and glanced is None:
             await self._open_source()
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._crew = Crew(config)
@@ -113,14 +125,14 @@ class Server:
             await asyncio.to_thread(self._state.create)
         except OSError as error:
             raise CannotServe(f"the state folder {config.state} cannot be used: {error.strerror}") from error
-        self._store = await asyncio.to_thread(SubscriptionStore.open, self._state.subscriptions)
-        self._stack.push_async_callback(asyncio.to_thread, self._store.close)
-        self._store.start(asyncio.get_running_loop())
-        if self._source.is_remote:
-            await self._open_source()  # only who holds the state folder may tidy up the clone in it
-        await self._check_ref()
-        log = await FileEventLog.open(self._state.log)
-        self._stack.push_async_callback(log.close)
+        if glanced is None:
+            self._store = await kept.open_store(self._state, self._stack)
+            if self._source.is_remote:
+                await self._open_source()  # only who holds the state folder may tidy up the clone in it
+            await self._check_ref()
+            log = await kept.open_log(self._state, self._snapshot, self._stack)
+        else:
+            self._store, log = await kept.open_kept(self._state, self._snapshot, self._stack)
         self._journal: Journal = await replay(log)
         self._stack.push_async_callback(self._journal.save_snapshot)
         await self._open_forge()
@@ -138,6 +150,10 @@ class Server:
             brings_urgent=self._source.brings_urgent,
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
+        # GitPython and a look at git take 0.1 s: where they will change nothing, they come behind `ready`.
+        self._looks_later = glanced is not None and self._reconciler.knows(glanced)
+        if not self._looks_later:
+            await self._open_source()
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
@@ -165,8 +181,6 @@ class Server:
             await self._source.open()
         except SourceUnavailable as error:
             raise CannotServe(" ".join(str(error).split())) from error
-        self._stack.push_async_callback(self._source.close)
-        self._repository, self._tracker = self._source.repository, self._source.tracker
 
     def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
         """The notifier, those of the other workers, and who asks them."""
@@ -179,6 +193,8 @@ class Server:
         sip.holding.on_open.append(self._opened)
         self._package, self._endpoint, self._holding = sip.package, sip.endpoint, sip.holding
         self._stack.push_async_callback(self._endpoint.close)
+        self._taking_up = TakingUp(self._store, self._crew, sip)
+        self._stack.callback(self._taking_up.close)
         self._subscriptions = self._crew.assemble(
             sip, self._store, self._journal, log, secret, self._state, self._observer, self._sip_event
         )
@@ -213,23 +229,26 @@ class Server:
             logger.warning("source unavailable: %s", error)
             return
         served_before = await asyncio.to_thread(self._state.log.is_dir)
-        if found is None and not self._repository.is_empty and not served_before:
-            where = self._repository.git_dir
+        if found is None and not self._source.repository.is_empty and not served_before:
+            where = self._source.repository.git_dir
             raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
         parts = (self._answers(), self._lifecycle, self._waiting, self._hardware, self._ladder)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
-        admin = AdminServer(self._state.socket, handlers)
-        await admin.start()
+        admin = await AdminSocket.open(self._state.socket)
         self._stack.push_async_callback(admin.close)
         await self._start_http(handlers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(self._listen())
             others = [
-                self._follower.track(),
+                self._track(),
                 self._follower.follow(),
                 self._announce(serving, on_ready),
+                self._take_up(serving),
+                asking.answer_admin(
+                    admin, handlers, self._announced if self._journal.table.applied is not None else None
+                ),
                 self._watch_credentials(),
                 self._rollouts.run(),
                 self._crew.run(),
@@ -252,6 +271,7 @@ class Server:
         reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
         if reason is None:
             return
+        await self._taking_up.done.wait()
         logger.info("draining subscriptions=%d", len(self._subscriptions))
         self._subscriptions.drain(reason, now=self._endpoint.now())
         self._endpoint.pump()
@@ -273,43 +293,59 @@ class Server:
         self._endpoint.pump()
 
     async def _start_http(self, handlers: Mapping[str, Handler]) -> None:
-        listen = self._config.http.listen
-        if listen is None:
+        if self._config.http.listen is None:
             return
         parts = (self._sip.content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
-        server = OperationsServer(self._health, self._expose, routes)
-        context = self._https.server if self._https is not None else None
-        try:
-            port = await server.start(listen.host, listen.port, context)
-        except OSError as error:
-            raise ListenError(f"cannot listen on http {listen}: {error.strerror or error}") from error
+        server, self.http = await asking.start_http(self._config, self._https, routes, self._health, self._expose)
         self._stack.push_async_callback(server.close)
-        self.http = f"{'http' if context is None else 'https'}://{HostPort(listen.host, port)}/"
 
     async def _listen(self) -> None:
         """Bind, and take up the subscriptions: at once when the log can serve, else after the first revision."""
         while self._journal.table.applied is None and not self._follower.looked.is_set():
             await self._follower.looked.wait()
         # Before anything is heard: a refresh in between would be answered 481, and the phone would forget its dialog.
-        rows = self._crew.take_up(await asyncio.to_thread(self._store.load))
-        self._sip.notifier.restore(rows, now=self._endpoint.now())
+        await self._taking_up.begin()
         await self._endpoint.listen(self._sockets)
         self._hardware.listen()
         self.bound = [str(address) for address, _ in self._sockets]
+        await self._crew.ready()
+        if self._taking_up.done.is_set():
+            await self._all_taken_up()
+
+    async def _take_up(self, serving: asyncio.Task[None]) -> None:
+        """Take up the subscriptions that are not there when it is ready."""
+        await serving
+        await self._announced.wait()
+        await self._journal.read_all()
+        if not self._taking_up.done.is_set():
+            await self._taking_up.finish()
+            await self._all_taken_up()
+        self._on_settled()
+
+    async def _all_taken_up(self) -> None:
+        """Tell whoever is owed something, and begin with what looks at all subscriptions."""
+        self._endpoint.pump()
         applied = self._journal.table.applied
         await self._rollouts.restore(applied.revision.commit if applied is not None else None, now=self._endpoint.now())
-        self._reauthorize()  # the settings may have changed meanwhile
-        await self._crew.ready()
         self._hardware.begin()
+
+    async def _track(self) -> None:
+        """Look at git, again and again."""
+        if self._looks_later:
+            await self._announced.wait()
+            await self._open_source()
+        await self._follower.track()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:
         await serving
-        await self._follower.looked.wait()
+        if not self._looks_later:
+            await self._follower.looked.wait()
         while self._journal.table.applied is None:
             self._follower.looked.clear()
             await self._follower.looked.wait()
         self._ready = True
+        self._announced.set()
         on_ready(self)
 
     def _changed(self, keys: Sequence[ProfileKey]) -> None:
@@ -345,9 +381,10 @@ class Server:
     def _answers(self) -> Answers:
         return Answers(
             self._config, self._journal, self._follower, self._source.resolve, self._tracker, self._subscriptions,
-            self._package, self._ladder,
+            self._package, self._ladder, self._taking_up.done,
             facts=lambda: {
                 "ready": self._ready, "listening": self.bound, "http": self.http, "source": self._source.facts(),
+                "taking_up": self._taking_up.left,
                 "webhook": self._webhook.facts(), "commit_status": self._statuses.facts(),
                 "workers": self._crew.facts(),
                 **self._hardware.facts(),

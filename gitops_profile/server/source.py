@@ -1,10 +1,12 @@
 """Where the profiles come from: a repository of this machine, or a clone of a remote in the state folder."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gitops_profile.config import Config
 from gitops_profile.metrics import Metrics
@@ -14,15 +16,18 @@ from gitops_profile.source import (
     FetchReport,
     RefTracker,
     RemoteAccess,
-    Repository,
     Revision,
     SourceStatus,
     SourceUnavailable,
+    glance,
     parse_address,
 )
 from gitops_profile.state import StateFolder
 
 from . import views
+
+if TYPE_CHECKING:
+    from gitops_profile.source import Repository
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -35,6 +40,7 @@ class Source:
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         """Raises NotARepository for a URL or ref that can never work; touches nothing."""
+        self._opened: Repository | None = None
         self._config = config
         self._metrics = metrics
         address = parse_address(config.repository.url)
@@ -43,6 +49,7 @@ class Source:
         """A Repository is not for two at once."""
         if isinstance(address, Path):
             self.location = address
+            self.tracker = RefTracker(self.location, config.repository.ref, poll=config.repository.poll)
             return
         settings, limits = config.repository, config.limits
         self.location = StateFolder(config.state).clone
@@ -56,6 +63,7 @@ class Source:
         )
         how = CloneSettings(settings.timeout, limits.repository_bytes, settings.history)
         self._clone = Clone(address, settings.ref, self.location, access, how, self._fetched)
+        self.tracker = RefTracker(self.location, settings.ref, poll=settings.fetch, clone=self._clone)
 
     @property
     def is_remote(self) -> bool:
@@ -63,23 +71,33 @@ class Source:
         return self._clone is not None
 
     async def open(self) -> None:
-        """Build `repository` and `tracker`; of a remote only by who holds the state folder.
+        """Open the repository; of a remote only by who holds the state folder. A second time does nothing.
 
         Raises NotARepository, SourceUnavailable.
         """
-        settings = self._config.repository
+        if self._opened is not None:
+            return
         if self._clone is not None:
             await self._clone.prepare()
-        self.repository = await asyncio.to_thread(Repository, self.location)
-        poll = settings.poll if self._clone is None else settings.fetch
-        self.tracker = await asyncio.to_thread(
-            lambda: RefTracker(self.location, settings.ref, poll=poll, clone=self._clone)
-        )
+        self._opened = await asyncio.to_thread(_open, self.location)
+        await asyncio.to_thread(self.tracker.open)
+
+    @property
+    def repository(self) -> Repository:
+        """It; raises SourceUnavailable before it is open."""
+        if self._opened is None:
+            raise SourceUnavailable("the repository is not open yet")
+        return self._opened
+
+    def glance(self) -> str | None:
+        """The commit of the ref where a look at files tells it, before it is open; None where git has to be asked."""
+        return glance(self.location, self._config.repository.ref) if self._clone is None else None
 
     async def close(self) -> None:
         """End every git process."""
         await self.tracker.close()
-        await asyncio.to_thread(self.repository.close)
+        if self._opened is not None:
+            await asyncio.to_thread(self._opened.close)
 
     async def is_ancestor(self, old: str, new: str) -> bool:
         """Whether the ref has only gone on from one commit to the other; raises SourceUnavailable.
@@ -158,3 +176,9 @@ class Source:
         self._metrics.fetch_seconds.observe(report.seconds)
         if report.error is None:
             self._metrics.last_fetch.set_to_current_time()
+
+
+def _open(location: Path) -> Repository:
+    from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
+
+    return Repository(location)

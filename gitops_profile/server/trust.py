@@ -1,12 +1,18 @@
 """Whose signatures count, as the settings say it; and that those files change."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitops_profile.config import Config
 from gitops_profile.presentity import PresentityTable
 from gitops_profile.reconcile import Trust, Unseen
-from gitops_profile.source import KeyFiles, Verifier
+from gitops_profile.source import KeyFiles
+
+if TYPE_CHECKING:
+    from gitops_profile.source import Verifier
 
 
 class Signatures:
@@ -31,6 +37,8 @@ class Signatures:
         mode = self._settings.signatures
         if mode == "off":
             return
+        from gitops_profile.source import Verifier  # with GitPython
+
         self._files.read()
         self._verifier = Verifier(self._location, self._files)
         self.trust = Trust(self._verifier, mode, self._ref, self._unseen)

@@ -3,6 +3,8 @@
 A plain callable for the admin socket and for HTTP. It looks again and again; nothing is kept for whoever waits.
 """
 
+from __future__ import annotations
+
 import asyncio
 import math
 import re
@@ -10,18 +12,21 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.presentity import ProfileKey, RevisionApplied
 from gitops_profile.reconcile import Journal
-from gitops_profile.source import NotARepository, Repository, SourceUnavailable
+from gitops_profile.source import NotARepository, SourceUnavailable
 from gitops_profile.subscriptions import StoreUnavailable
 
 from .follower import Follower
 from .holding import Held
 from .rollout import Progress, Rollouts
 from .stage import Goal, Phone, Stage
+
+if TYPE_CHECKING:
+    from gitops_profile.source import Repository
 
 LONGEST = 30.0
 """Seconds that one request waits at most; whoever wants to wait longer asks again."""
@@ -184,6 +189,8 @@ class Waiting:
         """None when git cannot say now."""
 
         def ask() -> Any:
+            from gitops_profile.source import Repository  # with GitPython
+
             repository = Repository(self._git_dir())
             try:
                 return question(repository)

@@ -1,5 +1,7 @@
 """The webhook as this server has it: its secrets from a file, what it has seen, what it counts and says."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import re
@@ -7,19 +9,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Any
 
 from gitops_profile.config import Config, ConfigError
 from gitops_profile.forge import Secrets, read_secrets
-from gitops_profile.http import WebhookReceived, WebhookReceiver
 from gitops_profile.metrics import Metrics
 
 from .quiet import Budget
 from .views import iso
 from .watched_file import FileSignature, file_signature
 from .whole_file import write_whole
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from gitops_profile.http import WebhookReceived
 
 logger = logging.getLogger(__name__)
 
@@ -119,15 +123,8 @@ class Webhook:
         self._file = SecretFile(settings.secret_file) if settings.secret_file is not None else None
         self._seen = SeenDeliveries(seen)
         self._refusals = Budget(logger, "refused webhooks")
-        self._receiver = WebhookReceiver(
-            settings.path,
-            config.repository.ref,
-            secrets=self._secrets,
-            is_new=self._seen.is_new,
-            nudge=nudge,
-            on_received=self._received,
-            proxies=config.trusted_proxies,
-        )
+        self._config = config
+        self._nudge = nudge
         self._counts: dict[str, int] = {}
         self._last: dict[str, Any] = {"last": None}
         self._last_refused: dict[str, Any] = {"last_refused": None}
@@ -140,7 +137,21 @@ class Webhook:
 
     def routes(self) -> list[web.RouteDef]:
         """For the HTTP listener."""
-        return self._receiver.routes() if self._file is not None else []
+        if self._file is None:
+            return []
+        from gitops_profile.http import WebhookReceiver  # with aiohttp, which a server without HTTP does not need
+
+        config = self._config
+        receiver = WebhookReceiver(
+            config.webhook.path,
+            config.repository.ref,
+            secrets=self._secrets,
+            is_new=self._seen.is_new,
+            nudge=self._nudge,
+            on_received=self._received,
+            proxies=config.trusted_proxies,
+        )
+        return receiver.routes()
 
     async def watch(self) -> None:
         """Read the secrets again whenever they change."""

@@ -2,6 +2,7 @@
 
 from .access import AccessControl, OpenAccess
 from .audience import Audience
+from .earlier import Backlog
 from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
 from .flow import Flow, host_port, source_of
 from .notifier import Batch, Notifier, NotifierSettings
@@ -27,6 +28,7 @@ __all__ = [
     "AccessControl",
     "Audience",
     "AuthenticationFailed",
+    "Backlog",
     "Batch",
     "Durations",
     "EventPackage",

@@ -27,6 +27,8 @@ class Audience(msgspec.Struct, frozen=True, gc=False):
         return self.identified and self.secure
 
 
+SHORT_AGENT = 128
+"""Characters of a User-Agent that is likely to come again: phones of one kind say the same."""
 audience_like = lru_cache(maxsize=4096)(Audience)
 """An Audience with these values: phones of one kind share one, which saves its bytes and makes comparing it cheap."""
 

@@ -16,7 +16,6 @@ from .outgoing import compose, retry_after_of
 from .pacing import Pacing, peer_of
 from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
-from .stored import StoredSubscription
 from .subscription import (
     ENDING_ANSWERS,
     NO_DOCUMENT,
@@ -81,15 +80,12 @@ class Delivery:
         known = [time for time in times if time is not None]
         return min(known) if known else None
 
-    def restore(self, rows: Iterable[StoredSubscription], *, now: float) -> None:
-        """Take up the subscriptions of an earlier life; whoever misses a change is told, nobody else (I3, I6)."""
-        for row in rows:
-            subscription = Subscription.from_stored(row)
-            self.registry.keep(subscription)
-            self.arm(subscription, subscription.ends_at)
-            if subscription.ends_at > now:  # else its end is told, at once
-                self.consider(subscription, now)
-        self.drain(now)
+    def may_have(self, subscription: Subscription) -> bool:
+        """Whether its subscriber may (still) have it, where he is (RFC 6665 §4.1.3)."""
+        access, resource = self._access, subscription.resource
+        return access.permits(subscription.identity, resource) and access.serves(
+            self._package.domain_of(resource), subscription.flow
+        )
 
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
         """The event state of these resources may be another one: tell those who do not have it (invariant I3).
@@ -194,12 +190,16 @@ class Delivery:
     def end_all(self, reason: str, subscriptions: Iterable[Subscription], *, now: float) -> None:
         """End subscriptions with a NOTIFY that says why, at the pace of changes (RFC 6665 §4.1.3, §4.4.2)."""
         for subscription in list(subscriptions):
-            self.terminate(subscription, reason)
-            subscription.owed = True
-            if subscription.in_flight is None and not subscription.queued:
-                subscription.queued = True
-                self._pacing.append(subscription)
+            self.end(subscription, reason)
         self.drain(now)
+
+    def end(self, subscription: Subscription, reason: str) -> None:
+        """The same with one, whose NOTIFY goes with the next `drain`."""
+        self.terminate(subscription, reason)
+        subscription.owed = True
+        if subscription.in_flight is None and not subscription.queued:
+            subscription.queued = True
+            self._pacing.append(subscription)
 
     @property
     def is_quiet(self) -> bool:

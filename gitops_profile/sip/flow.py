@@ -47,7 +47,7 @@ class Flow:
     def parse(cls, text: str) -> "Flow":
         """The inverse of `str`; a connection does not outlive the process. Raises ValueError."""
         transport, local, remote = text.split("|")
-        return cls(transport, _endpoint(local), _endpoint(remote))
+        return cls(transport, _own_endpoint(local), _endpoint(remote))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -71,6 +71,12 @@ def host_port(endpoint: Endpoint) -> str:
     """`host:port`, IPv6 in brackets."""
     host, port = endpoint
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@lru_cache(maxsize=64)
+def _own_endpoint(text: str) -> Endpoint:
+    """One of ours, of which there are few: the same object for all that came by it."""
+    return _endpoint(text)
 
 
 def _endpoint(text: str) -> Endpoint:

@@ -11,11 +11,14 @@ from .access import AccessControl, OpenAccess
 from .batch import Batch
 from .commitments import Commitments
 from .delivery import Delivery
+from .earlier import Backlog
 from .event_package import EventPackage
 from .flow import Flow
 from .refusal import Refused
 from .reply import build_response, response_flow
+from .restoring import Restoring, restore
 from .settings import NotifierSettings
+from .stored import StoredSubscription
 from .subscribe import (
     ALLOW,
     KNOWN_METHODS,
@@ -61,10 +64,10 @@ class Notifier:
         self._delivery = Delivery(package, self._access, settings, new_token, self._layer, self._events, holds)
         self._commitments = Commitments(self._delivery, settings, self._layer, self._events)
         self._subscribing = Subscribing(package, self._access, settings, new_token, self._delivery, self._events)
+        self._restoring: Restoring | None = None
         self.find = self._delivery.registry.find
         self.subscriptions_to = self._delivery.registry.to
         self.take_batch = self._delivery.held.take_batch
-        self.restore = self._delivery.restore
         self.state_changed = self._delivery.state_changed
         self.transport_failed = self._delivery.transport_failed
         self.committed = self._commitments.committed
@@ -106,6 +109,27 @@ class Notifier:
         """Whether no NOTIFY waits or is unanswered."""
         return self._delivery.is_quiet
 
+    # -- an earlier life ---------------------------------------------------------------------------------------
+
+    def restore(self, rows: Iterable[StoredSubscription], *, now: float) -> None:
+        """Take up the subscriptions of an earlier life; whoever misses a change is told, nobody else (I3, I6)."""
+        restore(self._delivery, rows, now)
+
+    def begin_restoring(self, backlog: Backlog, *, now: float) -> None:
+        """The same while it serves: `restore_some` goes on with it, until nothing is left."""
+        self._delivery.registry.earlier = self._restoring = Restoring(self._delivery, backlog, now)
+
+    def restore_some(self, *, now: float) -> bool:
+        """Take up some more; whether there may be others. Raises ValueError for a row that cannot be one."""
+        if self._restoring is None or not self._restoring.some(now):
+            self._delivery.registry.earlier = self._restoring = None
+        return self._restoring is not None
+
+    @property
+    def to_come(self) -> int:
+        """How many are left: held, but in no list of subscriptions or resources yet."""
+        return len(self._restoring) if self._restoring is not None else 0
+
     # -- what the operator wants -------------------------------------------------------------------------------
 
     def drain(self, reason: str, *, now: float) -> None:
@@ -114,13 +138,7 @@ class Notifier:
 
     def reauthorize(self, *, now: float) -> None:
         """End, as `rejected`, the subscriptions of those who may not have them any more (RFC 6665 §4.1.3)."""
-        access = self._access
-        lost = [
-            held
-            for held in self.subscriptions()
-            if not access.permits(held.identity, held.resource)
-            or not access.serves(self._package.domain_of(held.resource), held.flow)
-        ]
+        lost = [held for held in self.subscriptions() if not self._delivery.may_have(held)]
         self._delivery.end_all(REJECTED, lost, now=now)
 
     def next_deadline(self) -> float | None:

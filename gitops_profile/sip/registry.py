@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, KeysView
 
 from .admission import Admission
+from .earlier import Earlier
 from .subscription import Subscription, SubscriptionState
 
 
@@ -14,16 +15,20 @@ class Registry:
         self._by_id: dict[str, Subscription] = {}
         self._by_resource: dict[str, Subscription | dict[str, Subscription]] = {}
         """Most resources have one phone, whose dictionary would be larger than its dialog."""
+        self.earlier: Earlier | None = None
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self._by_id) + (len(self.earlier) if self.earlier is not None else 0)
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._by_id.values())
 
     def find(self, id_: str) -> Subscription | None:
         """The subscription held under an id."""
-        return self._by_id.get(id_)
+        found = self._by_id.get(id_)
+        if found is None and self.earlier is not None:
+            return self.earlier.find(id_)
+        return found
 
     def to(self, resource: str) -> Iterable[Subscription]:
         """The subscriptions to a resource."""
@@ -57,6 +62,8 @@ class Registry:
         """Let go of it; whether it was held. It is over."""
         if self._by_id.pop(subscription.id, None) is None:
             return False
+        if self.earlier is not None:
+            self.earlier.forget(subscription.id)
         subscription.state = SubscriptionState.TERMINATED
         same = self._by_resource[subscription.resource]
         if isinstance(same, Subscription):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .access import AccessControl
-from .audience import Audience, audience_like, shared_text
+from .audience import SHORT_AGENT, Audience, audience_like, shared_text
 from .batch import ReplyItem
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
@@ -31,8 +31,6 @@ from .subscription_events import SubscriptionEvent, SubscriptionRefreshed
 from .syntax import URI, Request, SIPSyntaxError
 from .transaction import ServerTransaction
 
-SHORT_AGENT = 128
-"""Characters of a User-Agent that is likely to come again: phones of one kind say the same."""
 OUT_OF_ORDER = "CSeq out of order"
 NOT_YOURS = "Not provisioned"
 """For what is not there and for what is somebody else's: they cannot be told apart from outside (invariant I10)."""

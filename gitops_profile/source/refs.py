@@ -47,6 +47,23 @@ def read_ref(git_dir: Path, common_dir: Path, name: str) -> str | None:
     raise SourceUnavailable(f"the ref {name} leads through more than {MAX_SYMBOLIC} symbolic refs")
 
 
+def glance(location: Path, ref: str) -> str | None:
+    """The commit of a branch of the repository that is plainly at `location`, bare or not, as far as files tell it.
+
+    None for everything that takes git to find out: a tag, a linked worktree, a folder inside. It starts no process.
+    """
+    branch = ref if ref.startswith("refs/heads/") else f"refs/heads/{ref}"
+    if ref == "HEAD" or (ref.startswith("refs/") and branch != ref):
+        return None
+    for git_dir in (location, location / ".git"):
+        if all((git_dir / name).is_dir() for name in ("objects", "refs")) and not (git_dir / "commondir").exists():
+            try:
+                return read_ref(git_dir, git_dir, branch)
+            except (SourceUnavailable, OSError):
+                return None
+    return None
+
+
 def _packed(file: Path, name: str) -> str | None:
     found = re.search(f"^({OBJECT_ID.pattern}) {re.escape(name)}$", _read(file) or "", re.MULTILINE)
     return found[1] if found else None

@@ -3,30 +3,32 @@
 With a clone that belongs to the server, looking is fetching: nothing else moves its refs.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
+from typing import TYPE_CHECKING
 
 from .clone import Clone
 from .errors import SourceUnavailable
-from .process import Place
-from .repository import Repository
 from .revision import Revision
 from .schedule import FetchSchedule
 from .trouble import shown
+
+if TYPE_CHECKING:
+    from .process import Place
+    from .repository import Repository
 
 logger = logging.getLogger(__name__)
 
 SETTLE = 0.05
 """Seconds after which a move is looked at once more: a folder of refs may appear before the ref in it."""
-_MOVES = frozenset({"created", "modified", "moved", "deleted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,6 @@ class SourceDown:
     """What the ref is at is not known before the remote has answered."""
 
     reason: str
-
-
-class _Handler(FileSystemEventHandler):
-    """Runs in watchdog's thread: forwards what can have moved a ref, and nothing that reading causes."""
-
-    def __init__(self, moved: Callable[[], None]) -> None:
-        self._moved = moved
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _MOVES:
-            return
-        for path in (event.src_path, event.dest_path):
-            text = path if isinstance(path, str) else path.decode("utf-8", "surrogateescape")
-            if "/refs/" in text or text.endswith(("/refs", "/packed-refs", "/HEAD", "/tables.list")):
-                if not text.endswith(".lock"):
-                    self._moved()
-                    return
 
 
 @dataclass(slots=True)
@@ -87,9 +72,10 @@ class RefTracker:
         clone: Clone | None = None,
     ) -> None:
         """`poll` is in seconds; `watch=False` leaves only the poll. With a `clone`, which is at `location`, `poll` is
-        the interval of fetching and nothing is watched. Raises NotARepository.
+        the interval of fetching and nothing is watched. Nothing is touched before `open`, or the first look.
         """
-        self._repository = Repository(location)
+        self._location = location
+        self._opened: Repository | None = None
         self._ref = ref
         self._poll = poll
         self._clone = clone
@@ -102,6 +88,18 @@ class RefTracker:
         self._begun = self._ended = 0
         """Looks, counted."""
         self.status = SourceStatus(str(clone.address) if clone else str(location), clone is not None)
+
+    def open(self) -> None:
+        """Open the repository, once. Blocks; raises NotARepository."""
+        if self._opened is None:
+            from .repository import Repository  # GitPython takes 0.04 s, and runs git
+
+            self._opened = Repository(self._location)
+
+    @property
+    def _repository(self) -> Repository:
+        assert self._opened is not None
+        return self._opened
 
     @property
     def trouble(self) -> str:
@@ -131,6 +129,7 @@ class RefTracker:
         after the clone was made anew. Of a clone, the first is what was fetched
         earlier, or SourceDown.
         """
+        await asyncio.to_thread(self.open)
         last: str | None = None
         first, generation = True, 0
         if self._clone is not None:
@@ -218,7 +217,8 @@ class RefTracker:
     async def close(self) -> None:
         """Stop watching and end the git processes."""
         await self._stop_watching()
-        await asyncio.to_thread(self._repository.close)
+        if self._opened is not None:
+            await asyncio.to_thread(self._opened.close)
 
     def _moved(self) -> None:
         self._wanted.set()
@@ -240,6 +240,7 @@ class RefTracker:
                 await self._stop_watching()
         if place != self._watched:
             self._watched = place
+            await asyncio.to_thread(import_module, f"{__package__}.watching")  # not in the loop's way
             self._start_watching()
 
     async def _stop_watching(self) -> None:
@@ -256,8 +257,10 @@ class RefTracker:
         def moved() -> None:
             loop.call_soon_threadsafe(self._moved)
 
+        from .watching import Observer, RefHandler  # imported already; nobody else needs watchdog, which takes 0.03 s
+
         observer = Observer()
-        handler = _Handler(moved)
+        handler = RefHandler(moved)
         try:
             common = self._repository.common_dir
             observer.schedule(handler, str(common), recursive=False)

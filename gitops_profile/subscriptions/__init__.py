@@ -1,5 +1,6 @@
 """What of the subscriptions outlives the process: an SQLite database in the state folder."""
 
+from .backlog import StoredBacklog
 from .deliveries import EndedSubscription, VersionDelivery, read_deliveries
 from .lock import StateLock
 from .rollouts import ROLLOUTS, StoredRollout
@@ -11,6 +12,7 @@ __all__ = [
     "EndedSubscription",
     "StateLock",
     "StoreUnavailable",
+    "StoredBacklog",
     "StoredRollout",
     "SubscriptionStore",
     "VersionDelivery",

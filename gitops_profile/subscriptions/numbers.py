@@ -16,6 +16,9 @@ class Numbers:
         self._leaving: dict[str, int] = {}
         """Whose row is to be deleted, by the submission that says so."""
 
+    def __len__(self) -> int:
+        return len(self._of)
+
     def of(self, id_: str) -> int:
         """The number of a subscription whose row is written."""
         if self._leaving:

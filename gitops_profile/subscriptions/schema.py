@@ -62,7 +62,8 @@ COLUMNS = StoredSubscription._fields
 ROWS_PER_STATEMENT = 512
 """SQLite takes 32 766 parameters a statement; see `save_rows` for why that many."""
 
-SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription ORDER BY number"
+_SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
+SELECT, SELECT_ONE = f"{_SELECT} ORDER BY number", f"{_SELECT} WHERE number = ?"
 SELECT_NUMBERS = "SELECT id, number FROM subscription"
 
 _TOLD = ",".join(f"{name} = ?" for name in StoredDelivery._fields[1:])

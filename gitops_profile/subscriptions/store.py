@@ -20,6 +20,7 @@ from gitops_profile.processes import module_command, without_settings
 from gitops_profile.sip import StoredDelivery, StoredSubscription
 
 from . import database
+from .backlog import StoredBacklog
 from .deliveries import EndedSubscription, connect_to_read, read_ended
 from .frames import Answer, FrameReader, Submission, pack
 from .lock import StateLock
@@ -97,6 +98,10 @@ class SubscriptionStore:
             raise database.unavailable(self._path, error) from error
         except ValueError as error:
             raise database.damaged(self._path, error) from error
+
+    def backlog(self) -> StoredBacklog:
+        """The same to be read bit by bit; to be closed. Blocks; raises StoreUnavailable."""
+        return StoredBacklog(self._path, self._numbers)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to commit; each `done` is called in `loop`. Raises StoreUnavailable."""

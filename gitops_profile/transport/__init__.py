@@ -2,9 +2,9 @@
 
 from .address import SECURE, ListenAddress, ListenError, bind_all
 from .endpoint import Colleagues, SIPEndpoint, SubscriptionWriter
+from .late_resolver import LateResolver, NameResolver, Unresolvable
 from .limits import Reason, StreamLimits, TransportRefused, possible_connections
 from .multicast import GroupListener, Interface, InterfaceUnusable, find_interface, hear_group
-from .resolver import Resolver, Unresolvable
 from .tls import CertificateError, Certificates, certificate_names, certifies
 
 __all__ = [
@@ -15,10 +15,11 @@ __all__ = [
     "GroupListener",
     "Interface",
     "InterfaceUnusable",
+    "LateResolver",
     "ListenAddress",
     "ListenError",
+    "NameResolver",
     "Reason",
-    "Resolver",
     "SIPEndpoint",
     "StreamLimits",
     "SubscriptionWriter",

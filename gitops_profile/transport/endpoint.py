@@ -1,12 +1,14 @@
 """Pumps the notifier: bytes in, durable batches to the store, bytes out, one timer. It decides nothing."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import socket
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gitops_profile.sip import Batch, Flow, Notifier, StoredDelivery, StoredSubscription, SubscriptionEvent
 from gitops_profile.sip.syntax import Response
@@ -15,12 +17,14 @@ from . import stun
 from .address import SECURE, ListenAddress, ListenError
 from .clock import LOOK_EVERY, Clock
 from .connections import StreamTransport
+from .late_resolver import LateResolver, NameResolver
 from .limits import Admission, StreamLimits, TransportRefused
 from .naming import Naming
-from .resolver import Resolver
 from .tls import Certificates
 from .udp import UDPTransport
-from .websocket import WebSocketTransport
+
+if TYPE_CHECKING:
+    from .websocket import WebSocketTransport
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +77,7 @@ class SIPEndpoint:
         *,
         certificates: Certificates | None = None,
         websocket_origins: Collection[str] | None = None,
-        resolver: Resolver | None = None,
+        resolver: NameResolver | None = None,
         on_refused: Callable[[TransportRefused], None] = lambda refused: None,
         on_clock_jump: Callable[[float], None] | None = None,
         wall: Callable[[], float] = time.time,
@@ -99,15 +103,11 @@ class SIPEndpoint:
             self.admission, self.receive, self.pump, self.send_failed, notifier.refuse,
             certificates.client if certificates is not None else None,
         )  # fmt: skip
-        self._websockets = WebSocketTransport(
-            self.admission, self.receive, self.pump, self.send_failed, websocket_origins
-        )
-        self._connected: dict[str, StreamTransport | WebSocketTransport] = {
-            "tcp": self._streams, "tls": self._streams, "ws": self._websockets, "wss": self._websockets,
-        }  # fmt: skip
+        self._websockets: WebSocketTransport | None = None
+        self._websocket_origins = websocket_origins
         self.companion: Companion | None = None
         self.colleagues: Colleagues | None = None
-        self.resolver = resolver or Resolver()
+        self.resolver = resolver or LateResolver()
         self._naming = Naming(self.resolver, notifier, self.now, self.pump)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -121,14 +121,25 @@ class SIPEndpoint:
     async def listen(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> None:
         """Serve sockets that `bind_all` made. Raises ListenError or CertificateError for TLS without a certificate."""
         for address, sock in bound:
-            connected = self._connected.get(address.transport)
-            if connected is not None:
-                connected.listen(sock, self._context(address))
+            if address.transport != "udp":
+                self._connected(address.transport).listen(sock, self._context(address))
                 continue
             transport = UDPTransport(sock, self.receive, self.pump, self.send_failed)
             self._udp[transport.bound] = transport
             if address.host in ("0.0.0.0", "::"):
                 self._wild.append(transport)
+
+    def _connected(self, transport: str) -> StreamTransport | WebSocketTransport:
+        """What has the connections of a transport that has some."""
+        if transport in ("tcp", "tls"):
+            return self._streams
+        if self._websockets is None:
+            from .websocket import WebSocketTransport  # aiohttp takes 0.15 s, which the others are spared
+
+            self._websockets = WebSocketTransport(
+                self.admission, self.receive, self.pump, self.send_failed, self._websocket_origins
+            )
+        return self._websockets
 
     def stand_in(self, bound: Iterable[tuple[ListenAddress, socket.socket]]) -> Callable[[], None]:
         """Read the UDP sockets of a worker that is down, too; what is returned ends that."""
@@ -249,7 +260,8 @@ class SIPEndpoint:
             self._timer.cancel()
         for transport in self._udp.values():
             transport.close()
-        await asyncio.gather(self._streams.close(), self._websockets.close(), self._naming.close())
+        websockets = (self._websockets.close(),) if self._websockets is not None else ()
+        await asyncio.gather(self._streams.close(), *websockets, self._naming.close())
 
     def _submit(self, batch: Batch) -> None:
         if not (batch.rows or batch.told or batch.deletes):
@@ -274,11 +286,10 @@ class SIPEndpoint:
         """Send on the flow; what fails is told to the notifier, later."""
         if self._traced:
             logger.debug("> %s %s %d bytes", flow.transport, flow.remote[0], len(data))
-        connected = self._connected.get(flow.transport)
-        if connected is None:
+        if flow.transport == "udp":
             self._send_datagram(data, flow)
         elif self.colleagues is None or not self.colleagues.take_to_send(data, flow):
-            connected.send(data, flow)
+            self._connected(flow.transport).send(data, flow)
 
     def has_connection(self, flow: Flow) -> bool:
         """Whether there is a TCP or TLS connection with the peer of the flow, of whichever number."""
@@ -286,11 +297,10 @@ class SIPEndpoint:
 
     def send_here(self, data: bytes, flow: Flow) -> None:
         """Send by a socket of our own."""
-        connected = self._connected.get(flow.transport)
-        if connected is not None:
-            connected.send(data, flow)
-        else:
+        if flow.transport == "udp":
             self._send_datagram(data, flow)
+        else:
+            self._connected(flow.transport).send(data, flow)
 
     def _send_datagram(self, data: bytes, flow: Flow) -> None:
         transport = self._udp.get(flow.local) or self._udp_like(flow)

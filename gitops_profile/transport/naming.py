@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gitops_profile.sip import Hop, Notifier, Target
 
-from .resolver import Resolver, Unresolvable
+from .late_resolver import NameResolver, Unresolvable
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Naming:
     """Looks names up, one task for each question."""
 
     def __init__(
-        self, resolver: Resolver, notifier: Notifier, now: Callable[[], float], on_answer: Callable[[], None]
+        self, resolver: NameResolver, notifier: Notifier, now: Callable[[], float], on_answer: Callable[[], None]
     ) -> None:
         self._resolver = resolver
         self._notifier = notifier

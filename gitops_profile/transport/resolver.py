@@ -24,6 +24,7 @@ from dns.rdtypes.IN.SRV import SRV
 from gitops_profile.sip import Target
 
 from .hosts import HostsFile
+from .late_resolver import Unresolvable
 
 TIMEOUT = 3.0
 """Seconds for all look-ups of one URI."""
@@ -42,10 +43,6 @@ _SRV_PREFIX = {"tls": "_sips._tcp", "tcp": "_sip._tcp", "udp": "_sip._udp"}
 _DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _Record = NAPTR | SRV | A | AAAA
 _NOTHING_THERE = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.name.NameTooLong, dns.name.LabelTooLong)
-
-
-class Unresolvable(Exception):
-    """A URI leads nowhere; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Ours beside Kamailio, on this machine and in this run: one table, a line for each row and each peer.
 
-    BENCH_HARNESS=DIR python tests/bench/against_kamailio.py [--full] [--row NAME …] [--json FILE] [-- SERVE'S OPTION …]
+    BENCH_HARNESS=DIR python tests/bench/against_kamailio.py [--full] [--held N] [--row NAME …] [--json FILE] [-- …]
 
 Kamailio once in memory only (its best) and once with everything in PostgreSQL (what survives a restart, as ours does),
 both as the harness starts them, all driven by the harness's load generator. About ten minutes, three times that with
@@ -151,6 +151,7 @@ def table(wanted: Collection[str], scale: Scale, memory: Measuring, postgres: Me
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="50 000 to notify, 100 000 held; else 10 000 and 20 000")
+    parser.add_argument("--held", type=int, help="that many profiles and subscriptions in the rows restart and memory")
     parser.add_argument("--row", action="append", choices=NAMES, help="this row only; may be repeated")
     parser.add_argument("--json", type=Path, help="write figures and every record of the harness there")
     parser.add_argument("--in-flight", type=int, default=1000, help="our notify.in_flight; 1000 is the default")
@@ -159,7 +160,8 @@ def main() -> None:
     parser.add_argument("options", nargs="*", help="after --: further options of gitops-profile serve")
     given = parser.parse_args()
     wanted = [name for name in NAMES if not given.row or name in given.row]
-    scale = Scale(50_000, 100_000) if given.full else Scale(10_000, 20_000)
+    fan, held = (50_000, 100_000) if given.full else (10_000, 20_000)
+    scale = Scale(fan, given.held or held)
     if shutil.which("kamailio") is None:
         sys.exit("kamailio is not installed; the harness's README names the packages")
     with tempfile.TemporaryDirectory(prefix="against-kamailio-") as name:

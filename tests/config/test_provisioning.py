@@ -8,7 +8,7 @@ import pytest
 
 from gitops_profile.config import Bootstrap, Config, ConfigError, ProvisioningSettings, load_config
 from gitops_profile.http import Way
-from gitops_profile.server.documents import ways_of
+from gitops_profile.server.ways import ways_of
 
 UNTIL = "2026-12-01T18:00:00+01:00"
 LOCAL, PUBLIC = "http://127.0.0.1:8060/", "https://prov.example.com/"

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.eventlog import FileEventLog, LogCorrupt, LogUnavailable, verify
+from gitops_profile.eventlog import Ahead, FileEventLog, LogCorrupt, LogUnavailable, verify
+from gitops_profile.eventlog.folder import list_segments, record_line
+from gitops_profile.eventlog.snapshot import write_snapshot
 from tests.eventlog.contract import everything, new_batch
 
 SEGMENT_BYTES = 600
@@ -150,4 +152,68 @@ async def test_a_snapshot_that_cannot_be_stored_leaves_the_earlier_one(
             await log.save_snapshot(5, [b"new"])
     assert await log.load_snapshot() == (3, b"state")
     assert [name for name in os.listdir(tmp_path) if name.startswith("snapshot")] == ["snapshot"]
+    await log.close()
+
+
+async def test_opening_checks_what_came_after_the_snapshot_in_the_last_segment(tmp_path: Path) -> None:
+    log = await FileEventLog.open(tmp_path)
+    await log.append(new_batch(5, 1))
+    await log.save_snapshot(5, [b"state"])
+    await log.append(new_batch(5, 6))
+    await log.close()
+    (path,) = segments(tmp_path)
+    content = path.read_bytes()
+    lines = content.split(b"\n")
+    damaged = [*lines[:1], lines[1].replace(b'"position"', b'"positiom"'), *lines[2:]]
+    path.write_bytes(b"\n".join(damaged))
+    log = await FileEventLog.open(tmp_path)
+    assert log.head == 10 and await log.load_snapshot() == (5, b"state")
+    assert [record.position for record in await everything(log, 5)] == [6, 7, 8, 9, 10]
+    with pytest.raises(LogCorrupt):  # noticed by whoever reads it, and by verify
+        await everything(log)
+    await log.close()
+    path.write_bytes(content.replace(b'"position":8,', b'"position":9,'))
+    with pytest.raises(LogCorrupt, match="checksum"):
+        await FileEventLog.open(tmp_path)
+
+
+async def test_a_snapshot_whose_record_is_elsewhere_has_the_whole_segment_checked(tmp_path: Path) -> None:
+    await build(tmp_path, snapshot=None)
+    log = await FileEventLog.open(tmp_path)
+    await log.save_snapshot(14, [b"state"])
+    await log.close()
+    offset, crc = record_line(list_segments(tmp_path), 14)
+    for wrong in (offset + 1, 0, 1 << 40):
+        write_snapshot(tmp_path, 14, crc, [b"state"], offset=wrong)
+        assert await loaded(tmp_path) == (14, b"state")
+
+
+async def test_a_snapshot_of_an_older_version_says_not_where_its_record_is(tmp_path: Path) -> None:
+    await build(tmp_path, snapshot=None)
+    write_snapshot(tmp_path, 14, record_line(list_segments(tmp_path), 14)[1], [b"state"])
+    assert b'"offset":null' in (tmp_path / "snapshot").read_bytes()
+    assert await loaded(tmp_path) == (14, b"state")
+
+
+async def test_a_snapshot_may_be_read_ahead(tmp_path: Path) -> None:
+    await build(tmp_path, snapshot=15)
+    ahead = Ahead(tmp_path)
+    log = await FileEventLog.open(tmp_path, ahead=ahead)
+    await log.append(new_batch(1, 16))
+    await log.save_snapshot(16, [b"newer"])
+    assert await log.load_snapshot() == (16, b"newer")
+    await log.close()
+    older = Ahead(tmp_path)  # read before another server, which then ended, has written a newer one
+    log = await FileEventLog.open(tmp_path)
+    await log.append(new_batch(1, 17))
+    await log.save_snapshot(17, [b"newest"])
+    await log.close()
+    log = await FileEventLog.open(tmp_path, ahead=older)
+    assert (log.head, await log.load_snapshot()) == (17, (16, b"newer"))
+    await log.close()
+
+
+async def test_reading_ahead_finds_nothing_where_nothing_is(tmp_path: Path) -> None:
+    log = await FileEventLog.open(tmp_path / "log", ahead=Ahead(tmp_path / "log"))
+    assert (log.head, await log.load_snapshot()) == (0, None)
     await log.close()

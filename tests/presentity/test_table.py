@@ -38,6 +38,7 @@ from gitops_profile.presentity import (
     encode_event,
     entity_tag,
 )
+from gitops_profile.presentity.table import SNAPSHOT_CHUNK
 
 STAMP = RevisionStamp("a" * 40, "A <a@example.com>", "C <c@example.com>", "2026-01-01T00:00:00Z", "message")
 keys = st.sampled_from([ProfileKey.user("example.com", n) for n in "abc"] + [ProfileKey.local_network("example.com")])
@@ -137,6 +138,52 @@ def test_snapshot_restores_the_fold(history: list[PresentityEvent]) -> None:
     assert again.windowed == table.windowed == sum(bool(document.notify.windows) for document in table)
     for document in table:
         assert again.revision_of(document.key) == table.revision_of(document.key)
+
+
+@given(st.lists(events, max_size=20), st.lists(events, max_size=20), st.data())
+def test_a_table_whose_documents_are_not_read_yet_is_the_same_table(
+    history: list[PresentityEvent], later: list[PresentityEvent], data: st.DataObject
+) -> None:
+    """Whatever is asked first, and whatever is folded in before they are read."""
+    table = PresentityTable()
+    for event in history:
+        table.apply(event)
+    again = PresentityTable.from_snapshot(b"".join(table.snapshot()))
+    assert len(again) == len(table)
+    keys = [
+        *table.keys(),
+        *(alias for document in table for alias in document.aliases),
+        *ALIASES,
+        ProfileKey.user("example.com", "nobody"),
+    ]
+    for key in data.draw(st.lists(st.sampled_from(keys))):
+        asked = data.draw(st.sampled_from(["resolve", "get", "revision_of", "__contains__"]))
+        assert getattr(again, asked)(key) == getattr(table, asked)(key)
+        assert len(again) == len(table)
+    for event in later:
+        assert again.apply(event) == table.apply(event)
+    if data.draw(st.booleans()):
+        again.read_some()
+    assert len(again) == len(table) and again == table
+    assert (again.domains, again.windowed) == (table.domains, table.windowed)
+    assert list(again.keys()) == [document.key for document in again]
+
+
+def test_the_documents_of_a_snapshot_are_read_in_pieces() -> None:
+    table = PresentityTable()
+    keys = [ProfileKey.user("example.com", f"u{number}") for number in range(3 * SNAPSHOT_CHUNK + 1)]
+    for number, key in enumerate(keys):
+        aliases = (ProfileKey.user("example.com", "alias"),) if number == SNAPSHOT_CHUNK else ()
+        table.apply(ProfileAdded(ProfileDocument(key, "text/xml", b"%d" % number, f"{number}", aliases=aliases), STAMP))
+    again = PresentityTable.from_snapshot(b"".join(table.snapshot()))
+    assert again.resolve(ProfileKey.user("example.com", "alias")) == keys[SNAPSHOT_CHUNK]
+    again.apply(ProfileRemoved(keys[0], "0", STAMP))
+    table.apply(ProfileRemoved(keys[0], "0", STAMP))
+    pieces = 0
+    while again.read_some():
+        pieces += 1
+    assert pieces == 2, "those two that nobody had asked for"
+    assert again == table and again.resolve(keys[0]) is None
 
 
 @given(revisions())

@@ -35,7 +35,7 @@ async def test_its_git_processes_answer_one_question_at_a_time(tmp_path: Path) -
     Git(tmp_path / "work")
     source = Source(Config.model_validate({"repository": {"url": str(tmp_path / "work")}}), Metrics())
     asked = Asked()
-    source.repository = asked  # type: ignore[assignment]
+    source._opened = asked  # type: ignore[assignment]
     await asyncio.gather(
         source.is_ancestor("1", "2"), source.between("1", "2", 3), source.unseen("1", "2", 3), source.resolve("main")
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gitops_profile.sip import (
     AccessControl,
     Audience,
+    Backlog,
     Batch,
     EventState,
     Flow,
@@ -124,10 +125,13 @@ class Lab:
     def _new_notifier(self) -> Notifier:
         return Notifier(self.package, self.settings, self._new_token, self.access, self.held.__contains__)
 
-    def restart(self) -> None:
-        """Lose everything but the rows."""
+    def restart(self, backlog: Backlog | None = None) -> None:
+        """Lose everything but the rows; with a backlog none of them is taken up yet."""
         self.notifier = self._new_notifier()
-        self.notifier.restore(list(self.rows.values()), now=self.now)
+        if backlog is not None:
+            self.notifier.begin_restoring(backlog, now=self.now)
+        else:
+            self.notifier.restore(list(self.rows.values()), now=self.now)
         self.pump()
 
     def receive(self, data: bytes, flow: Flow = UDP) -> list[bytes]:

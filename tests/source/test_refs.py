@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import Repository, SourceUnavailable
+from gitops_profile.source import Repository, SourceUnavailable, glance
 from tests.repositories import Git
 
 
@@ -107,3 +107,21 @@ def test_a_ref_that_may_not_be_read_does_not_fall_back_to_an_older_one(
     with pytest.raises(SourceUnavailable, match="Permission denied"):
         repository.resolve("main")
     repository.close()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_glance_finds_a_branch_where_it_plainly_is_and_nothing_else(work: Git, tmp_path: Path, packed: bool) -> None:
+    head = work.head()
+    work("tag", "v1")
+    work("worktree", "add", "-q", str(tmp_path / "side"), "-b", "side")
+    (work.folder / "inside").mkdir()
+    if packed:
+        work("pack-refs", "--all")
+    for location in (work.folder, work.folder / ".git"):
+        assert glance(location, "main") == glance(location, "refs/heads/main") == head
+        for ref in ("v1", "refs/tags/v1", "HEAD", "nowhere", "../main"):
+            assert glance(location, ref) is None, "git has to be asked"
+    for location in (work.folder / "inside", tmp_path / "side", tmp_path, tmp_path / "nowhere"):
+        assert glance(location, "main") is None
+    (work.folder / ".git/refs/heads/main").write_text("damaged")
+    assert glance(work.folder, "main") is None

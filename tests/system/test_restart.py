@@ -2,12 +2,16 @@
 
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from .lab import Lab, Message, eventually, profile
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
+MANY = 3000
+"""Subscriptions: more than are taken up before a server is ready."""
 
 
 def _dialog(notify: Message) -> tuple[str, str, str]:
@@ -126,3 +130,35 @@ def _subscribe(port: int, cseq: int, to: bytes = b"To: <sip:alice@example.com>")
         b"Expires: 600",
     ]
     return b"\r\n".join([*lines, b"Content-Length: 0\r\n\r\n"])
+
+
+def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory(lab: Lab) -> None:
+    lab.write(alice=1, bob=1)
+    lab.server.start()
+    alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
+    alice.has(1), bob.has(1)
+    lab.settled(2)
+    lab.server.end(signal.SIGKILL)
+    with closing(sqlite3.connect(lab.server.state / "subscriptions.db", isolation_level=None)) as database:
+        names = [row[1] for row in database.execute("PRAGMA table_info(subscription)")]
+        # Nobody is there to answer their NOTIFYs, which none is owed. Before and behind the two in the order of ids.
+        made = {
+            "id": "char(33 + value % 90) || value", "call_id": "'c' || value", "local_tag": "'t' || value",
+            "remote_target": "'sip:nobody@127.0.0.1:9'", "contact_flow": "'udp|127.0.0.1:5060|127.0.0.1:9'",
+        }  # fmt: skip
+        columns = ",".join(made.get(name, name) for name in names)
+        database.execute(
+            "WITH RECURSIVE number(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < ?) "
+            f"INSERT INTO subscription SELECT {columns} FROM subscription, number "
+            "WHERE resource = 'user/example.com/alice'",
+            (MANY,),
+        )
+    lab.server.start()
+    assert len(lab.ask("subscriptions")) == MANY + 2, "whoever asks for all of them waits for them"
+    lab.write(bob=2)
+    assert [n.body for n in bob.finish()] == [profile("bob", 1), profile("bob", 2)]
+    assert lab.ask("status")["taking_up"] == 0
+    lab.server.end(signal.SIGTERM)
+    lab.write(alice=2)
+    lab.server.start()
+    assert alice.has(2)[1].body == profile("alice", 2), "found among the others, and told"

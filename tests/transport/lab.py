@@ -16,8 +16,8 @@ from gitops_profile.transport import (
     Certificates,
     ListenAddress,
     ListenError,
+    NameResolver,
     Reason,
-    Resolver,
     SIPEndpoint,
     StreamLimits,
     TransportRefused,
@@ -47,7 +47,7 @@ class Lab:
         certificates: Certificates | None = None,
         origins: Sequence[str] | None = None,
         access: AccessControl | None = None,
-        resolver: Resolver | None = None,
+        resolver: NameResolver | None = None,
     ) -> None:
         self.package = FakePackage()
         self.happened: list[SubscriptionEvent] = []

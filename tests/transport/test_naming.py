@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitops_profile.sip import Flow, OpenAccess
-from gitops_profile.transport import Resolver
+from gitops_profile.transport import LateResolver
 from gitops_profile.transport.hosts import HostsFile
 from tests.transport.lab import Lab
 
@@ -43,9 +43,9 @@ def subscribe(source: socket.socket, contact: str) -> bytes:
     return ("\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode()
 
 
-def resolver(hosts: Path, names: str) -> Resolver:
+def resolver(hosts: Path, names: str) -> LateResolver:
     hosts.write_text(names)
-    return Resolver(allow_loopback=True, nameservers=["127.0.0.1"], port=9, hosts=HostsFile(hosts))
+    return LateResolver(allow_loopback=True, nameservers=["127.0.0.1"], port=9, hosts=HostsFile(hosts))
 
 
 async def test_a_contact_with_a_name_is_looked_up_when_it_may_be_followed(tmp_path: Path) -> None:

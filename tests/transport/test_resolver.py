@@ -15,8 +15,9 @@ import dns.rrset
 import pytest
 
 from gitops_profile.sip import Target
+from gitops_profile.transport import Unresolvable
 from gitops_profile.transport.hosts import HostsFile
-from gitops_profile.transport.resolver import MAX_TARGETS, Resolver, Unresolvable
+from gitops_profile.transport.resolver import MAX_TARGETS, Resolver
 
 ZONE = """
 full 60 NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.full

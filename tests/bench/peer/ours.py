@@ -97,7 +97,9 @@ class Run:
         command += ["--state", f"{self.folder}/state", "--config", f"{self.folder}/settings.json"]
         command += ["--listen", f"udp:127.0.0.1:{self.port}", *self.options]
         folder = Path(self.folder)
-        environment = {**os.environ, "PYTHONPATH": self.root}
+        # As installed: with its bytecode, which a source tree may be forbidden to keep (0.3 s of every start).
+        environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONPYCACHEPREFIX": f"{self.folder}/bytecode"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         begun = time.perf_counter()
         self.pid, _ = processes.start_until(command, b"ready ", folder / "stdout", folder / "log", environment, READY)
         self.seconds = time.perf_counter() - begun
