@@ -17,7 +17,7 @@ class Backlog(Protocol):
         """The next ones; none when all were taken."""
 
     def find(self, id_: str) -> StoredSubscription | None:
-        """The row of a subscription, whether it was taken or not."""
+        """The row of a subscription, whether it was taken or not; none, perhaps, of one whose row is gone since."""
 
 
 class Earlier(Protocol):
