@@ -1,7 +1,7 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
 from .layout import document_path, key_of_path
-from .load import LOADER_VERSION, Load, Loader, LoadResult, Made
+from .load import LOADER_VERSION, MAX_FILE, Load, Loader, LoadResult, Made
 from .manifest import manifest_schema
 from .masking import SECRET, masked, masked_lines
 from .origins import Device, Origin, Provenance, provenance
@@ -18,6 +18,7 @@ __all__ = [
     "masked",
     "masked_lines",
     "LOADER_VERSION",
+    "MAX_FILE",
     "FileEntryLike",
     "Load",
     "LoadResult",

@@ -29,7 +29,7 @@ MAX_FILE = 1 << 20
 """Bytes of one file."""
 _FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
-_DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
+_DOCUMENTS = frozenset((Kind.MANIFEST, Kind.PLAIN))
 _READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
 Made = Callable[[ProfileDocument], None]
@@ -83,6 +83,8 @@ class Load:
         """Of the files that changed and may be read."""
         self._changed = {file.path: file for file in changed if self._admit(file)}
         self._documents = sorted(p for p, kind in self._kinds.items() if kind in _DOCUMENTS)
+        # Whom that concerns besides was asked three times, for 45 ms of a change of 10 000 documents.
+        self._only_documents = not whole and _DOCUMENTS.issuperset((*self._kinds.values(), *map(kind_of, removed)))
         self._blobs: dict[str, bytes] = {}
         self._coming: Iterator[tuple[str, bytes]] = iter(())
         self._all_changed = changed
@@ -98,6 +100,11 @@ class Load:
     def is_whole(self) -> bool:
         """Whether it loads everything."""
         return self._whole
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it wants what it wants from the beginning: of a change of documents nothing else needs be known."""
+        return self._whole or self._only_documents
 
     def _content(self, path: str) -> bytes:
         """What was supplied for a file; raises UnreadableProfile."""
@@ -116,7 +123,7 @@ class Load:
         # In the order in which `finish` asks for them.
         shared = (self._changed[path].blob for path, kind in self._kinds.items() if kind not in _DOCUMENTS)
         wanted = dict.fromkeys(chain(shared, (self._changed[path].blob for path in self._documents)))
-        if not self._whole:
+        if not self.is_settled:
             wanted |= dict.fromkeys(self._file(p).blob for p in self._affected() if self._kind(p) is Kind.PLAIN)
         return [blob for blob in wanted if blob not in self._blobs]
 
@@ -127,7 +134,7 @@ class Load:
             self._blobs[blob] = content if len(content) <= MAX_FILE else _TOO_LARGE
 
     def supply_while_finishing(self, found: Iterator[tuple[str, bytes]]) -> None:
-        """Content of all the wanted blobs of a whole load, in their order: each is taken when its file's turn comes.
+        """Content of all the wanted blobs of a settled load, in their order: each is taken when its file's turn comes.
 
         So git reads the next documents while these are made: 100 000 plain ones took 4.1 s in place of 6.4.
         """
@@ -211,7 +218,7 @@ class Load:
 
     def _affected(self) -> list[str]:
         """Paths of the documents that this load makes again."""
-        if self._whole:
+        if self._whole or self._only_documents:
             return self._documents
         moved = [*self._changed, *self._removed]
         others = concerned(self._before, moved) | retold(self._before, moved, self._supplied)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,14 +73,19 @@ class Journal:
                 del spent[-_CHUNK:]
                 await asyncio.sleep(0)
 
-    async def save_snapshot(self) -> None:
-        """Keep the table as a snapshot, if the log has grown enough since the last one."""
-        if self.position - self._snapshot_at < SNAPSHOT_EVERY:
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether the log has grown enough since the last one."""
+        return self.position - self._snapshot_at >= SNAPSHOT_EVERY
+
+    async def save_snapshot(self, turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)) -> None:
+        """Keep the table as it is now as a snapshot, if that is wanted; `turn` is awaited after each piece of it."""
+        if not self.wants_snapshot:
             return
         position, pieces = self.position, []
         for piece in self.table.snapshot():
             pieces.append(piece)
-            await asyncio.sleep(0)
+            await turn()
         try:
             await self.log.save_snapshot(position, pieces)
         except LogUnavailable as error:

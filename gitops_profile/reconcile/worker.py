@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from gitops_profile.loader import (
+    MAX_FILE,
     FileEntryLike,
     Load,
     Loader,
@@ -149,7 +150,7 @@ class Worker:
     def _read(self, load: Load, read: Read, made: Made | None = None) -> LoadResult:
         """Read what the load wants, and let it make its documents."""
         wanted = load.wanted()
-        if load.is_whole:
+        if load.is_settled:
             self._say("progress", "", 0, len(wanted))
             load.supply_while_finishing(iter(read(wanted)))
             wanted = []
@@ -205,7 +206,7 @@ def main() -> None:
     out = sys.stdout.buffer
     sys.stdout = sys.stderr
     try:
-        worker = Worker(Repository(location), out, file_seconds, FilePlace(int(sys.argv[4])).tell)
+        worker = Worker(Repository(location, longest=MAX_FILE), out, file_seconds, FilePlace(int(sys.argv[4])).tell)
     except NotARepository as error:
         out.write(pack("unavailable", path_text(str(error))))
         out.flush()

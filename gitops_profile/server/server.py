@@ -37,6 +37,7 @@ from .notifying import DRAIN_SECONDS, DRAIN_STEP, Notifying
 from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
+from .snapshots import Snapshots
 from .source import Source
 from .trust import Signatures
 from .waiting import Waiting
@@ -139,6 +140,9 @@ class Server:
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._snapshots = Snapshots(
+            self._journal, lambda: self._follower.reconciling, lambda: not self._sip.notifier.is_quiet
+        )
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
             self._tracker.nudge, self._holding.held,
@@ -235,6 +239,7 @@ class Server:
                 self._crew.run(),
                 self._holding.run(),
                 self._lifecycle.watch(),
+                self._snapshots.run(),
                 self._webhook.watch(),
                 self._statuses.run(),
                 *self._hardware.work(),
