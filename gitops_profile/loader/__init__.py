@@ -1,7 +1,7 @@
 """Files → documents (pure): bytes in, profile documents and problems out."""
 
 from .layout import document_path, key_of_path
-from .load import LOADER_VERSION, MAX_FILE, Load, Loader, LoadResult, Made
+from .load import LOADER_VERSION, MAX_FILE, Load, Loader, LoadResult, Made, surely_read
 from .manifest import manifest_schema
 from .masking import SECRET, masked, masked_lines
 from .origins import Device, Origin, Provenance, provenance
@@ -36,4 +36,5 @@ __all__ = [
     "owned_elsewhere",
     "manifest_schema",
     "provenance",
+    "surely_read",
 ]

@@ -38,10 +38,10 @@ class Builder:
         self._folders: dict[tuple[str, tuple[str, ...]], Delivery] = {}
         self._policies = Policies(state)
 
-    def plain(self, path: str, content: bytes) -> ProfileDocument:
-        """A plain document: delivered byte for byte. Raises UnreadableProfile."""
-        content_type = self._state.settings.content_type(path)
-        return ProfileDocument(key_of_path(path), content_type, content, path, notify=self._policies.of(path))
+    def plain(self, path: str, content: bytes, known: ProfileKey | None = None) -> ProfileDocument:
+        """A plain document: delivered byte for byte; its key where it is `known` already. Raises UnreadableProfile."""
+        key, content_type = known or key_of_path(path), self._state.settings.content_type(path)
+        return ProfileDocument(key, content_type, content, path, notify=self._policies.of(path))
 
     def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:
         """The document of a manifest with its variants and aliases. Raises UnreadableProfile."""

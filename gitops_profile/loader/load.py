@@ -15,7 +15,7 @@ from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned, retold
 from .credentials import CredentialFinder
-from .layout import SETTINGS, Kind, kind_of, leaves_tree
+from .layout import IDENTITY_FOLDERS, SETTINGS, Kind, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, overlay
 from .problem import Problem, UnreadableProfile
@@ -68,6 +68,15 @@ class Loader:
         return Load(self, self.accepted, changed, removed, whole=False)
 
 
+def surely_read(files: Iterable[FileEntryLike]) -> list[str]:
+    """Ids of blobs of documents, which a load of these changed files reads whatever else it finds."""
+    return [
+        file.blob
+        for file in files
+        if file.path.partition("/")[0] in IDENTITY_FOLDERS and "/." not in file.path and file.mode.startswith("100")
+    ]
+
+
 class Load:
     """One load: `wanted` and `supply` until nothing is wanted, then `finish`, then `accept` or forget it."""
 
@@ -108,10 +117,13 @@ class Load:
 
     def _content(self, path: str) -> bytes:
         """What was supplied for a file; raises UnreadableProfile."""
-        blob = self._file(path).blob
-        while blob not in self._blobs:
-            self.supply(dict([next(self._coming)]))
-        content = self._blobs[blob]
+        blob, blobs = self._file(path).blob, self._blobs
+        if blob not in blobs:
+            for id_, content in self._coming:
+                blobs[id_] = content if len(content) <= MAX_FILE else _TOO_LARGE
+                if id_ == blob:
+                    break
+        content = blobs[blob]
         if content is _TOO_LARGE:
             raise UnreadableProfile(
                 Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed", rule=_FORBIDDEN)
@@ -305,7 +317,8 @@ class Load:
 
     def _document_of(self, path: str, builder: Builder) -> ProfileDocument:
         if self._kind(path) is Kind.PLAIN:
-            document = builder.plain(path, self._content(path))
+            known = self._before.keys.get(path)  # a path names the same profile in every revision
+            document = builder.plain(path, self._content(path), known[0] if known is not None else None)
         else:
             if path in self._changed:
                 self.state.manifests[path] = read_manifest(path, self._content(path))
