@@ -45,7 +45,7 @@ class _Envelope(msgspec.Struct):
     data: msgspec.Raw
 
 
-_text = msgspec.json.Encoder().encode
+_ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Envelope)
 
 
@@ -62,33 +62,29 @@ def first_position(name: str) -> int | None:
 
 def encode_batches(batches: Iterable[Sequence[NewRecord]], first: int, time: str) -> Iterator[bytes]:
     """The lines of some batches, the first record being at position `first`, in slices fit for one write each."""
-    parts: list[bytes] = []
+    lines: list[bytes] = []
     size = 0
     position = first
-    moment = _text(time)
-    kinds: dict[tuple[str, int], bytes] = {}
     for batch in batches:
         left = len(batch)
         for record in batch:
             left -= 1
-            kind = kinds.get((record.type, record.version))
-            if kind is None:
-                kind = b',"type":%b,"version":%d,"data":' % (_text(record.type), record.version)
-                kinds[record.type, record.version] = kind
-            # By hand, with the data copied once: 1.6 µs for a document of 1 kB in place of 3 for an encoded _Envelope.
-            head = b'{"position":%d,"left":%d,"time":%b,"stream":%b%b' % (
-                position, left, moment, _text(record.stream), kind
-            )  # fmt: skip
-            data = record.data
-            parts += head, data, _CRC_MEMBER % crc32(b"}", crc32(data, crc32(head))), b"\n"
+            line = _encode_line(record, position, left, time)
             position += 1
-            size += len(head) + len(data)
+            size += len(line)
+            lines.append(line)
             if size >= _SLICE_BYTES:
-                yield b"".join(parts)
-                parts.clear()
+                yield b"".join(lines)
+                lines.clear()
                 size = 0
-    if parts:
-        yield b"".join(parts)
+    if lines:
+        yield b"".join(lines)
+
+
+def _encode_line(record: NewRecord, position: int, left: int, time: str) -> bytes:
+    data = msgspec.Raw(record.data)
+    body = _ENCODER.encode(_Envelope(position, left, time, record.stream, record.type, record.version, data))
+    return b"%b%b\n" % (body[:-1], _CRC_MEMBER % crc32(body))
 
 
 def is_whole_line(line: bytes) -> bool:

@@ -37,10 +37,17 @@ class Builder:
         self._state = state
         self._folders: dict[tuple[str, tuple[str, ...]], Delivery] = {}
         self._policies = Policies(state)
+        self._types: dict[str, str] = {}
+        """Content types by the ends of names."""
 
     def plain(self, path: str, content: bytes, known: ProfileKey | None = None) -> ProfileDocument:
         """A plain document: delivered byte for byte; its key where it is `known` already. Raises UnreadableProfile."""
-        key, content_type = known or key_of_path(path), self._state.settings.content_type(path)
+        key, ending = known or key_of_path(path), path[path.rfind(".") :]
+        content_type = self._types.get(ending)
+        if content_type is None:
+            content_type = self._state.settings.content_type(path)
+            if "/" not in ending and ending != ".j2":  # `a.xml.j2` is what `a.xml` is
+                self._types[ending] = content_type
         return ProfileDocument(key, content_type, content, path, notify=self._policies.of(path))
 
     def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:

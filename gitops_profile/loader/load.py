@@ -17,7 +17,7 @@ from .concern import concerned, retold
 from .credentials import CredentialFinder
 from .layout import IDENTITY_FOLDERS, SETTINGS, Kind, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
-from .overlay import fold, overlay
+from .overlay import fold, hide, overlay
 from .problem import Problem, UnreadableProfile
 from .settings import RepositorySettings, read_settings
 from .state import FileEntryLike, State
@@ -29,7 +29,7 @@ MAX_FILE = 1 << 20
 """Bytes of one file."""
 _FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
-_DOCUMENTS = frozenset((Kind.MANIFEST, Kind.PLAIN))
+_DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
 _READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
 Made = Callable[[ProfileDocument], None]
@@ -93,7 +93,8 @@ class Load:
         self._changed = {file.path: file for file in changed if self._admit(file)}
         self._documents = sorted(p for p, kind in self._kinds.items() if kind in _DOCUMENTS)
         # Whom that concerns besides was asked three times, for 45 ms of a change of 10 000 documents.
-        self._only_documents = not whole and _DOCUMENTS.issuperset((*self._kinds.values(), *map(kind_of, removed)))
+        kinds = chain(self._kinds.values(), map(kind_of, removed))
+        self._only_documents = not whole and all(kind in _DOCUMENTS for kind in kinds)
         self._blobs: dict[str, bytes] = {}
         self._coming: Iterator[tuple[str, bytes]] = iter(())
         self._all_changed = changed
@@ -209,6 +210,9 @@ class Load:
         kind = kind_of(file.path)
         if kind is Kind.IGNORED:
             return False
+        if file.mode == "100644" and (file.size or 0) <= MAX_FILE:
+            self._kinds[file.path] = kind  # nearly all
+            return True
         if file.mode == "120000":
             self._problems.append(
                 Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here", _FORBIDDEN)
@@ -299,10 +303,10 @@ class Load:
         self, affected: list[str], progress: Progress | None, made: Made | None
     ) -> dict[ProfileKey, ProfileDocument]:
         builder = Builder(self.state)
-        for path in () if self._whole else [*self._removed, *affected]:
-            for key in self._before.keys.get(path, ()):
-                self.state.owners.pop(key, None)
-            self.state.keys.pop(path, None)
+        if not self._whole:
+            paths = [*self._removed, *affected]
+            hide(self.state.owners, chain.from_iterable(self._before.keys.get(path, ()) for path in paths))
+            hide(self.state.keys, paths)
         documents: dict[ProfileKey, ProfileDocument] = {}
         for done, path in enumerate(affected):
             try:

@@ -1,6 +1,6 @@
 """A mapping over another one, which stays as it is until the two are folded."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 _GONE: Any = object()
@@ -57,6 +57,12 @@ class _Overlay(MutableMapping[Any, Any]):
 
 def overlay(below: MutableMapping[Any, Any], over: bool) -> MutableMapping[Any, Any]:
     return _Overlay(below) if over else {}
+
+
+def hide(overlaid: MutableMapping[Any, Any], keys: Iterable[Any]) -> None:
+    """Delete these, if they are there."""
+    assert isinstance(overlaid, _Overlay)
+    overlaid.above.update(dict.fromkeys(keys, _GONE))
 
 
 def fold(below: MutableMapping[Any, Any], above: MutableMapping[Any, Any]) -> None:
