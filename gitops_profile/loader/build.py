@@ -40,9 +40,9 @@ class Builder:
         self._types: dict[str, str] = {}
         """Content types by the ends of names."""
 
-    def plain(self, path: str, content: bytes, known: ProfileKey | None = None) -> ProfileDocument:
-        """A plain document: delivered byte for byte; its key where it is `known` already. Raises UnreadableProfile."""
-        key, ending = known or key_of_path(path), path[path.rfind(".") :]
+    def plain(self, path: str, key: ProfileKey, content: bytes) -> ProfileDocument:
+        """A plain document: delivered byte for byte. Raises UnreadableProfile."""
+        ending = path[path.rfind(".") :]
         content_type = self._types.get(ending)
         if content_type is None:
             content_type = self._state.settings.content_type(path)

@@ -10,12 +10,12 @@ from itertools import chain
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 
-from .aliases import place_of_alias
+from .aliases import place_of_alias, read_aliases
 from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned, retold
 from .credentials import CredentialFinder
-from .layout import IDENTITY_FOLDERS, SETTINGS, Kind, kind_of, leaves_tree
+from .layout import IDENTITY_FOLDERS, SETTINGS, Kind, key_of_path, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, hide, overlay
 from .problem import Problem, UnreadableProfile
@@ -53,9 +53,13 @@ class Loader:
     def __init__(self) -> None:
         self.accepted = State()
 
-    def whole(self, files: Iterable[FileEntryLike]) -> "Load":
-        """A load of everything, whatever was accepted before."""
-        return Load(self, State(), list(files), [], whole=True)
+    def whole(self, files: Iterable[FileEntryLike], *, makes: bool = True) -> "Load":
+        """A load of everything, whatever was accepted before.
+
+        One that makes nothing finds out what the next load builds on: no plain document is read for it, and no
+        manifest rendered. It is for files that have been loaded before; most problems would not be found.
+        """
+        return Load(self, State(), list(files), [], whole=True, makes=makes)
 
     def change(self, changed: Iterable[FileEntryLike], removed: Iterable[str]) -> "Load":
         """A load of what differs from the accepted one. New settings concern everything."""
@@ -81,11 +85,19 @@ class Load:
     """One load: `wanted` and `supply` until nothing is wanted, then `finish`, then `accept` or forget it."""
 
     def __init__(
-        self, loader: Loader, before: State, changed: list[FileEntryLike], removed: list[str], *, whole: bool
+        self,
+        loader: Loader,
+        before: State,
+        changed: list[FileEntryLike],
+        removed: list[str],
+        *,
+        whole: bool,
+        makes: bool = True,
     ) -> None:
         self._loader = loader
         self._before = before
         self._whole = whole
+        self._makes = makes
         self._removed = removed
         self._problems: list[Problem] = []
         self._kinds: dict[str, Kind] = {}
@@ -135,7 +147,8 @@ class Load:
         """Ids of the blobs that must be read; empty when there is nothing more to read."""
         # In the order in which `finish` asks for them.
         shared = (self._changed[path].blob for path, kind in self._kinds.items() if kind not in _DOCUMENTS)
-        wanted = dict.fromkeys(chain(shared, (self._changed[path].blob for path in self._documents)))
+        documents = (path for path in self._documents if self._makes or self._kinds[path] is not Kind.PLAIN)
+        wanted = dict.fromkeys(chain(shared, (self._changed[path].blob for path in documents)))
         if not self.is_settled:
             wanted |= dict.fromkeys(self._file(p).blob for p in self._affected() if self._kind(p) is Kind.PLAIN)
         return [blob for blob in wanted if blob not in self._blobs]
@@ -312,23 +325,33 @@ class Load:
             try:
                 self._tell(progress, path, done, len(affected))
                 document = self._document_of(path, builder)
-                documents[document.key] = document
-                if made is not None:
-                    made(document)
+                if document is not None:
+                    documents[document.key] = document
+                    if made is not None:
+                        made(document)
             except UnreadableProfile as error:
                 self._problems += error.problems
         return documents
 
-    def _document_of(self, path: str, builder: Builder) -> ProfileDocument:
+    def _document_of(self, path: str, builder: Builder) -> ProfileDocument | None:
+        document = None
         if self._kind(path) is Kind.PLAIN:
             known = self._before.keys.get(path)  # a path names the same profile in every revision
-            document = builder.plain(path, self._content(path), known[0] if known is not None else None)
+            own = known[0] if known is not None else key_of_path(path)
+            keys: tuple[ProfileKey, ...] = (own,)
+            if self._makes:
+                document = builder.plain(path, own, self._content(path))
         else:
             if path in self._changed:
                 self.state.manifests[path] = read_manifest(path, self._content(path))
-            document = builder.from_manifest(path, self.state.manifests[path])
-        keys = (document.key, *document.aliases)
-        problems = [problem for key in keys if (problem := self._conflict(path, document.key, key)) is not None]
+            read = self.state.manifests[path]
+            if self._makes:
+                document = builder.from_manifest(path, read)
+                keys = (document.key, *document.aliases)
+            else:
+                own = key_of_path(path)
+                keys = (own, *read_aliases(path, read, own))
+        problems = [problem for key in keys if (problem := self._conflict(path, keys[0], key)) is not None]
         if problems:
             raise UnreadableProfile(*problems)
         for key in keys:

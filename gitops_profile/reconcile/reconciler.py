@@ -14,7 +14,6 @@ from gitops_profile.presentity import (
     ProfileAdded,
     ProfileChanged,
     ProfileKey,
-    ProfileRemoved,
     RepositoryRulesChanged,
     RevisionApplied,
     RevisionHeld,

@@ -95,13 +95,13 @@ class Worker:
 
     def _load(self, commit: str, base: str | None, path: str, *, tell: bool = True) -> None:
         changes = self._changes(commit, base, path)
-        coming: Iterator[tuple[str, bytes]] = iter(())
+        coming: Iterable[tuple[str, bytes]] = ()
         if changes is not None:
             # Git begins before anybody knows what else the change concerns.
-            coming = iter(self._repository.read_blobs(surely_read(changes.changed)))
+            coming = self._repository.read_blobs(surely_read(changes.changed))
             load = self._loader.change(changes.changed, changes.removed)
         else:
-            load = self._loader.whole(self._repository.list_files(commit, path))
+            load = self._loader.whole(self._repository.list_files(commit, path), makes=tell)
         self._finish(load, self._repository.read_blobs, tell=tell, coming=coming)
         self._pending = load, (commit, path)
 
@@ -125,7 +125,7 @@ class Worker:
             loaded = {file.path for file in files}
             others = [file.path for file in index if file.path not in loaded]
         load = self._loader.whole(files)
-        result = self._read(load, read)
+        result = self._read(load, read, None, iter(()))
         documents = list(result.documents.values())
         warnings = load.credentials(documents)
         problems = (*result.problems, *owned_elsewhere(documents, others))
@@ -134,9 +134,7 @@ class Worker:
         rows = [problem_row(p) for p in problems]
         self._say("result", [], rows, True, settings.max_removals, settings.rules.as_row())
 
-    def _finish(
-        self, load: Load, read: Read, *, tell: bool = True, coming: Iterator[tuple[str, bytes]] = iter(())
-    ) -> None:
+    def _finish(self, load: Load, read: Read, *, tell: bool = True, coming: Iterable[tuple[str, bytes]] = ()) -> None:
         """Read what the load wants, and say what it found; without the documents when `tell` is False.
 
         `coming` are blobs that are being read already.
@@ -150,16 +148,14 @@ class Worker:
                 self._say("documents", chunk)
                 chunk.clear()
 
-        result = self._read(load, read, made if tell else None, coming)
+        result = self._read(load, read, made if tell else None, iter(coming))
         if chunk:
             self._say("documents", chunk)
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         settings = result.settings
         self._say("result", removed, problems, result.whole, settings.max_removals, settings.rules.as_row())
 
-    def _read(
-        self, load: Load, read: Read, made: Made | None = None, coming: Iterator[tuple[str, bytes]] = iter(())
-    ) -> LoadResult:
+    def _read(self, load: Load, read: Read, made: Made | None, coming: Iterator[tuple[str, bytes]]) -> LoadResult:
         """Read what the load wants, and let it make its documents."""
         if load.is_whole:
             wanted = load.wanted()
@@ -170,7 +166,7 @@ class Worker:
             load.supply_while_finishing(coming)
             wanted = []
         else:
-            self._supply(load, coming, 0)
+            self._supply(load, coming, len(load.wanted()))
             wanted = load.wanted()
         while wanted:
             self._supply(load, iter(read(wanted)), len(wanted))

@@ -49,6 +49,6 @@ class Snapshots:
     async def _turn(self) -> None:
         """After a piece: as long for others as it took, and whatever a revision takes."""
         await asyncio.sleep(time.monotonic() - self._begun)
-        while self._is_applying():
-            await asyncio.sleep(LOOK_EVERY)
+        if self._is_applying():
+            await self._good_moment()
         self._begun = time.monotonic()

@@ -236,9 +236,7 @@ def _some(process: GitProcess, stdout: IO[bytes]) -> bytes:
     return data
 
 
-def _beginning(
-    process: GitProcess, stdout: IO[bytes], begun: bytes, left: int, longest: int
-) -> tuple[bytes, bytes]:
+def _beginning(process: GitProcess, stdout: IO[bytes], begun: bytes, left: int, longest: int) -> tuple[bytes, bytes]:
     """One byte more than `longest` of an object that has begun, and what was read behind it; the rest nobody holds."""
     piece = b""
     while left > 0:
