@@ -379,7 +379,9 @@ class Load:
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:
             return frozenset()
-        before = {keys[0] for path in [*self._removed, *affected] if (keys := self._before.keys.get(path))}
+        # A path names the same profile in every revision, so what was made anew is not gone.
+        paths = [*self._removed, *affected] if self._problems else self._removed
+        before = {keys[0] for path in paths if (keys := self._before.keys.get(path))}
         return frozenset(key for key in before if key not in documents)
 
     @staticmethod

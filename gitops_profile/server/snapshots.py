@@ -13,6 +13,8 @@ from gitops_profile.reconcile import Journal
 
 LOOK_EVERY = 0.25
 """Seconds between two looks whether it is a good moment."""
+SHARE = 3
+"""How many times as long as a piece takes the others have the processor."""
 PATIENCE = 20
 """Looks after which it is written all the same: a server that is never quiet starts again, too."""
 
@@ -47,8 +49,8 @@ class Snapshots:
                 return
 
     async def _turn(self) -> None:
-        """After a piece: as long for others as it took, and whatever a revision takes."""
-        await asyncio.sleep(time.monotonic() - self._begun)
+        """After a piece: three times as long for others as it took, and whatever a revision takes."""
+        await asyncio.sleep(SHARE * (time.monotonic() - self._begun))
         if self._is_applying():
             await self._good_moment()
         self._begun = time.monotonic()

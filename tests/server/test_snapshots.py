@@ -62,6 +62,7 @@ async def test_it_waits_for_what_is_being_applied_and_told_but_not_for_ever(monk
 
 async def test_a_revision_that_comes_meanwhile_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
+    monkeypatch.setattr(snapshots, "PATIENCE", 1_000_000)
     await bench.add(0, 700)
     pieces = bench.journal.table.snapshot()
 
