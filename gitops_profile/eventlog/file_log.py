@@ -208,28 +208,16 @@ class FileEventLog:
         if self._segments[-1].size >= self._segment_bytes:
             await self._rotate()
         size = self._segments[-1].size
-        writing: asyncio.Task[None] | None = None
-        try:
-            for lines in encode_batches(batches, self._head + 1, time_text(self._clock())):
-                self._dirty = True
-                size += len(lines)
-                if writing is not None:
-                    await writing
-                # While it is written the next ones are encoded: 26 ms for 12 MB in place of 38.
-                writing = asyncio.create_task(self._write_all(lines))
-                await asyncio.sleep(0)
-        finally:
-            if writing is not None:
-                await writing
+        for lines in encode_batches(batches, self._head + 1, time_text(self._clock())):
+            self._dirty = True
+            size += len(lines)
+            rest = memoryview(lines)
+            while rest:  # unbuffered: a disk that fills up takes a part, and says so at the next call
+                rest = rest[await self._file.write(rest) :]
         if self._dirty:
             await asyncio.to_thread(os.fdatasync, self._file.fileno())
             self._dirty = False
         return size
-
-    async def _write_all(self, lines: bytes) -> None:
-        rest = memoryview(lines)
-        while rest:  # unbuffered: a disk that fills up takes a part, and says so at the next call
-            rest = rest[await self._file.write(rest) :]
 
     async def _rotate(self) -> None:
         first = self._head + 1

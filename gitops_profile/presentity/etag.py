@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from functools import lru_cache
 
 
 def entity_tag(content_type: str, body: bytes, effective_by: int | None = None) -> str:
@@ -10,14 +9,12 @@ def entity_tag(content_type: str, body: bytes, effective_by: int | None = None) 
 
     `effective_by` (seconds) is part of it because it travels in the Event header, which belongs to the entity.
     """
-    return hashlib.sha256(_beginning(content_type, effective_by) + body).hexdigest()[:32]
-
-
-@lru_cache(maxsize=256)
-def _beginning(content_type: str, effective_by: int | None) -> bytes:
-    """What is hashed before the body: the same for all documents of a kind (1.6 µs for one of 1 kB in place of 2.7)."""
-    parts = (content_type.encode(), b"" if effective_by is None else str(effective_by).encode())
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    digest = hashlib.sha256()
+    for part in (content_type.encode(), b"" if effective_by is None else str(effective_by).encode()):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    digest.update(body)
+    return digest.hexdigest()[:32]
 
 
 def concealed_tag(etag: str, key: bytes) -> str:

@@ -29,10 +29,7 @@ _ENVIRONMENT = {
 
 
 class FileEntry(msgspec.Struct, frozen=True, gc=False):
-    """One file of a tree. Its path is relative to the profiles folder.
-
-    A Struct and no dataclass: there may be 100 000 of them, and making one takes 0.1 µs in place of 0.6.
-    """
+    """One file of a tree; its path is relative to the profiles folder. A Struct is made in 0.05 µs, a dataclass in 0.5."""
 
     path: str
     mode: str
@@ -210,9 +207,7 @@ class Repository:
         old, new = (self.revision(commit).tree for commit in (old_commit, new_commit))
         self._check_folder(new_commit, folder)
         prefix = f"{folder}/" if folder else ""
-        changed: list[tuple[str, str, str]] = []
-        removed: list[str] = []
-        start = len(prefix)
+        changed, removed, start = list[tuple[str, str, str]](), list[str](), len(prefix)
         for meta, name in self._diff(old, new, prefix):
             if meta.endswith("D"):
                 removed.append(name[start:])
