@@ -83,7 +83,7 @@ async def test_who_suspends_while_documents_come_is_heard(lab: Lab) -> None:
         await lab.suspending.suspend("user/example.com/u7", "ann", "")
         suspended = True
 
-    tasks = []
+    tasks: list[asyncio.Future[None]] = []
     lab.progress = lambda done, total: tasks.append(asyncio.ensure_future(suspend())) if not tasks else None
     outcome = await lab.reconcile()
     assert suspended and (outcome.verdict, outcome.changed, outcome.held_back) == (Verdict.APPLIED, 1999, 1)
