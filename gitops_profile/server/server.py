@@ -141,7 +141,9 @@ class Server:
         )  # fmt: skip
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._snapshots = Snapshots(
-            self._journal, lambda: self._follower.reconciling, lambda: not self._sip.notifier.is_quiet
+            self._journal,
+            lambda: self._follower.reconciling or self._tracker.is_looking,
+            lambda: not self._sip.notifier.is_quiet,
         )
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
