@@ -4,13 +4,17 @@ How they are started from a module of ours, how they end with the server, and ho
 """
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
+from contextlib import suppress
 
 HEADER = 4
 """Bytes of a frame's length."""
 _PR_SET_PDEATHSIG = 1
+_PIPE_BYTES = 1 << 20
+"""As much as the kernel gives whoever asks."""
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
@@ -27,6 +31,12 @@ def without_settings() -> dict[str, str]:
 def end_with_the_server() -> None:
     """Have the kernel end this process when the thread that started it does, whatever ended that."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def widen_pipe(descriptor: int) -> None:
+    """Let more of what is written into a pipe wait for its reader: with 64 kB each end waits for the other's turns."""
+    with suppress(OSError):  # the user's pipes hold too much already: it is only slower then
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def framed(data: bytes) -> bytes:

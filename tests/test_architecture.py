@@ -22,7 +22,7 @@ EVERYTHING = (
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
     "presentity": "",
-    "source": "",
+    "source": "processes",
     "eventlog": "",
     "metrics": "",
     "admin_client": "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .layout import document_path, key_of_path
-    from .load import Load, Loader, LoadResult, Made
+    from .load import MAX_FILE, Load, Loader, LoadResult, Made, surely_read
     from .manifest import manifest_schema
     from .masking import SECRET, masked, masked_lines
     from .origins import Device, Origin, Provenance, provenance
@@ -26,6 +26,7 @@ else:
         "Load": "load",
         "LoadResult": "load",
         "Loader": "load",
+        "MAX_FILE": "load",
         "Made": "load",
         "Origin": "origins",
         "Problem": "problem",
@@ -43,6 +44,7 @@ else:
         "masked_lines": "masking",
         "owned_elsewhere": "staged",
         "provenance": "origins",
+        "surely_read": "load",
     }
 
     def __getattr__(name: str) -> object:
@@ -60,6 +62,7 @@ __all__ = [
     "masked",
     "masked_lines",
     "LOADER_VERSION",
+    "MAX_FILE",
     "FileEntryLike",
     "Load",
     "LoadResult",
@@ -77,4 +80,5 @@ __all__ = [
     "owned_elsewhere",
     "manifest_schema",
     "provenance",
+    "surely_read",
 ]

@@ -37,11 +37,18 @@ class Builder:
         self._state = state
         self._folders: dict[tuple[str, tuple[str, ...]], Delivery] = {}
         self._policies = Policies(state)
+        self._types: dict[str, str] = {}
+        """Content types by the ends of names."""
 
-    def plain(self, path: str, content: bytes) -> ProfileDocument:
+    def plain(self, path: str, key: ProfileKey, content: bytes) -> ProfileDocument:
         """A plain document: delivered byte for byte. Raises UnreadableProfile."""
-        content_type = self._state.settings.content_type(path)
-        return ProfileDocument(key_of_path(path), content_type, content, path, notify=self._policies.of(path))
+        ending = path[path.rfind(".") :]
+        content_type = self._types.get(ending)
+        if content_type is None:
+            content_type = self._state.settings.content_type(path)
+            if "/" not in ending and ending != ".j2":  # `a.xml.j2` is what `a.xml` is
+                self._types[ending] = content_type
+        return ProfileDocument(key, content_type, content, path, notify=self._policies.of(path))
 
     def from_manifest(self, path: str, read: ReadManifest) -> ProfileDocument:
         """The document of a manifest with its variants and aliases. Raises UnreadableProfile."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,34 @@ _CHUNK = 500
 """Records folded before the loop gets its turn (invariant I8)."""
 
 
+class Draft:
+    """Events of a batch that is not appended yet, as the log and the table will take them.
+
+    They can be laid out one after the other while the others are still being loaded. Nobody sees anything of it before
+    the batch is durable, and whoever does not append it leaves no trace.
+    """
+
+    def __init__(self, table: PresentityTable) -> None:
+        self.records: list[NewRecord] = []
+        self.counts: Counter[type] = Counter()
+        """How many events there are of each kind."""
+        self._table = table
+        self._begun_at = table.changes
+        self.batch = Batch(table)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the table is still the one for which it was begun."""
+        return self._table.changes == self._begun_at
+
+    def add(self, events: Sequence[PresentityEvent]) -> None:
+        """The next events: some hundred, for a millisecond."""
+        self.batch.lay_out(events)
+        self.counts.update(map(type, events))
+        for type_, version, stream, data in map(encode_event, events):
+            self.records.append(EncodedRecord(stream, type_, version, data))
+
+
 class Journal:
     """A log, the table folded from it, and the position up to which it is folded."""
 
@@ -38,24 +67,33 @@ class Journal:
         self.on_moved: list[Callable[[], None]] = []
         """Told when `position` moved."""
 
-    async def append(self, events: Sequence[PresentityEvent], *, decided_at: int | None = None) -> list[ProfileKey]:
-        """Append one atomic batch and fold it; the keys concerned.
+    async def append(
+        self,
+        events: Sequence[PresentityEvent],
+        draft: Draft | None = None,
+        after: Sequence[PresentityEvent] = (),
+        *,
+        decided_at: int | None = None,
+    ) -> list[ProfileKey]:
+        """Append one atomic batch and fold it: the events, those of the draft, and those `after`; the keys concerned.
 
         `decided_at` is the position that the decision for these events has seen: when something was appended since,
         VersionConflict is raised, and whoever decided decides again. Raises LogUnavailable. When it raises, nothing
         happened.
         """
         async with self._writing:  # a revision and an operator's word may come at the same time
-            return await self._append(events, self.position if decided_at is None else decided_at)
+            return await self._append(events, draft, after, self.position if decided_at is None else decided_at)
 
-    async def _append(self, events: Sequence[PresentityEvent], expected: int) -> list[ProfileKey]:
-        records, batch = list[NewRecord](), Batch(self.table)
-        for start in range(0, len(events), _CHUNK):
-            some = events[start : start + _CHUNK]
-            batch.lay_out(some)
-            for type_, version, stream, data in map(encode_event, some):
-                records.append(EncodedRecord(stream, type_, version, data))
-            await asyncio.sleep(0)
+    async def _append(
+        self, events: Sequence[PresentityEvent], draft: Draft | None, after: Sequence[PresentityEvent], expected: int
+    ) -> list[ProfileKey]:
+        if draft is None:
+            draft = Draft(self.table)
+        drafted, draft.records = draft.records, []
+        await _add(draft, events)
+        draft.records += drafted
+        await _add(draft, after)
+        records, batch = draft.records, draft.batch
         head = await self.log.append(records, expected_head=expected)
         keys = batch.fold()
         self._spent += [cast(list[Any], records), batch.replaced]
@@ -80,21 +118,32 @@ class Journal:
                 del spent[-_CHUNK:]
                 await asyncio.sleep(0)
 
-    async def save_snapshot(self) -> None:
-        """Keep the table as a snapshot, if the log has grown enough since the last one."""
-        if self.position - self._snapshot_at < SNAPSHOT_EVERY:
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether the log has grown enough since the last one."""
+        return self.position - self._snapshot_at >= SNAPSHOT_EVERY
+
+    async def save_snapshot(self, turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)) -> None:
+        """Keep the table as it is now as a snapshot, if that is wanted; `turn` is awaited after each piece of it."""
+        if not self.wants_snapshot:
             return
         await self.read_all()
         position, pieces = self.position, []
         for piece in self.table.snapshot():
             pieces.append(piece)
-            await asyncio.sleep(0)
+            await turn()
         try:
             await self.log.save_snapshot(position, pieces)
         except LogUnavailable as error:
             logger.warning("no snapshot was written, the next start takes longer: %s", error)
             return
         self._snapshot_at = position
+
+
+async def _add(draft: Draft, events: Sequence[PresentityEvent]) -> None:
+    for start in range(0, len(events), _CHUNK):
+        draft.add(events[start : start + _CHUNK])
+        await asyncio.sleep(0)
 
 
 async def read_table(folder: Path) -> PresentityTable:

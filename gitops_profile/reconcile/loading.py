@@ -8,7 +8,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +39,8 @@ the machine was short of memory."""
 MEMORY_BYTES = 4 << 30
 """How much the loader process may allocate."""
 Progress = Callable[[int, int], None]
+Take = Callable[[Sequence[ProfileDocument]], None]
+"""Given documents as they come, some hundred at a time; more may come, and a problem with them."""
 
 
 class LoadStalled(Exception):
@@ -102,13 +104,21 @@ class LoaderProcess:
         """Files that are left out, and why: they ended the process."""
         self._deaths: Counter[str] = Counter()
 
-    async def load(self, commit: str, base: str | None, path: str, progress: Progress | None = None) -> Loaded:
+    async def load(
+        self,
+        commit: str,
+        base: str | None,
+        path: str,
+        progress: Progress | None = None,
+        taking: Callable[[], Take] | None = None,
+    ) -> Loaded:
         """Load a commit: what differs from `base` if that was accepted last, else everything.
 
-        Raises LoadStalled, PathNotFound, SourceUnavailable.
+        `taking` gives who takes the documents while the next ones are made; it is asked again when the process ended
+        and everything begins anew. Raises LoadStalled, PathNotFound, SourceUnavailable.
         """
         self._begin(commit, path)
-        return await self._load(("load", commit, base, path), progress)
+        return await self._load(("load", commit, base, path), progress, taking)
 
     async def warm_up(self, commit: str, path: str) -> None:
         """Make the next load on top of this commit, which is in force, one of its changes only.
@@ -204,13 +214,15 @@ class LoaderProcess:
         await self.close()
         return status
 
-    async def _load(self, request: tuple[Any, ...], progress: Progress | None) -> Loaded:
+    async def _load(
+        self, request: tuple[Any, ...], progress: Progress | None, taking: Callable[[], Take] | None = None
+    ) -> Loaded:
         """Ask until there is an answer that is not the end of the process."""
         again = False
         while True:
             try:
                 await self._send(*request, list(self._stalled.items()))
-                loaded = await self._answer(progress)
+                loaded = await self._answer(progress, taking() if taking is not None else None)
                 self._loaded = (self._about, request[-1])
                 return loaded
             except _Died as death:
@@ -219,7 +231,7 @@ class LoaderProcess:
                 await self.close()
                 raise
 
-    async def _answer(self, progress: Progress | None) -> Loaded:
+    async def _answer(self, progress: Progress | None, take: Take | None) -> Loaded:
         loaded = Loaded()
         while True:
             match await self._receive():
@@ -229,6 +241,8 @@ class LoaderProcess:
                 case ["documents", rows]:
                     for document in rows:
                         loaded.documents[document.key] = document
+                    if take is not None:
+                        take(rows)
                     await asyncio.sleep(0)
                 case ["checked", count, rows]:
                     loaded.count, loaded.warnings = count, tuple(map(problem_of, rows))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,7 +14,6 @@ from gitops_profile.presentity import (
     ProfileAdded,
     ProfileChanged,
     ProfileKey,
-    ProfileRemoved,
     RepositoryRulesChanged,
     RevisionApplied,
     RevisionHeld,
@@ -25,10 +23,11 @@ from gitops_profile.presentity import (
 )
 from gitops_profile.source import PathNotFound, Revision, SourceUnavailable, VerificationUnavailable
 
-from .differ import ProfileEvent, change_of, removals
+from .differ import ProfileEvent, removals
 from .guard import Rewrites, guard
-from .journal import Journal
+from .journal import Draft, Journal
 from .loading import Loaded, LoaderProcess, LoadStalled, Progress
+from .preparing import Preparing
 from .superseded import Between, BringsUrgent, IsAncestor, passed_over, rewritten, stamp_of, with_urgency
 from .suspending import EVERYTHING, Suspending
 from .trust import Trust
@@ -38,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 1000
 """Problems recorded of one revision; the rest is counted."""
-_CHUNK = 2000
-"""Documents compared before the loop gets its turn: a millisecond."""
+_CHUNK = 200
+"""Documents compared and encoded before the loop gets its turn: some milliseconds."""
 
 
 class Verdict(StrEnum):
@@ -138,7 +137,8 @@ class Reconciler:
                 history = await self._history(revision, overtaken)
                 return await self._refuse(RevisionRejected, revision, judged.problems, history, judged.keys)
             revision = replace(revision, signer=judged.signer)
-        loaded = await self._load(revision)
+        preparing = Preparing(self._journal.table, stamp_of(revision))
+        loaded = await self._load(revision, preparing)
         history = await self._history(revision, overtaken)
         if loaded.problems:
             return await self._refuse(RevisionRejected, revision, loaded.problems, history)
@@ -155,7 +155,7 @@ class Reconciler:
                 return Outcome(Verdict.SUSPENDED, revision.commit, reason=EVERYTHING)
             position = self._journal.position
             try:
-                outcome = await self._apply(revision, loaded, history)
+                outcome = await self._apply(revision, loaded, history, preparing)
                 break
             except VersionConflict:
                 if self._journal.position == position:
@@ -217,27 +217,33 @@ class Reconciler:
             return False
         return self._trust is None or await self._trust.judges_anew(rejected)
 
-    async def _load(self, revision: Revision) -> Loaded:
+    async def _load(self, revision: Revision, preparing: Preparing) -> Loaded:
         """What the revision holds; one that cannot be loaded for its author's fault is a load with a problem."""
         try:
-            return await self._loading.load(revision.commit, self._base(), self._folder, self._progress)
+            return await self._loading.load(
+                revision.commit, self._base(), self._folder, self._progress, preparing.begin
+            )
         except LoadStalled as error:
             return Loaded(problems=(Problem(error.path, 0, 0, error.what, rule="too-costly"),))
         except PathNotFound as error:
             return Loaded(problems=(Problem(self._path, 0, 0, str(error), rule="path"),))
 
-    async def _apply(self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent]) -> Outcome:
+    async def _apply(
+        self, revision: Revision, loaded: Loaded, history: Sequence[PresentityEvent], preparing: Preparing
+    ) -> Outcome:
         """Raises VersionConflict when something else was recorded meanwhile."""
-        position, stamp = self._journal.position, stamp_of(revision)
+        position, stamp, table = self._journal.position, stamp_of(revision), self._journal.table
         now, held = await self.suspending.divide(loaded)
-        changes = await self._changes(now, stamp)
-        counts = Counter(map(type, changes))
-        added, changed, removed = (counts[kind] for kind in (ProfileAdded, ProfileChanged, ProfileRemoved))
+        draft = preparing.draft(stamp) if now is loaded else None
+        if draft is None:
+            draft = await self._drafted(now, stamp)
+        gone = removals(now.documents, now.removed, table, stamp, whole=now.whole)
+        added, changed, removed = draft.counts[ProfileAdded], draft.counts[ProfileChanged], len(gone)
         applied = RevisionApplied(stamp, self._ref, self._path, LOADER_VERSION, added, changed, removed, len(held))
         rules = []
-        if now.rules != self._journal.table.rules:
+        if now.rules != table.rules:
             rules = [RepositoryRulesChanged(now.rules, self._ref, stamp)]
-        keys = await self._journal.append([*history, *rules, *changes, applied], decided_at=position)
+        keys = await self._journal.append([*history, *rules], draft, [*gone, applied], decided_at=position)
         self.suspending.applied(revision.commit, held)
         logger.info(
             "revision applied rev=%s added=%d changed=%d removed=%d held_back=%d position=%d",
@@ -250,20 +256,18 @@ class Reconciler:
             held_back=len(held), superseded=_commits(history),
         )  # fmt: skip
 
-    async def _changes(self, loaded: Loaded, stamp: RevisionStamp) -> list[ProfileEvent]:
-        """The fewest events that lead to what was loaded, as `diff`, with turns for the loop (I8).
-
-        In a thread this would hold up the loop for more: 5 ms whenever both want to run. Only this task changes the
-        documents of the table. In the order in which they were loaded, that of their paths: sorting keys holds, too.
-        """
-        table, events = self._journal.table, list[ProfileEvent]()
-        for number, document in enumerate(loaded.documents.values()):
-            event = change_of(document, table, stamp)
-            if event is not None:
-                events.append(event)
-            if number % _CHUNK == _CHUNK - 1:
-                await asyncio.sleep(0)
-        return events + removals(loaded.documents, loaded.removed, table, stamp, whole=loaded.whole)
+    async def _drafted(self, loaded: Loaded, stamp: RevisionStamp) -> Draft:
+        """What a load changes, when it could not be prepared as it came: what is suspended comes out otherwise."""
+        position, documents = self._journal.position, list(loaded.documents.values())
+        preparing = Preparing(self._journal.table, stamp)
+        take = preparing.begin()
+        for start in range(0, len(documents), _CHUNK):
+            take(documents[start : start + _CHUNK])
+            await asyncio.sleep(0)
+        draft = preparing.draft(stamp)
+        if draft is None:
+            raise VersionConflict(position, self._journal.position)
+        return draft
 
     async def _refuse(
         self,

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from gitops_profile.loader import (
+    MAX_FILE,
     FileEntryLike,
     Load,
     Loader,
@@ -26,9 +27,10 @@ from gitops_profile.loader import (
     UnreadableProfile,
     files_to_load,
     owned_elsewhere,
+    surely_read,
 )
 from gitops_profile.presentity import ProfileDocument
-from gitops_profile.processes import HEADER, end_with_the_server
+from gitops_profile.processes import HEADER, end_with_the_server, widen_pipe
 from gitops_profile.source import Changes, NotARepository, PathNotFound, Repository, SourceUnavailable
 
 from .folder import Folder
@@ -37,7 +39,8 @@ from .wire import CHUNK, pack, path_text, problem_row, storable
 
 _READ_AT_ONCE = 400
 WORD_SECONDS = 0.02
-"""Between two words of progress: a person reads no faster, and one for each file costs as in place.py."""
+"""Between two words of progress, and two settings of the timer: a person reads no faster, and one for each file costs
+as in place.py."""
 Read = Callable[[list[str]], Iterable[tuple[str, bytes]]]
 
 
@@ -92,11 +95,14 @@ class Worker:
 
     def _load(self, commit: str, base: str | None, path: str, *, tell: bool = True) -> None:
         changes = self._changes(commit, base, path)
+        coming: Iterable[tuple[str, bytes]] = ()
         if changes is not None:
+            # Git begins before anybody knows what else the change concerns.
+            coming = self._repository.read_blobs(surely_read(changes.changed))
             load = self._loader.change(changes.changed, changes.removed)
         else:
-            load = self._loader.whole(self._repository.list_files(commit, path))
-        self._finish(load, self._repository.read_blobs, tell=tell)
+            load = self._loader.whole(self._repository.list_files(commit, path), makes=tell)
+        self._finish(load, self._repository.read_blobs, tell=tell, coming=coming)
         self._pending = load, (commit, path)
 
     def _load_folder(self, path: Path) -> None:
@@ -119,7 +125,7 @@ class Worker:
             loaded = {file.path for file in files}
             others = [file.path for file in index if file.path not in loaded]
         load = self._loader.whole(files)
-        result = self._read(load, read)
+        result = self._read(load, read, None, iter(()))
         documents = list(result.documents.values())
         warnings = load.credentials(documents)
         problems = (*result.problems, *owned_elsewhere(documents, others))
@@ -128,8 +134,11 @@ class Worker:
         rows = [problem_row(p) for p in problems]
         self._say("result", [], rows, True, settings.max_removals, settings.rules.as_row())
 
-    def _finish(self, load: Load, read: Read, *, tell: bool = True) -> None:
-        """Read what the load wants, and say what it found; without the documents when `tell` is False."""
+    def _finish(self, load: Load, read: Read, *, tell: bool = True, coming: Iterable[tuple[str, bytes]] = ()) -> None:
+        """Read what the load wants, and say what it found; without the documents when `tell` is False.
+
+        `coming` are blobs that are being read already.
+        """
         chunk: list[ProfileDocument] = []
 
         def made(document: ProfileDocument) -> None:
@@ -139,31 +148,40 @@ class Worker:
                 self._say("documents", chunk)
                 chunk.clear()
 
-        result = self._read(load, read, made if tell else None)
+        result = self._read(load, read, made if tell else None, iter(coming))
         if chunk:
             self._say("documents", chunk)
         removed, problems = [str(key) for key in result.removed], [problem_row(p) for p in result.problems]
         settings = result.settings
         self._say("result", removed, problems, result.whole, settings.max_removals, settings.rules.as_row())
 
-    def _read(self, load: Load, read: Read, made: Made | None = None) -> LoadResult:
+    def _read(self, load: Load, read: Read, made: Made | None, coming: Iterator[tuple[str, bytes]]) -> LoadResult:
         """Read what the load wants, and let it make its documents."""
-        wanted = load.wanted()
         if load.is_whole:
+            wanted = load.wanted()
             self._say("progress", "", 0, len(wanted))
             load.supply_while_finishing(iter(read(wanted)))
             wanted = []
+        elif load.is_settled:
+            load.supply_while_finishing(coming)
+            wanted = []
+        else:
+            self._supply(load, coming, len(load.wanted()))
+            wanted = load.wanted()
         while wanted:
-            found, done = iter(read(wanted)), 0
-            while some := dict(islice(found, _READ_AT_ONCE)):
-                self._say("progress", "", done, len(wanted))
-                load.supply(some)
-                done += len(some)
+            self._supply(load, iter(read(wanted)), len(wanted))
             wanted = load.wanted()
         result = load.finish(self._progress, made)
         self._place("")
         signal.setitimer(signal.ITIMER_PROF, 0)
         return result
+
+    def _supply(self, load: Load, found: Iterator[tuple[str, bytes]], total: int) -> None:
+        done = 0
+        while some := dict(islice(found, _READ_AT_ONCE)):
+            self._say("progress", "", done, total)
+            load.supply(some)
+            done += len(some)
 
     def _changes(self, commit: str, base: str | None, path: str) -> Changes | None:
         """What differs from the base; None when everything must be loaded."""
@@ -177,14 +195,15 @@ class Worker:
             return None
 
     def _progress(self, path: str, done: int, total: int) -> None:
-        # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means.
-        signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
         text = path if path.isascii() else path_text(path)
         self._place(text)
-        if text in self._stalled:
+        if self._stalled and text in self._stalled:
             raise UnreadableProfile(Problem(path, 0, 0, self._stalled[text], rule="too-costly"))
         now = time.monotonic()
         if now >= self._next_word:
+            # CPU time of this process: SIGPROF ends it, wherever it is, and the server knows what that means. Not set
+            # for each file: the next ones have a fiftieth of a second less.
+            signal.setitimer(signal.ITIMER_PROF, self._file_seconds)
             self._next_word = now + WORD_SECONDS
             self._say("progress", text, done, total)
 
@@ -203,9 +222,10 @@ def main() -> None:
     # What is loaded stays: looking for cycles among it took a tenth of the time of 100 000 plain documents.
     gc.set_threshold(50_000, 20, 50)
     out = sys.stdout.buffer
+    widen_pipe(out.fileno())
     sys.stdout = sys.stderr
     try:
-        worker = Worker(Repository(location), out, file_seconds, FilePlace(int(sys.argv[4])).tell)
+        worker = Worker(Repository(location, longest=MAX_FILE), out, file_seconds, FilePlace(int(sys.argv[4])).tell)
     except NotARepository as error:
         out.write(pack("unavailable", path_text(str(error))))
         out.flush()

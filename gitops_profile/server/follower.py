@@ -48,6 +48,8 @@ class Follower:
         """When a revision was applied last, Unix seconds; None since the start."""
         self.took: float | None = None
         """Seconds from when the revision that was applied last was seen until it was in force."""
+        self.reconciling = False
+        """Whether a revision is being looked at right now."""
         self.looked = asyncio.Event()
         """Set when a revision has been judged, or there is none: whoever waits for the first may look."""
         self.on_outcome: list[Callable[[Outcome], None]] = []
@@ -108,7 +110,11 @@ class Follower:
     async def _reconcile(self, revision: Revision) -> Verdict:
         await self._journal.read_all()
         overtaken, seen_at = tuple(self._overtaken), self.seen_at
-        outcome = await self._reconciler.reconcile(revision, overtaken)
+        self.reconciling = True
+        try:
+            outcome = await self._reconciler.reconcile(revision, overtaken)
+        finally:
+            self.reconciling = False
         self.last = outcome
         if outcome.verdict not in _WAITS:
             self._judged(revision, overtaken)
@@ -122,7 +128,6 @@ class Follower:
         if outcome.verdict is not Verdict.UNAVAILABLE or self._journal.table.applied is not None:
             self.looked.set()
         self._tell(outcome)
-        await self._journal.save_snapshot()
         return outcome.verdict
 
     def _has_verdict(self, revision: Revision) -> bool:

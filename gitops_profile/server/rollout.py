@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _CHUNK = 200
 """Subscriptions looked at before the loop gets its turn (invariant I8)."""
+_LOOK_EVERY, _LOOKS = 0.05, 40
+"""Seconds between two looks whether phones are still being told, and how many looks."""
 DONE = (Stage.ACKNOWLEDGED, Stage.FETCHED)
 """It has the version."""
 MAX_LISTED = 100
@@ -139,6 +141,7 @@ class Rollouts:
             await self._wake.wait()
             self._wake.clear()
             while self._changes:
+                await self._wait_for_quiet(len(self._changes[0].ids))
                 await self._keep(await self._plan(self._changes.popleft()))
 
     async def progress(self, revision: str) -> Progress | None:
@@ -162,6 +165,13 @@ class Rollouts:
                 await asyncio.sleep(0)
         await self._count_missing(progress, missing, rollout)
         return progress
+
+    async def _wait_for_quiet(self, count: int) -> None:
+        """Many phones are told first, and counted then: 10 000 had the last NOTIFY 60 ms later otherwise."""
+        for _ in range(_LOOKS if count > _CHUNK else 0):
+            await asyncio.sleep(_LOOK_EVERY)
+            if self._subscriptions.is_quiet:
+                return
 
     # -- who is concerned ------------------------------------------------------------------------------------------
 

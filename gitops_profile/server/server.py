@@ -37,6 +37,7 @@ from .notifying import DRAIN_SECONDS, DRAIN_STEP, Notifying
 from .observer import Observer
 from .revisions import revision_answers
 from .rollout import Rollouts
+from .snapshots import Snapshots
 from .source import Source
 from .taking_up import TakingUp
 from .trust import Signatures
@@ -155,6 +156,11 @@ class Server:
         if not self._looks_later:
             await self._open_source()
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
+        self._snapshots = Snapshots(
+            self._journal,
+            lambda: self._follower.reconciling or self._tracker.is_looking,
+            lambda: not self._sip.notifier.is_quiet,
+        )
         self._waiting = Waiting(
             self._rollouts, self._journal, self._follower, lambda: self._source.repository.git_dir,
             self._tracker.nudge, self._holding.held,
@@ -254,6 +260,7 @@ class Server:
                 self._crew.run(),
                 self._holding.run(),
                 self._lifecycle.watch(),
+                self._snapshots.run(),
                 self._webhook.watch(),
                 self._statuses.run(),
                 *self._hardware.work(),

@@ -10,6 +10,8 @@ from typing import IO, Any, BinaryIO, cast
 
 import git
 
+from gitops_profile.processes import widen_pipe
+
 from .errors import SourceUnavailable
 
 _NO_CONTENT = (b" missing", b" ambiguous", b" submodule")
@@ -122,7 +124,9 @@ class ObjectReader:
     """Objects for which a process of their own is started, which need not write out each answer by itself and is never
     waited for: 100 000 documents of 1 kB take 2.5 s in place of 4, git included."""
 
-    def __init__(self, commands: git.Git, place: Callable[[], Place]) -> None:
+    def __init__(self, commands: git.Git, place: Callable[[], Place], longest: int | None = None) -> None:
+        """Of a longer object than `longest`, `read_many` may give its beginning only: one byte more than that."""
+        self._longest = longest
         self._process = GitProcess(commands, place, "cat-file", "--batch")
         self._commands = commands
         self._place = place
@@ -133,16 +137,26 @@ class ObjectReader:
         return self._answer()
 
     def read_many(self, ids: list[str]) -> Iterator[tuple[str, bytes]]:
-        """Id and content of every object; raises SourceUnavailable when one is missing."""
-        if len(ids) >= self.MANY:
-            with bulk(self._commands, self._place, ids, "cat-file", "--batch", "--buffer") as process:
-                yield from _contents(process, ids)
-            return
+        """Id and content of every object; git begins with many of them at once. Raises SourceUnavailable, also later
+        and when one is missing.
+        """
+        if len(ids) < self.MANY:
+            return self._read_few(ids)
+        coming = self._read_bulk(ids)
+        next(coming)
+        return coming
+
+    def _read_bulk(self, ids: list[str]) -> Iterator[tuple[str, bytes]]:
+        with bulk(self._commands, self._place, ids, "cat-file", "--batch", "--buffer") as process:
+            yield "", b""  # it has begun
+            yield from _contents(process, ids, self._longest)
+
+    def _read_few(self, ids: list[str]) -> Iterator[tuple[str, bytes]]:
         for start in range(0, len(ids), self.WINDOW):
             window = ids[start : start + self.WINDOW]
             self._process.write("".join(f"{id_}\n" for id_ in window).encode())
             # All of them at once: whoever takes no more of them must leave no answer behind.
-            yield from list(_contents(self._process, window))
+            yield from list(_contents(self._process, window, self._longest))
 
     def close(self) -> None:
         """End the process."""
@@ -171,23 +185,22 @@ def bulk(commands: git.Git, place: Callable[[], Place], asked: list[str], *argum
     with tempfile.TemporaryFile() as given:
         given.write("".join(f"{line}\n" for line in asked).encode())
         given.seek(0)
-        process.start(cast(BinaryIO, given))
+        _, stdout = process.start(cast(BinaryIO, given))
         try:
+            # It writes 4 kB at a time: ahead of whoever reads, it does not wake them for each.
+            widen_pipe(stdout.fileno())
             yield process
         finally:
             process.close()
 
 
-def _contents(process: GitProcess, ids: list[str]) -> Iterator[tuple[str, bytes]]:
+def _contents(process: GitProcess, ids: list[str], longest: int | None) -> Iterator[tuple[str, bytes]]:
     """Id and content of the objects that `cat-file --batch` was asked for, cut out of large blocks."""
     _, stdout = process.start()
     block, at = b"", 0
     for id_ in ids:
         while (end := block.find(b"\n", at)) < 0:
-            more = stdout.read1(_BLOCK)  # type: ignore[attr-defined]  # a BufferedReader has it
-            if not more:
-                raise process.failed()
-            block, at = block[at:] + more, 0
+            block, at = block[at:] + _some(process, stdout), 0
         head = block[at:end]
         size = head[head.rfind(b" ") + 1 :]
         if not size.isdigit():
@@ -199,9 +212,36 @@ def _contents(process: GitProcess, ids: list[str]) -> Iterator[tuple[str, bytes]
                 else failure
             )
         at, stop = end + 1, end + 1 + int(size)
-        if stop >= len(block):
-            block, at, stop = block[at:] + stdout.read(stop + 1 - len(block)), 0, int(size)
-            if len(block) != stop + 1:
-                raise process.failed()
+        left = stop + 1 - len(block)
+        if left > 0 and longest is not None and stop - at > longest + 1:
+            begun, block = _beginning(process, stdout, block[at:], left, longest)
+            at = 0
+            yield id_, begun
+            continue
+        if left > 0:
+            pieces = [block[at:]]
+            while left > 0:
+                pieces.append(_some(process, stdout))
+                left -= len(pieces[-1])
+            block, at, stop = b"".join(pieces), 0, int(size)
         yield id_, block[at:stop]
         at = stop + 1
+
+
+def _some(process: GitProcess, stdout: IO[bytes]) -> bytes:
+    """What it has said since; raises SourceUnavailable when it has ended."""
+    data: bytes = stdout.read1(_BLOCK)  # type: ignore[attr-defined]  # a BufferedReader has it
+    if not data:
+        raise process.failed()
+    return data
+
+
+def _beginning(process: GitProcess, stdout: IO[bytes], begun: bytes, left: int, longest: int) -> tuple[bytes, bytes]:
+    """One byte more than `longest` of an object that has begun, and what was read behind it; the rest nobody holds."""
+    piece = b""
+    while left > 0:
+        piece = _some(process, stdout)
+        if len(begun) <= longest:
+            begun += piece
+        left -= len(piece)
+    return begun[: longest + 1], piece[len(piece) + left :]

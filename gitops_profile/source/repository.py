@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import git
+import msgspec
 
 from .blame import blame_lines
 from .errors import NotARepository, PathNotFound, SourceUnavailable
@@ -27,16 +28,15 @@ _ENVIRONMENT = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One file of a tree. Its path is relative to the profiles folder."""
+class FileEntry(msgspec.Struct, frozen=True, gc=False):
+    """One file of a tree, its path relative to the profiles folder. A Struct is made in 0.05 µs, a dataclass in 0.5."""
 
     path: str
     mode: str
     """As git writes it: "100644", "100755", "120000" (a symlink), "160000" (a submodule)."""
     blob: str
     size: int | None = None
-    """Bytes; None for a submodule."""
+    """Bytes; None for a submodule, and for a blob whose content tells it soon enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,10 @@ class Changes:
 class Repository:
     """A repository on this machine: bare or not, a worktree, or a folder inside one. Not for two threads at once."""
 
-    def __init__(self, location: Path, *, fetches: bool = True) -> None:
+    def __init__(self, location: Path, *, fetches: bool = True, longest: int | None = None) -> None:
         """`fetches`: whether git may ask a remote for an object that a partial clone does not have, with whatever
-        program the repository's settings name for it. Raises NotARepository.
+        program the repository's settings name for it. `longest`: how many bytes of a blob anybody wants to see; of a
+        longer one `read_blobs` may give only so much that its length tells. Raises NotARepository.
         """
         try:
             self._repo = git.Repo(location, search_parent_directories=True)
@@ -69,7 +70,7 @@ class Repository:
             self._repo.git.rev_parse("--git-dir")
         except git.GitCommandError as error:
             raise NotARepository(refusal(location, error.stderr, _said(error))) from error
-        self._objects = ObjectReader(self._repo.git, self.place)
+        self._objects = ObjectReader(self._repo.git, self.place, longest)
         self._sizes = GitProcess(self._repo.git, self.place, "cat-file", "--batch-check=%(objectsize)")
         self._differs: dict[str, GitProcess] = {}
 
@@ -206,16 +207,16 @@ class Repository:
         old, new = (self.revision(commit).tree for commit in (old_commit, new_commit))
         self._check_folder(new_commit, folder)
         prefix = f"{folder}/" if folder else ""
-        changed: list[tuple[str, str, str]] = []
-        removed: list[str] = []
+        changed, removed, start = list[tuple[str, str, str]](), list[str](), len(prefix)
         for meta, name in self._diff(old, new, prefix):
-            relative = _path(name).removeprefix(prefix)
-            _, mode, _, blob, status = meta.decode().split()
-            if status == "D":
-                removed.append(relative)
+            if meta.endswith("D"):
+                removed.append(name[start:])
             else:
-                changed.append((relative, mode, blob))
-        sizes = self.sizes(blob for _, mode, blob in changed if mode != "160000")
+                # ":100644 100644 OLD NEW M", and ids of 40 or 64 digits
+                changed.append((name[start:], meta[8:14], meta[meta.rindex(" ", 0, -2) + 1 : -2]))
+        # Of many blobs the contents will tell: to ask first took 33 ms for 10 000 of them, a third of the reading.
+        few = len(changed) < ObjectReader.MANY
+        sizes = self.sizes(blob for _, mode, blob in changed if mode != "160000") if few else {}
         return Changes(tuple(FileEntry(p, m, b, sizes.get(b)) for p, m, b in changed), tuple(removed))
 
     def sizes(self, blobs: Iterable[str]) -> dict[str, int]:
@@ -360,7 +361,7 @@ class Repository:
         except git.GitCommandError as error:
             raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
 
-    def _diff(self, old: str, new: str, prefix: str) -> list[tuple[bytes, bytes]]:
+    def _diff(self, old: str, new: str, prefix: str) -> list[tuple[str, str]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
         if prefix not in self._differs:
             limit = ["--", f":(literal){prefix}"] if prefix else []
@@ -379,7 +380,7 @@ class Repository:
         head, _, body = bytes(out[: -len(end)]).partition(b"\n")
         if head != f"{old} {new}".encode():  # it says nothing at all of a tree that it does not have
             raise SourceUnavailable(f"one of the trees {old} and {new} is missing from the repository; fetch it again")
-        fields = body.split(b"\0")
+        fields = _path(body).split("\0")  # decoded at once: 10 000 lines take 1 ms in place of 4
         return list(zip(fields[0:-1:2], fields[1::2], strict=True))
 
 

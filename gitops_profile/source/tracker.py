@@ -106,6 +106,11 @@ class RefTracker:
         """Why git could not be asked at the last look; empty when it could."""
         return self.status.last_fetch_error or ""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether a repository of this machine is being looked at; a fetch does not count, it may take long."""
+        return self._clone is None and (self._wanted.is_set() or self._begun != self._ended)
+
     def nudge(self) -> None:
         """Look now; a remote is fetched from."""
         self._wanted.set()

@@ -179,6 +179,50 @@ async def test_after_a_restart_a_warm_loader_looks_at_the_change_only(lab: Lab) 
     assert lab.journal.table == await lab.loaded_anew(lab.git.head())
 
 
+async def test_what_was_not_made_to_get_warm_is_made_when_a_change_concerns_it(lab: Lab) -> None:
+    """Nothing is rendered, and no plain document read, to know what the next change builds on."""
+    lab.git.commit({
+        "profiles/templates/t.j2": "{{ name }} is {{ colour }}", f"{USERS}/defaults.yaml": "values: {colour: red}\n",
+        f"{USERS}/m.yaml": "template: t.j2\naliases: [other@example.com]\n", f"{USERS}/n.yaml": "template: t.j2\n",
+        ALICE: "<a/>", f"{USERS}/b.xml": "<b/>",
+    })  # fmt: skip
+    await lab.reconcile()
+    await lab.restart()
+    await lab.warm_up()
+    lab.git.commit({"profiles/templates/t.j2": "{{ name }}: {{ colour }}"})
+    assert (await lab.reconcile()).changed == 2 and lab.bodies()["user/example.com/m"] == b"m: red"
+    await lab.restart()
+    await lab.warm_up()
+    lab.git.commit({f"{USERS}/defaults.yaml": "values: {colour: blue}\nnotify: {reboot: allow}\n"})
+    assert (await lab.reconcile()).changed == 4 and lab.bodies()["user/example.com/b"] == b"<b/>"
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+    await lab.restart()
+    await lab.warm_up()
+    lab.git.commit({f"{USERS}/other.xml": "<o/>"})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "is also an alias in" in str(outcome.problems[0])
+
+
+async def test_a_change_of_many_documents_is_the_same_as_loading_them_all(lab: Lab) -> None:
+    """So many that git reads ahead; with a template among them, and a file that is too large."""
+    lab.git.commit({f"{USERS}/u{n}.xml": f"<u>{n}</u>" for n in range(1200)})
+    await lab.reconcile()
+    changed = {f"{USERS}/u{n}.xml": f"<u>{n} again</u>" for n in range(100, 1200)}
+    lab.git.commit({**changed, f"{USERS}/README.md/.hidden": "x", "profiles/ignored.txt": "x"})
+    assert (await lab.reconcile()).changed == 1100
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+    lab.git.commit({
+        **{f"{USERS}/u{n}.xml": f"<u>{n} once more</u>" for n in range(50, 1200)},
+        "profiles/templates/t.j2": "x", f"{USERS}/m.yaml": "template: t.j2\n",
+    })  # fmt: skip
+    outcome = await lab.reconcile()
+    assert (outcome.added, outcome.changed) == (1, 1150)
+    assert lab.journal.table == await lab.loaded_anew(lab.git.head())
+    lab.git.commit({**{f"{USERS}/u{n}.xml": "<u/>" for n in range(1100)}, ALICE: "x" * ((1 << 20) + 1)})
+    outcome = await lab.reconcile()
+    assert outcome.verdict is Verdict.REJECTED and "at most 1048576" in str(outcome.problems)
+
+
 async def test_a_loader_that_a_file_ended_is_warm_again_before_the_next_commit(lab: Lab) -> None:
     lab.loading = LoaderProcess(lab.git.folder, file_seconds=0.5)
     lab.git.commit({f"{USERS}/u{n}.xml": f"<u>{n}</u>" for n in range(20)})

@@ -115,6 +115,50 @@ def test_many_blobs_come_through_one_process(work: Git) -> None:
     repository.close()
 
 
+@pytest.mark.parametrize("count", [3, 1500])
+def test_of_a_blob_longer_than_anybody_wants_to_see_only_the_beginning_is_held(work: Git, count: int) -> None:
+    sizes = {f"{i:04}": 300_000 if i in (1, count - 1) else 900 + i % 300 for i in range(count)}
+    commit = work.commit({f"profiles/many/{name}.xml": f"{name}{'x' * size}" for name, size in sizes.items()})
+    repository = Repository(work.folder, longest=1000)
+    files = repository.list_files(commit, "profiles/many")
+    read = list(repository.read_blobs(f.blob for f in files))
+    assert [id_ for id_, _ in read] == [f.blob for f in files]
+    for file, (_, content) in zip(files, read, strict=True):
+        whole = f"{file.path[:4]}{'x' * sizes[file.path[:4]]}".encode()
+        assert content == whole or (len(whole) > 1001 and len(content) > 1000 and whole.startswith(content))
+    assert max(len(content) for _, content in read) < 2000, "the rest was thrown away while it came"
+    repository.close()
+
+
+def test_changes_of_many_files_leave_their_sizes_to_their_contents(work: Git) -> None:
+    first = work.head()
+    second = work.commit({f"profiles/many/{i}.xml": f"<n>{i}</n>" for i in range(1200)})
+    repository = opened(work)
+    changes = repository.changes(first, second, "profiles")
+    assert len(changes.changed) == 1200 and {f.size for f in changes.changed} == {None}
+    assert {f.path: f.blob for f in changes.changed} == {
+        f"many/{f.path}": f.blob for f in repository.list_files(second, "profiles/many")
+    }
+    repository.close()
+
+
+def test_who_stops_reading_many_blobs_leaves_no_process(work: Git) -> None:
+    commit = work.commit({f"profiles/many/{i}.xml": f"<n>{i}</n>" * 50 for i in range(1500)})
+    repository = opened(work)
+    blobs = [f.blob for f in repository.list_files(commit, "profiles/many")]
+    before = children()
+    coming = repository.read_blobs(blobs)
+    assert len(children()) == len(before) + 1, "git has begun"
+    coming.close()  # type: ignore[attr-defined]  # a generator
+    assert children() == before
+    repository.close()
+
+
+def children() -> set[str]:
+    """Processes that this one has started."""
+    return {child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()}
+
+
 def test_resolves_branches_before_tags_and_follows_annotated_tags(work: Git) -> None:
     first = work.head()
     work("tag", "-a", "v1", "-m", "tag")
