@@ -49,6 +49,8 @@ class TakingUp:
     async def finish(self) -> None:
         """Take up the others, a millisecond at a time (invariant I8). Raises StoreUnavailable."""
         sip, begun = self._sip, time.monotonic()
+        if self._backlog is not None:
+            await asyncio.to_thread(self._backlog.index)
         while sip.notifier.restore_some(now=sip.endpoint.now()):
             sip.endpoint.pump()
             await asyncio.sleep(0)

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Sequence
 class Numbers:
     """The numbers of all rows that there are, or will be when what was submitted is committed."""
 
-    def __init__(self, known: Iterable[tuple[str, int]] = ()) -> None:
-        self._of = dict(known)
-        self._next = max(self._of.values(), default=0) + 1
+    def __init__(self, highest: int = 0) -> None:
+        """`highest` is that of all rows there are; which rows these are is told to `learn`."""
+        self._of: dict[str, int] = {}
+        self._next = highest + 1
         self._leaving: dict[str, int] = {}
         """Whose row is to be deleted, by the submission that says so."""
 
-    def __len__(self) -> int:
-        return len(self._of)
+    def learn(self, id_: str, number: int) -> None:
+        """There is a row with this number."""
+        self._of[id_] = number
 
     def of(self, id_: str) -> int:
         """The number of a subscription whose row is written."""

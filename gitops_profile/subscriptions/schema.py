@@ -62,9 +62,11 @@ COLUMNS = StoredSubscription._fields
 ROWS_PER_STATEMENT = 512
 """SQLite takes 32 766 parameters a statement; see `save_rows` for why that many."""
 
-_SELECT = f"SELECT {','.join(COLUMNS)} FROM subscription"
+_SELECT = f"SELECT number,{','.join(COLUMNS)} FROM subscription"
 SELECT, SELECT_ONE = f"{_SELECT} ORDER BY number", f"{_SELECT} WHERE number = ?"
-SELECT_NUMBERS = "SELECT id, number FROM subscription"
+SELECT_HIGHEST = "SELECT ifnull(max(number), 0) FROM subscription"
+SELECT_IDS = "SELECT group_concat(id, char(10)), group_concat(number), count(*) FROM subscription"
+"""In one row: SQLite lets go of the interpreter at each, and a thread would wait for it 100 000 times."""
 
 _TOLD = ",".join(f"{name} = ?" for name in StoredDelivery._fields[1:])
 _SAVE_DELIVERY = f"UPDATE subscription SET {_TOLD} WHERE number = ?"
@@ -111,6 +113,15 @@ def subscription_of(row: Row) -> StoredSubscription:
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
     return StoredSubscription(*values)  # type: ignore[arg-type]  # the columns are the fields, checked by a test
+
+
+def ids_of(row: tuple[str | None, str | None, int]) -> dict[str, int]:
+    """The numbers by their ids, of the one row of `SELECT_IDS`. No id has a line end: neither Call-ID nor tag may."""
+    ids, numbers, count = row
+    found = dict(zip((ids or "").split("\n"), map(int, (numbers or "0").split(",")), strict=True)) if count else {}
+    if len(found) != count:
+        raise ValueError("an id is there twice")
+    return found
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -28,13 +28,12 @@ from .numbers import Numbers
 from .rollouts import StoredRollout, load_rollouts
 from .schema import (
     SELECT,
-    SELECT_NUMBERS,
+    SELECT_HIGHEST,
     StoreUnavailable,
     as_bytes_where_needed,
     follow_clock,
     storable,
     subscription_of,
-    text_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -56,6 +55,8 @@ class SubscriptionStore:
         self._path = path
         self._lock = lock
         self._numbers = numbers
+        self._knows_rows = False
+        """Whether the numbers of the rows that there are have been learnt, or will be."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,10 +82,10 @@ class SubscriptionStore:
             with closing(database.connect(path)) as connection:
                 try:
                     follow_clock(connection)
-                    known = [(text_of(id_), number) for id_, number in connection.execute(SELECT_NUMBERS)]
+                    (highest,) = connection.execute(SELECT_HIGHEST).fetchone()
                 except sqlite3.Error as error:
                     raise database.unavailable(path, error) from error
-            return cls(path, lock, Numbers(known))
+            return cls(path, lock, Numbers(highest))
         except BaseException:
             lock.release()
             raise
@@ -93,7 +94,12 @@ class SubscriptionStore:
         """All that has been committed. Raises StoreUnavailable."""
         try:
             with closing(sqlite3.connect(self._path)) as connection:
-                return [subscription_of(row) for row in connection.execute(SELECT)]
+                found = []
+                for number, *row in connection.execute(SELECT):
+                    found.append(subscription_of(tuple(row)))
+                    self._numbers.learn(found[-1].id, number)
+                self._knows_rows = True
+                return found
         except sqlite3.Error as error:
             raise database.unavailable(self._path, error) from error
         except ValueError as error:
@@ -101,6 +107,7 @@ class SubscriptionStore:
 
     def backlog(self) -> StoredBacklog:
         """The same to be read bit by bit; to be closed. Blocks; raises StoreUnavailable."""
+        self._knows_rows = True  # whoever has one reads a row before he writes it
         return StoredBacklog(self._path, self._numbers)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -123,6 +130,8 @@ class SubscriptionStore:
         again. Submissions take effect in the order they were made. Raises RuntimeError unless the store is
         started and open.
         """
+        if not self._knows_rows:
+            self.load()
         numbers, submission = self._numbers, Submission(self._number + 1, saves)
         submission.numbers = [numbers.of(row[0]) for row in saves]  # the first field is the id
         if told:

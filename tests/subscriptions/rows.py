@@ -89,10 +89,17 @@ async def commit(
 
 def save(connection: sqlite3.Connection, subscriptions: Sequence[StoredSubscription]) -> None:
     """Write them by a connection of one's own."""
-    numbers = Numbers(connection.execute(schema.SELECT_NUMBERS))
+    numbers = _numbers(connection)
     schema.save_rows(connection, [schema.row_of(one, numbers.of(one.id)) for one in subscriptions])
 
 
 def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
     """Delete their rows by a connection of one's own."""
-    schema.delete_rows(connection, Numbers(connection.execute(schema.SELECT_NUMBERS)).leave(ids, 1))
+    schema.delete_rows(connection, _numbers(connection).leave(ids, 1))
+
+
+def _numbers(connection: sqlite3.Connection) -> Numbers:
+    numbers = Numbers(connection.execute(schema.SELECT_HIGHEST).fetchone()[0])
+    for id_, number in connection.execute("SELECT id, number FROM subscription"):
+        numbers.learn(schema.text_of(id_), number)
+    return numbers

@@ -19,7 +19,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_number_is_given_once_and_they_grow() -> None:
-    numbers = Numbers([("old", 7)])
+    numbers = Numbers(7)
+    numbers.learn("old", 7)
     assert [numbers.of(id_) for id_ in ("a", "old", "b", "a")] == [8, 7, 9, 8]
 
 

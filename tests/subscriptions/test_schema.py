@@ -27,7 +27,7 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 
 def stored(connection: sqlite3.Connection) -> list[StoredSubscription]:
-    return [schema.subscription_of(row) for row in connection.execute(schema.SELECT)]
+    return [schema.subscription_of(row[1:]) for row in connection.execute(schema.SELECT)]
 
 
 def test_every_field_has_its_column(connection: sqlite3.Connection) -> None:
