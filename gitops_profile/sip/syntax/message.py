@@ -266,7 +266,7 @@ def _cut(rest: bytes, length: int | None) -> bytes:
 
 
 def _start_line(line: str) -> Message:
-    if line[-8:] == " SIP/2.0" and line.count(" ") == 2:
+    if line[-8:] == " SIP/2.0" and line.count(" ") == 2 and line[:4].upper() != "SIP/":
         method, uri, _ = line.split(" ")
         return Request(method, uri)
     if line[:4].upper() == "SIP/" and (match := _STATUS_LINE.fullmatch(line)) is not None:
