@@ -100,6 +100,7 @@ class Run:
         # As installed: with its bytecode, which a source tree may be forbidden to keep (0.3 s of every start).
         environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONPYCACHEPREFIX": f"{self.folder}/bytecode"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONSAFEPATH"] = "1"  # the tree that is asked for, wherever this is called
         begun = time.perf_counter()
         self.pid, _ = processes.start_until(command, b"ready ", folder / "stdout", folder / "log", environment, READY)
         self.seconds = time.perf_counter() - begun
