@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from gitops_profile.eventlog import Ahead
     from gitops_profile.server import Server
 
-    gc.enable()
-
 
 def serve(
     repo: Repo = None,
@@ -113,6 +111,7 @@ async def _run(config: Config, snapshot: Ahead) -> None:
 def _ready(server: Server) -> None:
     announce(server)
     gc.freeze()  # what was loaded stays
+    gc.enable()  # `serve` has put it off until here
 
 
 def _settled() -> None:

@@ -159,3 +159,19 @@ def test_a_loader_process_that_is_killed_harms_no_commit(lab: Lab) -> None:
         commit = lab.write(alice=version)
         assert lab.ask("reconcile")["commit"] == commit
     assert {event["type"] for event in lab.events()} == {"ProfileAdded", "ProfileChanged", "RevisionApplied"}
+
+
+def test_a_server_that_is_ready_looks_for_garbage(lab: Lab) -> None:
+    """It does not while it starts; a server that never does grows until it is killed."""
+    (lab.folder / "asked").mkdir()
+    (lab.folder / "asked" / "sitecustomize.py").write_text(
+        "import gc, os, signal\nsignal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'%d\\n' % gc.isenabled()))\n"
+    )
+    path = [str(lab.folder / "asked"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    lab.server.environment["PYTHONPATH"] = os.pathsep.join(path)
+    lab.write(alice=1)
+    lab.server.start()
+    process = lab.server.process
+    assert process is not None and process.stdout is not None
+    process.send_signal(signal.SIGUSR1)
+    assert process.stdout.readline() == b"1\n"
