@@ -16,13 +16,14 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access admin_client config devices digest event_packages eventlog forge http inventory loader metrics plan pnp "
-    "presentity processes push reconcile sip source state subscriptions transport windows workers"
+    "access admin_client config devices digest door event_packages eventlog forge http inventory loader metrics plan "
+    "pnp presentity processes push reconcile sip source state subscriptions transport windows workers"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
+    "door": "",
     "presentity": "",
-    "source": "processes",
+    "source": "door processes",
     "eventlog": "",
     "metrics": "",
     "admin_client": "",
@@ -39,14 +40,14 @@ MAY_IMPORT = {
     "sip": "digest presentity",
     "access": "sip digest presentity",
     "windows": "presentity",
-    "loader": "presentity devices windows",
+    "loader": "door presentity devices windows",
     "plan": "loader presentity devices windows",
     "event_packages": "sip presentity devices",
     "transport": "sip metrics",
     "workers": "processes sip transport",
-    "http": "admin_client presentity metrics digest forge devices",
+    "http": "door admin_client presentity metrics digest forge devices",
     "subscriptions": "sqlite_trouble processes sip",
-    "reconcile": "processes source loader presentity eventlog metrics",
+    "reconcile": "door processes source loader presentity eventlog metrics",
     "phone": "devices sip transport event_packages presentity digest",
     "console": "presentity eventlog sip loader reconcile",
     "server": EVERYTHING,

@@ -4,10 +4,10 @@ A name is looked up when it is asked for: aiohttp, which most of this stands on,
 without HTTP is ready before that.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gitops_profile.admin_client import AdminError, AdminUnavailable
+from gitops_profile.door import late_names
 
 if TYPE_CHECKING:
     from .admin import AdminServer
@@ -31,54 +31,49 @@ if TYPE_CHECKING:
     from .uploads import UploadLimits, UploadMode, Uploads
     from .webhook import WebhookReceived, WebhookReceiver
 else:
-    _PLACES = {
-        "AdminServer": "admin",
-        "AdminSocket": "admin_socket",
-        "Below": "listener",
-        "Capability": "document_links",
-        "ContentAccess": "content_access",
-        "ContentFetched": "content",
-        "ContentLinks": "content_links",
-        "DOCUMENTS_PATH": "documents",
-        "DeviceDocuments": "documents",
-        "DeviceGate": "device_gate",
-        "DevicePasswords": "device_passwords",
-        "DocumentLinks": "document_links",
-        "FetchRefused": "content_access",
-        "ForgeAnswer": "status_client",
-        "ForgeUnreachable": "status_client",
-        "Guess": "content_access",
-        "HTTPLimits": "listener",
-        "HTTPListener": "listener",
-        "Handler": "handler",
-        "MissBudget": "misses",
-        "Missed": "device_gate",
-        "OperationsServer": "operations",
-        "ProfileContent": "content",
-        "Proof": "device_proof",
-        "Realm": "content_access",
-        "RevisionAnswers": "revisions",
-        "STAGES": "revisions",
-        "StatusClient": "status_client",
-        "UploadLimits": "uploads",
-        "UploadMode": "uploads",
-        "Uploads": "uploads",
-        "Way": "device_proof",
-        "WebhookReceived": "webhook",
-        "WebhookReceiver": "webhook",
-        "ask_revision": "revisions_client",
-        "certificate_device": "device_proof",
-        "counted_address": "client_address",
-        "read_token": "revisions",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
-        globals()[name] = found
-        return found
-
+    __getattr__ = late_names(
+        __name__,
+        {
+            "AdminServer": "admin",
+            "AdminSocket": "admin_socket",
+            "Below": "listener",
+            "Capability": "document_links",
+            "ContentAccess": "content_access",
+            "ContentFetched": "content",
+            "ContentLinks": "content_links",
+            "DOCUMENTS_PATH": "documents",
+            "DeviceDocuments": "documents",
+            "DeviceGate": "device_gate",
+            "DevicePasswords": "device_passwords",
+            "DocumentLinks": "document_links",
+            "FetchRefused": "content_access",
+            "ForgeAnswer": "status_client",
+            "ForgeUnreachable": "status_client",
+            "Guess": "content_access",
+            "HTTPLimits": "listener",
+            "HTTPListener": "listener",
+            "Handler": "handler",
+            "MissBudget": "misses",
+            "Missed": "device_gate",
+            "OperationsServer": "operations",
+            "ProfileContent": "content",
+            "Proof": "device_proof",
+            "Realm": "content_access",
+            "RevisionAnswers": "revisions",
+            "STAGES": "revisions",
+            "StatusClient": "status_client",
+            "UploadLimits": "uploads",
+            "UploadMode": "uploads",
+            "Uploads": "uploads",
+            "Way": "device_proof",
+            "WebhookReceived": "webhook",
+            "WebhookReceiver": "webhook",
+            "ask_revision": "revisions_client",
+            "certificate_device": "device_proof",
+            "counted_address": "client_address",
+            "read_token": "revisions",
+        },
+    )
 
 __all__ = [
     "DOCUMENTS_PATH",

@@ -3,8 +3,9 @@
 A name is looked up when it is asked for: the server wants a few small ones, Jinja and ruamel.yaml take 0.08 s.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from gitops_profile.door import late_names
 
 if TYPE_CHECKING:
     from .layout import document_path, key_of_path
@@ -19,41 +20,36 @@ if TYPE_CHECKING:
     from .state import FileEntryLike
     from .version import LOADER_VERSION
 else:
-    _PLACES = {
-        "Device": "origins",
-        "FileEntryLike": "state",
-        "LOADER_VERSION": "version",
-        "Load": "load",
-        "LoadResult": "load",
-        "Loader": "load",
-        "MAX_FILE": "load",
-        "Made": "load",
-        "Origin": "origins",
-        "Problem": "problem",
-        "Provenance": "origins",
-        "RULES": "problem",
-        "RepositorySettings": "settings",
-        "SECRET": "masking",
-        "UnreadableProfile": "problem",
-        "did_you_mean": "schema",
-        "document_path": "layout",
-        "files_to_load": "staged",
-        "key_of_path": "layout",
-        "manifest_schema": "manifest",
-        "masked": "masking",
-        "masked_lines": "masking",
-        "owned_elsewhere": "staged",
-        "provenance": "origins",
-        "surely_read": "load",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
-        globals()[name] = found
-        return found
-
+    __getattr__ = late_names(
+        __name__,
+        {
+            "Device": "origins",
+            "FileEntryLike": "state",
+            "LOADER_VERSION": "version",
+            "Load": "load",
+            "LoadResult": "load",
+            "Loader": "load",
+            "MAX_FILE": "load",
+            "Made": "load",
+            "Origin": "origins",
+            "Problem": "problem",
+            "Provenance": "origins",
+            "RULES": "problem",
+            "RepositorySettings": "settings",
+            "SECRET": "masking",
+            "UnreadableProfile": "problem",
+            "did_you_mean": "schema",
+            "document_path": "layout",
+            "files_to_load": "staged",
+            "key_of_path": "layout",
+            "manifest_schema": "manifest",
+            "masked": "masking",
+            "masked_lines": "masking",
+            "owned_elsewhere": "staged",
+            "provenance": "origins",
+            "surely_read": "load",
+        },
+    )
 
 __all__ = [
     "RULES",

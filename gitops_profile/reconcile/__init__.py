@@ -3,8 +3,9 @@
 A name is looked up when it is asked for: some of them are for the command line only.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from gitops_profile.door import late_names
 
 if TYPE_CHECKING:
     from .approval import NotHeld, approve
@@ -22,44 +23,39 @@ if TYPE_CHECKING:
     from .trust import Trust, Unseen
     from .verify import Difference, compare, held_back, rebuild
 else:
-    _PLACES = {
-        "ALL": "suspension",
-        "Difference": "verify",
-        "EVERYTHING": "suspending",
-        "Folder": "folder",
-        "FollowedTable": "followed",
-        "Journal": "journal",
-        "LoadStalled": "loading",
-        "Loaded": "loading",
-        "LoaderProcess": "loading",
-        "MAX_SUPERSEDED": "superseded",
-        "NoSuchScope": "suspending",
-        "NotHeld": "approval",
-        "Outcome": "reconciler",
-        "Reconciler": "reconciler",
-        "Rewrites": "guard",
-        "Suspending": "suspending",
-        "Trust": "trust",
-        "Unseen": "trust",
-        "Verdict": "reconciler",
-        "approve": "approval",
-        "compare": "verify",
-        "diff": "differ",
-        "held_back": "verify",
-        "read_history": "history",
-        "read_table": "journal",
-        "read_table_at": "history",
-        "rebuild": "verify",
-        "replay": "journal",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
-        globals()[name] = found
-        return found
-
+    __getattr__ = late_names(
+        __name__,
+        {
+            "ALL": "suspension",
+            "Difference": "verify",
+            "EVERYTHING": "suspending",
+            "Folder": "folder",
+            "FollowedTable": "followed",
+            "Journal": "journal",
+            "LoadStalled": "loading",
+            "Loaded": "loading",
+            "LoaderProcess": "loading",
+            "MAX_SUPERSEDED": "superseded",
+            "NoSuchScope": "suspending",
+            "NotHeld": "approval",
+            "Outcome": "reconciler",
+            "Reconciler": "reconciler",
+            "Rewrites": "guard",
+            "Suspending": "suspending",
+            "Trust": "trust",
+            "Unseen": "trust",
+            "Verdict": "reconciler",
+            "approve": "approval",
+            "compare": "verify",
+            "diff": "differ",
+            "held_back": "verify",
+            "read_history": "history",
+            "read_table": "journal",
+            "read_table_at": "history",
+            "rebuild": "verify",
+            "replay": "journal",
+        },
+    )
 
 __all__ = [
     "ALL",

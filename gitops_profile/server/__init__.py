@@ -3,8 +3,9 @@
 A name is looked up when it is asked for: `history` wants two small ones, and importing a server takes 0.3 s.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from gitops_profile.door import late_names
 
 if TYPE_CHECKING:
     from .server import CannotServe, Server
@@ -13,19 +14,16 @@ if TYPE_CHECKING:
     from .trust import Signatures
     from .views import iso
 else:
-    _PLACES = {
-        "CannotServe": "server",
-        "Goal": "stage",
-        "Server": "server",
-        "Signatures": "trust",
-        "iso": "views",
-        "phone_tags": "tags",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f".{_PLACES[name]}", __name__), name)
-
+    __getattr__ = late_names(
+        __name__,
+        {
+            "CannotServe": "server",
+            "Goal": "stage",
+            "Server": "server",
+            "Signatures": "trust",
+            "iso": "views",
+            "phone_tags": "tags",
+        },
+    )
 
 __all__ = ["CannotServe", "Goal", "Server", "Signatures", "iso", "phone_tags"]

@@ -5,8 +5,9 @@ Read-only but for `Reverter`, which no server calls, and a server's own clone.
 A name is looked up when it is asked for: with GitPython, and git that it runs, an import takes 0.09 s.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from gitops_profile.door import late_names
 
 if TYPE_CHECKING:
     from .access import RemoteAccess
@@ -22,45 +23,40 @@ if TYPE_CHECKING:
     from .tracker import RefGone, RefTracker, SourceDown, SourceStatus
     from .verifier import Checked, Verifier
 else:
-    _PLACES = {
-        "CannotRevert": "revert",
-        "Changes": "repository",
-        "Checked": "verifier",
-        "Clone": "clone",
-        "CloneSettings": "clone",
-        "FetchReport": "clone",
-        "FileAt": "revert",
-        "FileEntry": "repository",
-        "KeyFiles": "keys",
-        "Keys": "keys",
-        "KeysUnusable": "errors",
-        "NotARepository": "errors",
-        "PathNotFound": "errors",
-        "RefGone": "tracker",
-        "RefTracker": "tracker",
-        "RemoteAccess": "access",
-        "RemoteAddress": "address",
-        "Repository": "repository",
-        "RevertConflict": "revert",
-        "Reverter": "revert",
-        "Revision": "revision",
-        "SourceDown": "tracker",
-        "SourceStatus": "tracker",
-        "SourceUnavailable": "errors",
-        "VerificationUnavailable": "errors",
-        "Verifier": "verifier",
-        "glance": "refs",
-        "parse_address": "address",
-        "parse_date": "dates",
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = getattr(import_module(f".{_PLACES[name]}", __name__), name)
-        globals()[name] = found
-        return found
-
+    __getattr__ = late_names(
+        __name__,
+        {
+            "CannotRevert": "revert",
+            "Changes": "repository",
+            "Checked": "verifier",
+            "Clone": "clone",
+            "CloneSettings": "clone",
+            "FetchReport": "clone",
+            "FileAt": "revert",
+            "FileEntry": "repository",
+            "KeyFiles": "keys",
+            "Keys": "keys",
+            "KeysUnusable": "errors",
+            "NotARepository": "errors",
+            "PathNotFound": "errors",
+            "RefGone": "tracker",
+            "RefTracker": "tracker",
+            "RemoteAccess": "access",
+            "RemoteAddress": "address",
+            "Repository": "repository",
+            "RevertConflict": "revert",
+            "Reverter": "revert",
+            "Revision": "revision",
+            "SourceDown": "tracker",
+            "SourceStatus": "tracker",
+            "SourceUnavailable": "errors",
+            "VerificationUnavailable": "errors",
+            "Verifier": "verifier",
+            "glance": "refs",
+            "parse_address": "address",
+            "parse_date": "dates",
+        },
+    )
 
 __all__ = [
     "CannotRevert",
