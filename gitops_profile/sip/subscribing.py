@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .access import AccessControl
-from .audience import SHORT_AGENT, Audience, audience_like, shared_text
+from .audience import Audience, audience_like, shared_agent
 from .batch import ReplyItem
 from .delivery import Delivery
 from .dialog import Dialog, contact_of
@@ -102,14 +102,13 @@ class Subscribing:
         hop = dialog.next_hop() if dialog.route_set else contact.uri
         self._check_sips(hop, flow)
         follows = self._may_follow(request, flow, identity)
-        agent = request.user_agent
         subscription = Subscription(
             dialog, resource, echoed_event(event), event.id, flow,
             subscription_id(dialog.call_id, dialog.local_tag), flow.source, audience, identity, follows,
             goes_back=not dialog.route_set and leads_back(hop, flow, follows=follows),
             suppress=None if request.plain else condition_of(request),
             expires_at=now + expires,
-            user_agent=shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent,
+            user_agent=shared_agent(request.user_agent),
         )  # fmt: skip
         return subscription, expires
 

@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from .audience import SHORT_AGENT, Audience, audience_like, shared_text
+from .audience import Audience, audience_like, shared_agent, shared_text
 from .dialog import Dialog
 from .event_package import EventState
 from .flow import Flow
@@ -259,8 +259,7 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
         subscription.acknowledged_etag = row.acknowledged_etag
         subscription.delivery = shared_text(row.delivery)
         subscription.delivered_at = row.delivered_at
-        agent = row.user_agent
-        subscription.user_agent = shared_text(agent) if agent is not None and len(agent) <= SHORT_AGENT else agent
+        subscription.user_agent = shared_agent(row.user_agent)
         subscription.proven = row.delivered_at is not None
         is_what_it_has = row.told_etag == row.acknowledged_etag
         subscription.told_etag = row.acknowledged_etag if is_what_it_has else row.told_etag
