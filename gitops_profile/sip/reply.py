@@ -30,12 +30,8 @@ def build_response(
     *,
     to_tag: str | None = None,
     fields: Fields = (),
-    more: str = "",
 ) -> bytes:
-    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same.
-
-    `more` is whole lines, before those of `fields`.
-    """
+    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same."""
     copied = "".join([f"Via: {via}\r\n" for via in _vias(request, flow)])
     to = request.to_text if request.checked else request.headers.get("to")
     if to is not None and status != 100 and not _has_tag(request, to):
@@ -47,11 +43,9 @@ def build_response(
     else:
         known = [(name, request.headers.get(name.lower())) for name in _COPIED]
         copied += "".join([f"{name}: {value}\r\n" for name, value in (*known, ("To", to)) if value is not None])
-    if fields:
-        more += "".join([f"{name}: {value}\r\n" for name, value in fields])
-    return (
-        f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n{copied}{more}Content-Length: 0\r\n\r\n"
-    ).encode("utf-8", "surrogateescape")
+    copied += "".join([f"{name}: {value}\r\n" for name, value in fields])
+    reason = reason or REASONS.get(status, "Unknown")
+    return f"SIP/2.0 {status} {reason}\r\n{copied}Content-Length: 0\r\n\r\n".encode("utf-8", "surrogateescape")
 
 
 def response_flow(request: Request, flow: Flow) -> Flow:

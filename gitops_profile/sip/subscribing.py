@@ -242,7 +242,8 @@ class Subscribing:
         """
         dialog = subscription.dialog
         contact = contact_uri(flow, dialog, self._settings.instance)
-        more = f"Expires: {expires}\r\nContact: <{contact}>\r\nAllow-Events: {self._package.name}\r\n"
-        routes = () if request.plain else [("Record-Route", route) for route in request.headers.all("record-route")]
-        data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=routes, more=more)
+        fields = [("Expires", str(expires)), ("Contact", f"<{contact}>"), ("Allow-Events", self._package.name)]
+        if not request.plain:
+            fields += [("Record-Route", route) for route in request.headers.all("record-route")]
+        data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
         self._delivery.held.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))
