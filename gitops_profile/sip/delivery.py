@@ -104,9 +104,14 @@ class Delivery:
             for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
                 subscription.looks_again = True
-                if subscription.in_flight is None and not subscription.queued:
-                    subscription.queued = True
-                    self._pacing.append(subscription)
+                if subscription.in_flight is None:
+                    self._queue(subscription)
+
+    def _queue(self, subscription: Subscription) -> None:
+        """Have it looked at when the pace allows, unless that is so already."""
+        if not subscription.queued:
+            subscription.queued = True
+            self._pacing.append(subscription)
 
     def supersede(self, subscription: Subscription) -> str | None:
         """Give an unanswered NOTIFY up: the phone has sent a SUBSCRIBE since, and is owed a newer one at once.
@@ -139,8 +144,7 @@ class Delivery:
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
             state = self.state(subscription)
             if self._is_due(subscription, state) or self._ends(subscription, state):
-                subscription.queued = True
-                self._pacing.append(subscription)
+                self._queue(subscription)
 
     def _ends(self, subscription: Subscription, state: EventState | None) -> bool:
         """Whether the subscription is to end because its document is gone (RFC 6665 §4.1.3, `noresource`)."""
@@ -197,9 +201,8 @@ class Delivery:
         """The same with one, whose NOTIFY goes with the next `drain`."""
         self.terminate(subscription, reason)
         subscription.owed = True
-        if subscription.in_flight is None and not subscription.queued:
-            subscription.queued = True
-            self._pacing.append(subscription)
+        if subscription.in_flight is None:
+            self._queue(subscription)
 
     @property
     def is_quiet(self) -> bool:
