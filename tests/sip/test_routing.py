@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from itertools import product
 
 import pytest
 
-from gitops_profile.sip import Flow, Hop, NotifierSettings, Target, lookups
-from gitops_profile.sip.syntax import Request
+from gitops_profile.sip import Flow, Hop, NotifierSettings, Subscription, Target, lookups
+from gitops_profile.sip.dialog import Dialog
+from gitops_profile.sip.routing import flows_to, leads_back
+from gitops_profile.sip.syntax import URI, Request
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, Lab, Phone, parsed, statuses
 
@@ -436,3 +439,25 @@ def test_alias_means_nothing_without_a_client_certificate(flow: Flow) -> None:
         subscribed(Lab(), "<sip:alice@192.0.2.9:6060;transport=tcp>", flow, Via=f"{via}{a}") for a in ("", ";alias")
     ]
     assert sent[0] == sent[1]
+
+
+SCHEMES = ("sip", "sips")
+HOSTS = ("192.0.2.9", ELSEWHERE, "127.0.0.1", "0.0.0.0", "224.0.1.75", "[2001:DB8::0:9]", "phone.example.net")
+PORTS = ("", ":5060", ":5061", ":5062")
+PARAMETERS = ("", ";ob", ";transport=tcp", ";transport=udp", f";maddr={ELSEWHERE}", ";lr")
+FLOWS = (UDP, UDP6, HERE, TCP, TLS, WSS)
+
+
+def test_what_a_glance_says_is_what_the_whole_look_finds() -> None:
+    seen = 0
+    for *parts, flow, follows in product(SCHEMES, HOSTS, PORTS, PARAMETERS, FLOWS, (False, True)):
+        target = "{}:alice@{}{}{}".format(*parts)
+        if not leads_back(URI.parse(target), flow, follows=follows):
+            continue
+        seen += 1
+        dialog = Dialog(
+            "c", "l", "r", "<sip:alice@example.com>", "<sip:alice@example.com>;tag=r", 0, 1, target, (), False
+        )
+        held = Subscription(dialog, "alice", "ua-profile", None, flow, "i", flow.source, follows=follows)
+        assert flows_to(held, lambda hop: None) == [flow], (target, flow, follows)
+    assert seen > 100
