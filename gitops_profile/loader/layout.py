@@ -34,6 +34,8 @@ class Kind(Enum):
     IGNORED = "ignored"
 
 
+DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
+"""Files that are a profile each."""
 _FOLDERS = {"templates": Kind.TEMPLATE, "files": Kind.DATA}
 
 
@@ -75,7 +77,7 @@ def document_path(paths: Iterable[str], keys: Sequence[ProfileKey]) -> str | Non
     """The file of the first of the keys that has one of its own; aliases stand in the files, and are not found."""
     found: dict[ProfileKey, str] = {}
     for path in paths:
-        if kind_of(path) in (Kind.MANIFEST, Kind.PLAIN):
+        if kind_of(path) in DOCUMENTS:
             try:
                 found.setdefault(key_of_path(path), path)
             except UnreadableProfile:

@@ -15,7 +15,7 @@ from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned, retold
 from .credentials import CredentialFinder
-from .layout import IDENTITY_FOLDERS, SETTINGS, Kind, key_of_path, kind_of, leaves_tree
+from .layout import DOCUMENTS, SETTINGS, Kind, key_of_path, kind_of, leaves_tree
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, hide, overlay
 from .problem import Problem, UnreadableProfile
@@ -30,8 +30,7 @@ _TOGETHER = 50
 does both in 59 µs in place of 80."""
 _FORBIDDEN = "forbidden-file"
 _TOO_LARGE = b"\0 too large"
-_DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
-_READ_LATER = (Kind.MANIFEST, Kind.PLAIN, Kind.BASE, Kind.IGNORED)
+_READ_LATER = (*DOCUMENTS, Kind.BASE, Kind.IGNORED)
 Progress = Callable[[str, int, int], None]
 Made = Callable[[ProfileDocument], None]
 
@@ -75,11 +74,7 @@ class Loader:
 
 def surely_read(files: Iterable[FileEntryLike]) -> list[str]:
     """Ids of blobs of documents, which a load of these changed files reads whatever else it finds."""
-    return [
-        file.blob
-        for file in files
-        if file.path.partition("/")[0] in IDENTITY_FOLDERS and "/." not in file.path and file.mode.startswith("100")
-    ]
+    return [file.blob for file in files if kind_of(file.path) in DOCUMENTS and file.mode.startswith("100")]
 
 
 class Load:
@@ -104,10 +99,10 @@ class Load:
         self._kinds: dict[str, Kind] = {}
         """Of the files that changed and may be read."""
         self._changed = {file.path: file for file in changed if self._admit(file)}
-        self._documents = sorted(p for p, kind in self._kinds.items() if kind in _DOCUMENTS)
+        self._documents = sorted(p for p, kind in self._kinds.items() if kind in DOCUMENTS)
         # Whom that concerns besides was asked three times, for 45 ms of a change of 10 000 documents.
         kinds = chain(self._kinds.values(), map(kind_of, removed))
-        self._only_documents = not whole and all(kind in _DOCUMENTS for kind in kinds)
+        self._only_documents = not whole and all(kind in DOCUMENTS for kind in kinds)
         self._blobs: dict[str, bytes] = {}
         self._coming: Iterator[tuple[str, bytes]] = iter(())
         self._all_changed = changed
@@ -147,7 +142,7 @@ class Load:
     def wanted(self) -> list[str]:
         """Ids of the blobs that must be read; empty when there is nothing more to read."""
         # In the order in which `finish` asks for them.
-        shared = (self._changed[path].blob for path, kind in self._kinds.items() if kind not in _DOCUMENTS)
+        shared = (self._changed[path].blob for path, kind in self._kinds.items() if kind not in DOCUMENTS)
         documents = (path for path in self._documents if self._makes or self._kinds[path] is not Kind.PLAIN)
         wanted = dict.fromkeys(chain(shared, (self._changed[path].blob for path in documents)))
         if not self.is_settled:
@@ -248,7 +243,7 @@ class Load:
 
     def _affected(self) -> list[str]:
         """Paths of the documents that this load makes again."""
-        if self._whole or self._only_documents:
+        if self.is_settled:
             return self._documents
         moved = [*self._changed, *self._removed]
         others = concerned(self._before, moved) | retold(self._before, moved, self._supplied)

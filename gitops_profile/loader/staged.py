@@ -5,20 +5,19 @@ from typing import TypeVar
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey
 
-from .layout import Kind, key_of_path, kind_of
+from .layout import DOCUMENTS, Kind, key_of_path, kind_of
 from .problem import Problem, UnreadableProfile
 from .state import FileEntryLike
 
 File = TypeVar("File", bound=FileEntryLike)
-_DOCUMENTS = (Kind.MANIFEST, Kind.PLAIN)
 
 
 def files_to_load(files: Sequence[File], staged: Collection[str]) -> list[File]:
     """Those of the index; all of them when something is staged that other files may be made with."""
     kinds = {kind_of(path) for path in staged}
-    if kinds - {*_DOCUMENTS, Kind.IGNORED}:
+    if kinds - {*DOCUMENTS, Kind.IGNORED}:
         return list(files)
-    return [file for file in files if file.path in staged or kind_of(file.path) not in _DOCUMENTS]
+    return [file for file in files if file.path in staged or kind_of(file.path) not in DOCUMENTS]
 
 
 def owned_elsewhere(documents: Iterable[ProfileDocument], others: Iterable[str]) -> list[Problem]:
@@ -28,7 +27,7 @@ def owned_elsewhere(documents: Iterable[ProfileDocument], others: Iterable[str])
     """
     keys: dict[ProfileKey, str] = {}
     for path in others:
-        if kind_of(path) in _DOCUMENTS:
+        if kind_of(path) in DOCUMENTS:
             try:
                 keys[key_of_path(path)] = path
             except UnreadableProfile:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_profile.loader import Loader, LoadResult
+from gitops_profile.loader import Loader, LoadResult, surely_read
 from gitops_profile.presentity import ProfileKey
 
 from .tree import Entry, change, entry, run, whole
@@ -245,3 +245,25 @@ def test_a_size_that_was_not_known_is_checked_when_the_file_is_read() -> None:
 
 def test_keys_of_the_sample_are_canonical() -> None:
     assert ProfileKey.device("example.com", "0004f2a1b2c3") in whole(GOOD).documents
+
+
+def test_what_a_change_surely_reads_is_all_that_a_change_of_documents_wants() -> None:
+    """Its content comes from nowhere else."""
+    paths = [
+        *GOOD,
+        "user",
+        "user/example.com/.gitkeep",
+        "user/example.com/eve.YML",
+        "bases/x.yaml",
+        "files/a/b",
+        "x/y.xml",
+    ]
+    settled = 0
+    for path in paths:
+        for mode in ("100644", "100755", "100664", "120000", "160000"):
+            changed = [Entry(path, mode, "id", None)]
+            load = Loader().change(changed, [])
+            if load.is_settled and not load.is_whole:
+                settled += 1
+                assert set(load.wanted()) <= set(surely_read(changed)), (path, mode)
+    assert settled > 50
