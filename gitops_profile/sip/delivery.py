@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .access import AccessControl
 from .batch import NotifyItem
-from .event_package import EventPackage, EventState
+from .due import Due
+from .event_package import EventPackage
 from .flow import Flow
 from .held import Held
 from .lookups import Lookups
@@ -18,8 +19,6 @@ from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .subscription import (
     ENDING_ANSWERS,
-    NO_DOCUMENT,
-    REJECTED,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
@@ -54,8 +53,8 @@ class Delivery:
         holds: Callable[[str], bool] = lambda resource: False,
     ) -> None:
         """`holds(resource)`: whether a change of it has to wait; `state_changed` says when that is over."""
-        self._holds = holds
-        self._package = package
+        due = self._due = Due(package, access, holds, end_removed=settings.end_removed)
+        self.state, self.may_have = due.state, due.may_have
         self._access = access
         self._settings = settings
         self._new_token = new_token
@@ -80,13 +79,6 @@ class Delivery:
         known = [time for time in times if time is not None]
         return min(known) if known else None
 
-    def may_have(self, subscription: Subscription) -> bool:
-        """Whether its subscriber may (still) have it, where he is (RFC 6665 §4.1.3)."""
-        access, resource = self._access, subscription.resource
-        return access.permits(subscription.identity, resource) and access.serves(
-            self._package.domain_of(resource), subscription.flow
-        )
-
     def state_changed(self, resources: Iterable[str], *, now: float) -> None:
         """The event state of these resources may be another one: tell those who do not have it (invariant I3).
 
@@ -99,7 +91,7 @@ class Delivery:
         """Queue some of those whose document changed: whether they are owed a NOTIFY is decided in their turn."""
         for _ in range(min(CHANGES_AT_ONCE, len(self._changed))):
             resource = self._changed.popleft()
-            if self._holds(resource):
+            if self._due.holds(resource):
                 continue
             for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
@@ -143,18 +135,8 @@ class Delivery:
             return
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
             state = self.state(subscription)
-            if self._is_due(subscription, state) or self._ends(subscription, state):
+            if self._due.lacks(subscription, state) or self._due.ends(subscription, state):
                 self._queue(subscription)
-
-    def _ends(self, subscription: Subscription, state: EventState | None) -> bool:
-        """Whether the subscription is to end because its document is gone (RFC 6665 §4.1.3, `noresource`)."""
-        return state is None and self._settings.end_removed and subscription.acknowledged_etag != NO_DOCUMENT
-
-    def state(self, subscription: Subscription) -> EventState | None:
-        """What the subscriber is to have now: nothing when it may no more (RFC 6080 §9)."""
-        if subscription.final_reason == REJECTED:
-            return None
-        return self._package.state(subscription.resource, subscription.audience)
 
     def drain(self, now: float) -> None:
         """Send what the pace allows; what was queued is looked at again, for it may have changed back.
@@ -173,23 +155,14 @@ class Delivery:
                 if subscription.state is SubscriptionState.TERMINATED:
                     continue
                 state = self.state(subscription)
-                if self._ends(subscription, state):
+                if self._due.ends(subscription, state):
                     self.terminate(subscription, "noresource")
                     subscription.owed = True
-                elif not self._is_due(subscription, state):
+                elif not self._due.lacks(subscription, state):
                     continue
             item = self._emit(subscription, now)
             if item is not None:
                 self._pacing.take_slot(item.branch, peer_of(item.flow))
-
-    def _is_due(self, subscription: Subscription, state: EventState | None) -> bool:
-        """Whether the phone has not got this state, and may be told now.
-
-        What it was told once is sent again whenever it must; that its document is gone knows no windows any more.
-        """
-        if subscription.has(state):
-            return False
-        return state is None or subscription.was_told(state.etag) or not self._holds(subscription.resource)
 
     def end_all(self, reason: str, subscriptions: Iterable[Subscription], *, now: float) -> None:
         """End subscriptions with a NOTIFY that says why, at the pace of changes (RFC 6665 §4.1.3, §4.4.2)."""
