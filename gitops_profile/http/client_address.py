@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from aiohttp import web
+from .plain_get import Asking
 
 Proxies = Collection[IPv4Network | IPv6Network]
 """The networks of reverse proxies whose X-Forwarded-… is believed."""
@@ -20,7 +20,7 @@ def is_proxy(peer: str, proxies: Proxies) -> bool:
     return any(address in network for network in proxies)
 
 
-def forwarded_https(request: web.BaseRequest, proxies: Proxies) -> bool | None:
+def forwarded_https(request: Asking, proxies: Proxies) -> bool | None:
     """Whether the client used https, as a proxy of ours says (X-Forwarded-Proto); None when none says anything."""
     said = request.headers.getall("X-Forwarded-Proto", ())
     if not said or not is_proxy(request.remote or "", proxies):
@@ -28,7 +28,7 @@ def forwarded_https(request: web.BaseRequest, proxies: Proxies) -> bool | None:
     return all(hop.strip().lower() == "https" for value in said for hop in value.split(","))
 
 
-def client_address(request: web.BaseRequest, proxies: Proxies) -> str:
+def client_address(request: Asking, proxies: Proxies) -> str:
     """What the nearest trusted proxy says the client's address is, else the peer's (X-Forwarded-For)."""
     source = request.remote or "unknown"
     hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")

@@ -20,6 +20,7 @@ from gitops_profile.digest import (
 from gitops_profile.presentity import ProfileKey
 
 from .client_address import Proxies, client_address, counted_address, forwarded_https, is_proxy
+from .whole_answer import WholeAnswer
 
 GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
 """What counts as guessing: it needs a nonce of ours."""
@@ -53,8 +54,13 @@ class FetchRefused(Exception):
         self.status = status
         self.headers = headers
 
-    def response(self, headers: Mapping[str, str]) -> web.Response:
+    def answer(self, headers: Mapping[str, str]) -> WholeAnswer:
         """As it is answered, with `headers` besides."""
+        fields = [*headers.items(), ("Content-Type", "text/plain; charset=utf-8"), *self.headers]
+        return WholeAnswer(self.status, fields, f"{self}\n".encode())
+
+    def response(self, headers: Mapping[str, str]) -> web.Response:
+        """The same as aiohttp's."""
         response = web.Response(status=self.status, text=f"{self}\n", headers=headers)
         for name, value in self.headers:
             response.headers.add(name, value)

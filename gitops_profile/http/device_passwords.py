@@ -6,8 +6,6 @@ import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gitops_profile.digest import (
     ALGORITHMS,
     CredentialStore,
@@ -25,6 +23,7 @@ from gitops_profile.presentity import canonical_device
 from .client_address import counted_address
 from .content_access import GUESSES, FetchRefused, Guess, too_many_guesses
 from .device_proof import Proof, Way
+from .plain_get import Asking
 
 PASSWORD_WAYS = frozenset({Way.DIGEST, Way.BASIC})
 _NO_HASH = dict.fromkeys(ALGORITHMS, "")
@@ -77,14 +76,14 @@ class DevicePasswords:
         """Whether a client without one is asked for one."""
         return bool(self._ways)
 
-    def check(self, request: web.BaseRequest, client: Client, now: float) -> Proof | None:
+    def check(self, request: Asking, client: Client, now: float) -> Proof | None:
         """The device whose password came; None when none did.
 
         Raises FetchRefused: 401 for a wrong one, 429 for who guessed too much, 400 for what cannot be read. An unknown
         device costs the same work as a known one.
         """
-        values = request.headers.getall("Authorization", ())
-        if not values or not self._ways:
+        values = request.headers.getall("Authorization", ()) if self._ways else ()
+        if not values:
             return None
         if values[0][:6].lower() == "basic ":
             return self._basic(values[0][6:], client, now)
@@ -121,7 +120,7 @@ class DevicePasswords:
             raise self._guessed(client, user, Reason.WRONG_RESPONSE if known else Reason.UNKNOWN_USER, now)
         return self._proof(client, user, Way.BASIC)
 
-    def _digest(self, request: web.BaseRequest, values: Sequence[str], client: Client, now: float) -> Proof:
+    def _digest(self, request: Asking, values: Sequence[str], client: Client, now: float) -> Proof:
         if Way.DIGEST not in self._ways:
             raise self.challenge(client, now)
         try:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from aiohttp import hdrs, web
 
@@ -39,9 +39,10 @@ from .device_proof import Proof
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .listener import Below
+from .plain_get import Asking, PlainGet
 from .questions import Found, Question, Questions
 from .uploads import TooLarge, TooMany, UploadMode, Uploads
-from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
+from .whole_answer import UNHURRIED, WRITE_SECONDS, WholeAnswer, send_response
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class DeviceDocuments:
         """For the listener."""
         path = f"{self._prefix}{{file:.*}}"
         return [
-            Below(self._prefix, self._get),
+            Below(self._prefix, self._get, self._get_plain),
             web.put(path, self._put, expect_handler=self._expect),
             web.post(path, self._put, expect_handler=self._expect),
         ]
@@ -106,28 +107,40 @@ class DeviceDocuments:
 
     async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
         visit = self._visit(request)
-        name: str | None = None
-        tag: str | None = None
+        answer, found = self._judge(visit)
+        response = await answer.send(request, self._write_seconds)
+        self._note_get(visit, answer, found)
+        return response
+
+    def _get_plain(self, request: PlainGet) -> None:
+        """The same at once; raises ValueError for a header that cannot be one."""
+        visit = self._visit(request)
+        answer, found = self._judge(visit)
+        answer.write(request.transport)
+        if request.transport.get_write_buffer_size() > UNHURRIED:
+            request.when_read(partial(self._note_get, visit, answer, found), self._write_seconds)
+        else:
+            self._note_get(visit, answer, found)
+
+    def _judge(self, visit: "_Visit") -> tuple[WholeAnswer, Found | None]:
+        """What the visitor is answered, and what he is given, if anything."""
         try:
             proof = visit.proof = self._prove(visit)
             found = visit.question.found or self._find(visit.question)
-            name, tag = found.name, found.tag
-            may = self._may(visit, found.key, found.shown, proof, tag)
+            may = self._may(visit, found.key, found.shown, proof, found.tag)
             if found.document is None or not may:
                 self._miss(visit, proof, found.document)
                 raise _not_found()
-            answer = _answer(request, found, self._table.revision_of(found.document.key))
-            status, response = answer.status, await answer.send(request, self._write_seconds)
+            return _answer(visit.request, found, self._table.revision_of(found.document.key)), found
         except FetchRefused as refused:
-            name = tag = None  # who was given nothing is not seen to have anything
-            status, response = refused.status, refused.response(_HEADERS)
-            await send_response(request, response, self._write_seconds)
-        if request.method == "HEAD":
-            tag = None  # it has seen the tag, and nothing else
-        self._note(visit, How.GET, status, name, tag)
-        return response
+            return refused.answer(_HEADERS), None
 
-    def _visit(self, request: web.BaseRequest) -> "_Visit":
+    def _note_get(self, visit: "_Visit", answer: WholeAnswer, found: Found | None) -> None:
+        """Who was given nothing is not seen to have anything, and by HEAD he has seen the tag and nothing else."""
+        tag = found.tag if found is not None and visit.request.method != "HEAD" else None
+        self._note(visit, How.GET, answer.status, found.name if found is not None else None, tag)
+
+    def _visit(self, request: Asking) -> "_Visit":
         question = self._questions.question(request.raw_path, request.headers.get(hdrs.USER_AGENT))
         return _Visit(request, question, self._gate.client(request))
 
@@ -212,7 +225,7 @@ class DeviceDocuments:
         visit = self._visit(request)
         try:
             visit.proof = self._prove(visit)
-            response = await self._take(visit, visit.proof)
+            response = await self._take(request, visit, visit.proof)
         except FetchRefused as refused:
             response = refused.response(_HEADERS)
         if response.status >= 300:
@@ -221,8 +234,8 @@ class DeviceDocuments:
         self._note(visit, How.PUT, response.status, None, None)
         return response
 
-    async def _take(self, visit: "_Visit", proof: Proof | None) -> web.Response:
-        request, asked = visit.request, visit.question.asked
+    async def _take(self, request: web.BaseRequest, visit: "_Visit", proof: Proof | None) -> web.Response:
+        asked = visit.question.asked
         device = asked.file.mac
         known = self._is_known(asked)
         if self._uploads.mode is UploadMode.REFUSE:
@@ -277,7 +290,7 @@ class _Visit:
 
     __slots__ = ("client", "proof", "question", "request")
 
-    def __init__(self, request: web.BaseRequest, question: Question, client: Client) -> None:
+    def __init__(self, request: Asking, question: Question, client: Client) -> None:
         self.request = request
         self.question = question
         self.client = client
@@ -290,20 +303,21 @@ async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _answer(request: web.BaseRequest, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
+def _answer(request: Asking, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
     changed = _moment(stamp.committed_at) if stamp is not None else (None, "")
     if _has(request, found.tag, changed[0]):
         if found.unchanged is None:
             found.unchanged = WholeAnswer(304, _fields(found.tag, changed[1]))
         return found.unchanged
     if found.whole is None:
-        fields = {**_fields(found.tag, changed[1]), "Content-Type": found.shown.content_type}
+        fields = [*_fields(found.tag, changed[1]), ("Content-Type", found.shown.content_type)]
         found.whole = WholeAnswer(200, fields, found.shown.body)
     return found.whole
 
 
-def _fields(tag: str, changed: str) -> dict[str, str]:
-    return {**_HEADERS, "ETag": f'"{tag}"', **({"Last-Modified": changed} if changed else {})}
+def _fields(tag: str, changed: str) -> list[tuple[str, str]]:
+    fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
+    return [*fields, ("Last-Modified", changed)] if changed else fields
 
 
 @lru_cache(maxsize=256)
@@ -313,7 +327,7 @@ def _moment(committed_at: str) -> tuple[datetime, str]:
     return moment, format_datetime(moment, usegmt=True)
 
 
-def _has(request: web.BaseRequest, tag: str, changed: datetime | None) -> bool:
+def _has(request: Asking, tag: str, changed: datetime | None) -> bool:
     """Whether the client says that it has this version (RFC 9110 §13.1.2, §13.1.3)."""
     named = request.headers.getall("If-None-Match", ())
     if named:

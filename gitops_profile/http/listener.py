@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .front import Front, PlainHandler
 from .handshakes import Handshakes
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Below:
     prefix: str
     handler: RequestHandler
     """It is given requests that have come past no router."""
+    plain: PlainHandler | None = None
+    """It is given plain GETs, which have come past aiohttp too."""
 
 
 class HTTPListener:
@@ -61,6 +64,8 @@ class HTTPListener:
         application = web.Application(client_max_size=self._limits.body_bytes)
         routes = list(routes)
         self._below = [route for route in routes if isinstance(route, Below)]
+        self._plain = [(route.prefix, route.plain) for route in self._below if route.plain is not None]
+        self._fronts: set[Front] = set()
         application.add_routes(
             web.get(f"{route.prefix}{{below:.*}}", route.handler) if isinstance(route, Below) else route
             for route in routes
@@ -125,6 +130,8 @@ class HTTPListener:
             self._sweeper.cancel()
         for server in self._servers:
             server.close()
+        for front in list(self._fronts):
+            front.close()
         await self._handshakes.close()
         await self._runner.cleanup()
 
@@ -134,16 +141,29 @@ class HTTPListener:
         assert server is not None
         self._route, server.request_handler = server.request_handler, self._handle
 
-    def _connection(self) -> web.RequestHandler | None:
+    def _connection(self) -> asyncio.Protocol | None:
         """For one more connection; None when it is one too many."""
         server = self._runner.server
         assert server is not None
-        if len(server.connections) + len(self._handshakes) < self._limits.connections:
+        if len(server.connections) + len(self._fronts) + len(self._handshakes) < self._limits.connections:
+            if self._plain:
+                return Front(self._plain, self._succeed, self._fronts, asyncio.get_running_loop())
             return server()
         if not self._full:
             self._full = True
             logger.warning("http connections refused at=%d", self._limits.connections)
         return None
+
+    def _succeed(self, front: Front) -> web.RequestHandler:
+        """aiohttp's, for a connection on which something came that is not plain; its time is what is left of it."""
+        server = self._runner.server
+        assert server is not None
+        connection = server()
+        if front.has_asked:
+            self._heard.add(connection)
+        else:
+            self._silent_since[connection] = front.waits_since
+        return connection
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if len(self._heard) > 2 * self._limits.connections:
@@ -162,9 +182,9 @@ class HTTPListener:
 
     def _handler_of(self, request: web.BaseRequest) -> RequestHandler:
         """What answers it: the router knows, which costs 10 µs, where a prefix does not say so (bench_http.py)."""
-        if request.method in _READING and hdrs.EXPECT not in request.headers:
+        if request.method in _READING:
             for route in self._below:
-                if request.raw_path.startswith(route.prefix):
+                if request.raw_path.startswith(route.prefix) and hdrs.EXPECT not in request.headers:
                     return route.handler
         return self._route
 
@@ -178,6 +198,8 @@ class HTTPListener:
     def _sweep(self) -> None:
         """Close connections that have not sent one request head in time."""
         loop = asyncio.get_running_loop()
+        for front in list(self._fronts):
+            front.end_if_late(loop.time(), self._limits.head_seconds / 2, self._limits.keepalive_seconds)
         connections = self._forget_closed()
         silent = [connection for connection in connections if connection not in self._heard]
         self._silent_since = {connection: self._silent_since.get(connection, loop.time()) for connection in silent}
@@ -185,7 +207,7 @@ class HTTPListener:
             # Seen first by the sweep before: it has been silent for half the time at least, and now for all of it.
             if loop.time() - self._silent_since[connection] >= self._limits.head_seconds / 2 and connection.transport:
                 connection.transport.abort()
-        if len(connections) < self._limits.connections:
+        if len(connections) + len(self._fronts) < self._limits.connections:
             self._full = False
         self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
 

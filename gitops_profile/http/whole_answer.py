@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from email.utils import formatdate
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE, HttpVersion11
@@ -12,24 +13,34 @@ WRITE_SECONDS = 30.0
 """For a whole answer to leave: a slow reader holds a connection no longer."""
 UNHURRIED = 16 << 10
 """Bytes that may wait for a reader while nobody waits for him: asyncio's own low-water mark."""
-_STATUS_LINES = {200: "HTTP/1.1 200 OK\r\n", 304: "HTTP/1.1 304 Not Modified\r\n"}
 
 
 class WholeAnswer:
-    """200 with a body, or 304 without one: written any number of times."""
+    """Any answer whose body is known, and a 304 without one: written any number of times."""
 
     __slots__ = ("_fields", "_start", "body", "status")
 
-    def __init__(self, status: int, fields: Mapping[str, str], body: bytes = b"") -> None:
-        """`fields` are headers; Content-Length, Date, Server and Connection are added."""
+    def __init__(self, status: int, fields: Sequence[tuple[str, str]], body: bytes = b"") -> None:
+        """`fields` are headers; Content-Length, Date and Server are added."""
         self.status = status
         self.body = body
         self._fields = fields
-        length = {"Content-Length": str(len(body))} if status == 200 else {}
-        lines = [f"{name}: {value}\r\n" for name, value in (*fields.items(), *length.items())]
+        length = [("Content-Length", str(len(body)))] if status != 304 else []
+        lines = [f"{name}: {value}\r\n" for name, value in (*fields, *length)]
         # A value that could end its line is aiohttp's to refuse.
-        is_plain = all(value.isprintable() for value in fields.values())
-        self._start = "".join([_STATUS_LINES[status], *lines]).encode() if is_plain else None
+        is_plain = all(value.isprintable() for _, value in fields)
+        first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        self._start = "".join([first, *lines]).encode() if is_plain else None
+
+    def write(self, transport: asyncio.WriteTransport, *, bodiless: bool = False) -> None:
+        """Write it to a client of HTTP/1.1 whose connection goes on; `bodiless` for a HEAD.
+
+        Raises ValueError for a header with something in it that no header can have.
+        """
+        if self._start is None:
+            raise ValueError("a header cannot be written")
+        body = b"" if bodiless else self.body
+        transport.write(b"%b%b%b" % (self._start, _end_of_head(int(time.time())), body))
 
     async def send(self, request: web.BaseRequest, seconds: float) -> web.StreamResponse:
         """Write it in time; what a handler returns. Raises ConnectionError, and ends the connection of a slow reader.
@@ -37,15 +48,14 @@ class WholeAnswer:
         A client of HTTP/1.0, or one that wants no further answer, has other headers: aiohttp knows them.
         """
         if self._start is None or request.version != HttpVersion11 or not request.keep_alive:
-            body = self.body if self.status == 200 else None
+            body = self.body if self.status != 304 else None
             response = web.Response(status=self.status, headers=self._fields, body=body)
             await send_response(request, response, seconds)
             return response
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
-        body = b"" if request.method == "HEAD" else self.body
-        transport.write(b"%b%b%b" % (self._start, _end_of_head(int(time.time())), body))
+        self.write(transport, bodiless=request.method == "HEAD")
         if transport.get_write_buffer_size() > UNHURRIED:
             await _drain(request, seconds)
         return _WRITTEN

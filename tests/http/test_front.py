@@ -1,0 +1,200 @@
+"""Connections on which only plain GETs come, and what becomes of them when something else does; on real sockets."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from gitops_profile.http import HTTPLimits, HTTPListener
+from gitops_profile.http.listener import Below
+from gitops_profile.http.plain_get import PlainGet
+from gitops_profile.http.whole_answer import WholeAnswer
+
+from .device_site import DESK, DeviceSite, body
+from .site import DOMAIN
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+TEXT = ("Content-Type", "text/plain")
+
+
+class Site:
+    """Answers who answered: `plain`, or `aiohttp`."""
+
+    def __init__(self, limits: HTTPLimits | None = None) -> None:
+        self.read: list[str] = []
+        self.large = b"x" * (4 << 20)
+        self.listener = HTTPListener([Below("/p/", self._get, self._plain), web.get("/other", self._get)], limits)
+
+    async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="aiohttp")
+
+    def _plain(self, request: PlainGet) -> None:
+        if request.raw_path == "/p/broken":
+            raise RuntimeError("broken")
+        if request.raw_path == "/p/large":
+            WholeAnswer(200, [TEXT], self.large).write(request.transport)
+            request.when_read(lambda: self.read.append(request.raw_path), 0.2)
+            return
+        WholeAnswer(200, [TEXT], b"plain").write(request.transport)
+        request.when_read(lambda: self.read.append(request.raw_path), 0.2)
+
+
+@asynccontextmanager
+async def listening(limits: HTTPLimits | None = None) -> AsyncIterator[tuple[Site, tuple[str, int]]]:
+    site = Site(limits)
+    try:
+        yield site, await site.listener.listen("127.0.0.1", 0)
+    finally:
+        await site.listener.close()
+
+
+async def ask(connection: Connection, text: str) -> bytes:
+    """One answer's body."""
+    reader, writer = connection
+    writer.write(text.encode())
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: ([0-9]+)", head)
+        assert length is not None
+        return await reader.readexactly(int(length[1]))
+
+
+async def once(address: tuple[str, int]) -> bytes:
+    """One answer's body, on a connection of its own; empty when that is closed instead."""
+    connection = await asyncio.open_connection(*address)
+    try:
+        return await ask(connection, get())
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+    finally:
+        connection[1].close()
+
+
+def get(path: str = "/p/x", *lines: str) -> str:
+    return "".join(f"{line}\r\n" for line in [f"GET {path} HTTP/1.1", "Host: x", *lines, ""])
+
+
+async def test_plain_gets_follow_one_another_on_a_connection() -> None:
+    async with listening() as (site, address):
+        connection = await asyncio.open_connection(*address)
+        assert [await ask(connection, get(f"/p/{n}")) for n in range(3)] == [b"plain"] * 3
+        assert site.read == ["/p/0", "/p/1", "/p/2"]
+        connection[1].close()
+
+
+@pytest.mark.parametrize(
+    "text", [get("/other"), get("/p/x", "Content-Length: 0"), get().replace("GET", "HEAD"), get() + get()]
+)
+async def test_what_is_not_plain_is_answered_by_aiohttp_and_so_is_all_that_follows(text: str) -> None:
+    async with listening() as (_, address):
+        connection = await asyncio.open_connection(*address)
+        assert await ask(connection, get()) == b"plain"
+        if text.startswith("HEAD"):
+            connection[1].write(text.encode())
+            await connection[0].readuntil(b"\r\n\r\n")
+        else:
+            for _ in range(text.count("GET ")):
+                assert await ask(connection, text) == b"aiohttp"
+                text = ""
+        assert await ask(connection, get()) == b"aiohttp"
+        connection[1].close()
+
+
+async def test_a_get_in_pieces_is_answered() -> None:
+    async with listening() as (_, address):
+        connection = await asyncio.open_connection(*address)
+        for part in (get()[:9], get()[9:-1]):
+            connection[1].write(part.encode())
+            await asyncio.sleep(0.05)  # else they may come as one
+        assert await ask(connection, get()[-1:]) == b"aiohttp"
+        connection[1].close()
+
+
+async def test_a_request_that_breaks_something_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with listening() as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(get("/p/broken").encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 500 ") and answer.endswith(b"500\n")
+        assert [record.levelno for record in caplog.records if "could not be handled" in record.message] == [
+            logging.ERROR
+        ]
+        writer.close()
+        assert await once(address) == b"plain"
+
+
+async def test_who_reads_slowly_is_cut_off_and_has_not_read() -> None:
+    async with listening() as (site, address):
+        reader, writer = await asyncio.open_connection(*address, limit=1024)
+        writer.write(get("/p/large").encode())
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.5)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            assert len(await reader.read()) < len(site.large)
+        assert site.read == []
+        writer.close()
+
+
+async def test_who_reads_all_has_read() -> None:
+    async with listening() as (site, address):
+        connection = await asyncio.open_connection(*address)
+        assert await ask(connection, get("/p/large")) == site.large
+        assert await ask(connection, get()) == b"plain"
+        assert site.read == ["/p/large", "/p/x"]
+        connection[1].close()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_who_keeps_a_connection_for_nothing_loses_it(asked: bool) -> None:
+    limits = HTTPLimits(head_seconds=0.2 if not asked else 0.4, keepalive_seconds=60.0 if not asked else 0.3)
+    async with listening(limits) as (_, address):
+        reader, writer = connection = await asyncio.open_connection(*address)
+        if asked:
+            assert await ask(connection, get()) == b"plain"
+        async with asyncio.timeout(5):
+            try:
+                assert await reader.read() == b""
+            except ConnectionResetError:
+                assert not asked  # who has sent nothing is told nothing
+        writer.close()
+
+
+async def test_connections_that_only_asked_plainly_are_counted() -> None:
+    async with listening(HTTPLimits(connections=2)) as (_, address):
+        connections = [await asyncio.open_connection(*address) for _ in range(2)]
+        assert [await ask(connection, get()) for connection in connections] == [b"plain"] * 2
+        assert await once(address) == b""  # one too many
+        for _, writer in connections:
+            writer.close()
+        for _ in range(500):
+            if await once(address) == b"plain":
+                return
+            await asyncio.sleep(0.01)  # the other end has not heard of it yet
+        pytest.fail("the places of those who have gone are not given to others")
+
+
+async def test_a_document_asked_for_plainly_is_the_one_that_aiohttp_gives() -> None:
+    site = await DeviceSite().start()
+    try:
+        address = site.root.split("/")[2].rpartition(":")
+        both = []
+        for lines in ((), ("Content-Length: 0",)):
+            connection = await asyncio.open_connection(address[0], int(address[2]))
+            for device in (DESK, "0004132affff"):
+                text = get(f"/p/{DOMAIN}/{device}.xml", *lines)
+                connection[1].write(text.encode())
+                head = await connection[0].readuntil(b"\r\n\r\n")
+                length = int(re.findall(rb"Content-Length: ([0-9]+)", head)[0])
+                both.append((re.sub(rb"Date: [^\r]*", b"", head), await connection[0].readexactly(length)))
+            connection[1].close()
+    finally:
+        await site.listener.close()
+    assert both[:2] == both[2:]
+    assert both[0][1] == body(DESK) and both[1][0].startswith(b"HTTP/1.1 404")
+    assert len(site.seen) == 4
