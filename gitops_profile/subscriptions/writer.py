@@ -25,7 +25,7 @@ from .schema import NumberedRow, StoreUnavailable, delete_rows, row_of, save_del
 
 logger = logging.getLogger(__name__)
 
-APART = 0.002
+APART = 0.001
 """Seconds from one commit to the next, at least, while there is much to write: what comes meanwhile shares it. Alone,
 a commit is at once."""
 MAX_READ = 1 << 20

@@ -76,24 +76,34 @@ async def test_versions_before_1_2_are_refused(certificates: Certificates, versi
         await eventually(lambda: lab.reasons == [Reason.HANDSHAKE] and lab.connections == 0)
 
 
+class _Onlookers:
+    """Other workers that nothing is for, and that see by which flows it came."""
+
+    def __init__(self) -> None:
+        self.flows: list[Flow] = []
+
+    def take_message(self, data: bytes, flow: Flow) -> bool:
+        self.flows.append(flow)
+        return False
+
+    def take_to_send(self, data: bytes, flow: Flow) -> bool:
+        return False
+
+    def take_failure(self, data: bytes, flow: Flow) -> bool:
+        return False
+
+
 async def test_the_names_of_a_client_certificate_come_with_the_flow(
-    certificates: Certificates, authority: Authority, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    certificates: Certificates, authority: Authority, trusting: ssl.SSLContext
 ) -> None:
     issued = authority.issue("proxy", "URI:sip:Edge.example.com,URI:sip:bob@example.com,DNS:other.example.com")
     async with Lab(listen=TLS, certificates=certificates) as lab:
-        flows: list[Flow] = []
-        handle = lab.endpoint.handle
-
-        def record(data: bytes, flow: Flow) -> None:
-            flows.append(flow)
-            handle(data, flow)
-
-        monkeypatch.setattr(lab.endpoint, "handle", record)
+        colleagues = lab.endpoint.colleagues = _Onlookers()
         await talk(lab.ports["tls"], options("anonymous", "TLS"), context=trusting)
         trusting.load_cert_chain(issued.certificate, issued.key)
         await talk(lab.ports["tls"], options("named", "TLS"), context=trusting)
-    assert [flow.peer for flow in flows] == [(), ("edge.example.com",)]
-    assert all(flow.secure and flow.reliable and flow.transport == "tls" for flow in flows)
+    assert [flow.peer for flow in colleagues.flows] == [(), ("edge.example.com",)]
+    assert all(flow.secure and flow.reliable and flow.transport == "tls" for flow in colleagues.flows)
 
 
 async def test_a_client_certificate_of_a_stranger_is_refused(
