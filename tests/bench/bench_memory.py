@@ -2,14 +2,17 @@
 
 Run it with `python tests/bench/bench_memory.py [--smoke] [--subscriptions 10000 100000 1000000]`; BENCH_DIR says on
 which disk. The real server, its memory as the kernel counts it (private pages, children included), before and after:
-phones subscribe over UDP, the time of their transactions passes, the server is killed (-9) and restores them all. Each
-count has a server of its own. Options of `serve` come last, after `--options`.
+phones subscribe over UDP, the time of their transactions passes, the server is killed (-9) and restores them all: it is
+ready before, and some of the phones refresh meanwhile. Each count has a server of its own. Options of `serve` come
+last, after `--options`.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -39,23 +42,25 @@ class Row:
     held: float
     """A subscription, once its transactions are gone."""
     restored: float
-    """A subscription after the restart."""
+    """A subscription after the restart, when all are in memory again."""
     total: int
-    """The whole server after the restart."""
+    """The whole server then."""
     disk: float
     """A subscription, in the state folder."""
     empty: float
     """From the start to ready without subscriptions."""
     ready: float
     """The same with all of them."""
+    taken_up: float
+    """From the start until all are in memory."""
     cpu: float
-    """Of that start."""
+    """Of all that."""
 
     def line(self) -> str:
         return (
             f"| {self.count:,} | {self.rate:,.0f}/s | {self.held:,.0f} B | {self.restored:,.0f} B "
             f"| {self.total / 2**20:,.0f} MiB | {self.disk:,.0f} B | {self.ready:.2f} s ({self.empty:.2f} s empty) "
-            f"| {self.cpu:.2f} s |"
+            f"| {self.taken_up:.1f} s | {self.cpu:.2f} s |"
         )
 
 
@@ -87,6 +92,17 @@ async def subscribed(run: Run, count: int, settle: float) -> tuple[float, float,
     return rate, (memory(run) - before) / count, kept, handsets
 
 
+def all_taken_up(run: Run) -> None:
+    """Wait until nothing of an earlier life is to come; asked once a second, not to be in the way."""
+    command = [sys.executable, "-m", "gitops_profile", "status", "-o", "json", "--state", f"{run.folder}/state"]
+    environment = {**os.environ, "PYTHONPATH": run.root}
+    while True:
+        answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout
+        if json.loads(answer)["taking_up"] == 0:
+            return
+        time.sleep(1.0)
+
+
 async def measure(run: Run, count: int, settle: float) -> Row:
     run.start()
     try:
@@ -96,14 +112,17 @@ async def measure(run: Run, count: int, settle: float) -> Row:
         rate, held, kept, handsets = await subscribed(run, count, settle)
         disk = on_disk(run) / count
         run.stop(signal.SIGKILL)
+        begun = time.perf_counter()
         run.start()
-        cpu = sum(processes.cpu_of(pid, ended_children=True) for pid in processes.family(run.pid))
-        total = memory(run)
         await subscribe_all(handsets, kept)  # it raises unless they are still known
         handsets.close()
+        all_taken_up(run)
+        taken_up = time.perf_counter() - begun
+        cpu = sum(processes.cpu_of(pid, ended_children=True) for pid in processes.family(run.pid))
+        total = memory(run)
     finally:
         run.stop()
-    return Row(count, rate, held, (total - alone) / count, total, disk, empty, run.seconds, cpu)
+    return Row(count, rate, held, (total - alone) / count, total, disk, empty, run.seconds, taken_up, cpu)
 
 
 def main() -> None:
@@ -113,8 +132,11 @@ def main() -> None:
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[], help="last: options of gitops-profile serve")
     given = parser.parse_args()
     counts, settle = ([500], 0.2) if given.smoke else (given.subscriptions, TIMEOUT + 2)
-    print("| held | subscribed | memory each | after a restart | server in all | on disk each | restart | its CPU |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| held | subscribed | memory each | after a restart | server in all | on disk each | ready | all in memory "
+        "| its CPU |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for count in counts:
         with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
             run = Run(folder, free_port(), USERS, options=given.options)
