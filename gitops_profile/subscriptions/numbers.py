@@ -31,10 +31,6 @@ class Numbers:
             self._next += 1
         return number
 
-    def find(self, id_: str) -> int | None:
-        """The number of a subscription; None for one that was never written."""
-        return self._of.get(id_)
-
     def leave(self, ids: Sequence[str], submission: int) -> list[int]:
         """The numbers of those whose rows are to be deleted, as far as they have one."""
         self._leaving.update(dict.fromkeys(ids, submission))
