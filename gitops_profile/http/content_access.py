@@ -61,10 +61,7 @@ class FetchRefused(Exception):
 
     def response(self, headers: Mapping[str, str]) -> web.Response:
         """The same as aiohttp's."""
-        response = web.Response(status=self.status, text=f"{self}\n", headers=headers)
-        for name, value in self.headers:
-            response.headers.add(name, value)
-        return response
+        return self.answer(headers).response()
 
 
 class ContentAccess:

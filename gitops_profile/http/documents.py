@@ -42,7 +42,7 @@ from .listener import Below
 from .plain_get import Asking, PlainGet
 from .questions import Found, Question, Questions
 from .uploads import TooLarge, TooMany, UploadMode, Uploads
-from .whole_answer import UNHURRIED, WRITE_SECONDS, WholeAnswer, send_response
+from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
 
 logger = logging.getLogger(__name__)
 
@@ -117,10 +117,7 @@ class DeviceDocuments:
         visit = self._visit(request)
         answer, found = self._judge(visit)
         answer.write(request.transport)
-        if request.transport.get_write_buffer_size() > UNHURRIED:
-            request.when_read(partial(self._note_get, visit, answer, found), self._write_seconds)
-        else:
-            self._note_get(visit, answer, found)
+        request.when_read(partial(self._note_get, visit, answer, found), self._write_seconds)
 
     def _judge(self, visit: "_Visit") -> tuple[WholeAnswer, Found | None]:
         """What the visitor is answered, and what he is given, if anything."""

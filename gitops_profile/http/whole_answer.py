@@ -42,14 +42,18 @@ class WholeAnswer:
         body = b"" if bodiless else self.body
         transport.write(b"%b%b%b" % (self._start, _end_of_head(int(time.time())), body))
 
+    def response(self) -> web.Response:
+        """The same as aiohttp's, which may be written once."""
+        body = self.body if self.status != 304 else None
+        return web.Response(status=self.status, headers=self._fields, body=body)
+
     async def send(self, request: web.BaseRequest, seconds: float) -> web.StreamResponse:
         """Write it in time; what a handler returns. Raises ConnectionError, and ends the connection of a slow reader.
 
         A client of HTTP/1.0, or one that wants no further answer, has other headers: aiohttp knows them.
         """
         if self._start is None or request.version != HttpVersion11 or not request.keep_alive:
-            body = self.body if self.status != 304 else None
-            response = web.Response(status=self.status, headers=self._fields, body=body)
+            response = self.response()
             await send_response(request, response, seconds)
             return response
         transport = request.transport
