@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .client_address import Proxies, client_address, forwarded_https, is_proxy
 from .content_access import FetchRefused
@@ -59,7 +58,7 @@ class DeviceGate:
     def client(self, request: Asking) -> Client:
         """Who sent it."""
         if not self._proxies:
-            return _direct(request.remote or "unknown", request.secure)
+            return Client(request.remote or "unknown", request.secure, True)
         address = client_address(request, self._proxies)
         said = forwarded_https(request, self._proxies)
         # A ban of a proxy would be one of everybody behind it, and its address is nobody's network.
@@ -123,9 +122,3 @@ class DeviceGate:
             if device is not None:
                 return Proof(device, Way.CERTIFICATE)
         return self._passwords.check(request, client, now)
-
-
-@lru_cache(maxsize=4096)
-def _direct(address: str, is_https: bool) -> Client:
-    """Whoever comes without a proxy of ours: a phone comes again (1 of 50 µs of a GET, bench_http.py)."""
-    return Client(address, is_https, True)

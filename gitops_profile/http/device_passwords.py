@@ -82,8 +82,8 @@ class DevicePasswords:
         Raises FetchRefused: 401 for a wrong one, 429 for who guessed too much, 400 for what cannot be read. An unknown
         device costs the same work as a known one.
         """
-        values = request.headers.getall("Authorization", ()) if self._ways else ()
-        if not values:
+        values = request.headers.getall("Authorization", ())
+        if not values or not self._ways:
             return None
         if values[0][:6].lower() == "basic ":
             return self._basic(values[0][6:], client, now)
