@@ -53,6 +53,7 @@ class DeviceSite:
     proxies: Sequence[IPv4Network] = ()
     context: ssl.SSLContext | None = None
     credentials: str = line(DESK, "desk") + line(LOBBY, "lobby")
+    realm: str = REALM
     misses: int = 5
     guesses_allowed: int = 5
     open_to: Collection[str] = ()
@@ -76,7 +77,7 @@ class DeviceSite:
         self.links = DocumentLinks(b"k" * 32)
         self.throttle = Throttle(failures=self.guesses_allowed)
         passwords = DevicePasswords(
-            self.ways, REALM, DigestAuthenticator(b"s" * 32, run=b"run no 1"), self.throttle, lambda: self.stores,
+            self.ways, self.realm, DigestAuthenticator(b"s" * 32, run=b"run no 1"), self.throttle, lambda: self.stores,
             on_guess=self.guesses.append,
         )  # fmt: skip
         self.gate = DeviceGate(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from gitops_profile.http import HTTPLimits, HTTPListener
+from gitops_profile.http import HTTPLimits, HTTPListener, Way
 from gitops_profile.http.listener import Below
 from gitops_profile.http.plain_get import PlainGet
 from gitops_profile.http.whole_answer import WholeAnswer
@@ -198,3 +198,19 @@ async def test_a_document_asked_for_plainly_is_the_one_that_aiohttp_gives() -> N
     assert both[:2] == both[2:]
     assert both[0][1] == body(DESK) and both[1][0].startswith(b"HTTP/1.1 404")
     assert len(site.seen) == 4
+
+
+async def test_a_realm_with_any_space_in_it_is_asked_for_plainly_too() -> None:
+    site = await DeviceSite(ways=[Way.DIGEST], realm="B\u00fcro\u00a0\t1").start()
+    try:
+        host, _, port = site.root.split("/")[2].rpartition(":")
+        heads = []
+        for lines in ((), ("Content-Length: 0",)):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(get(f"/p/{DOMAIN}/{DESK}.xml", *lines).encode())
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+    finally:
+        await site.listener.close()
+    for head in heads:
+        assert head.startswith(b"HTTP/1.1 401 ") and 'realm="B\u00fcro\u00a0\t1"'.encode() in head
