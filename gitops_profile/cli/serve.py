@@ -109,9 +109,9 @@ async def _run(config: Config, snapshot: Ahead) -> None:
 
 
 def _ready(server: Server) -> None:
-    announce(server)
     gc.freeze()  # what was loaded stays
     gc.enable()  # `serve` has put it off until here
+    announce(server)
 
 
 def _settled() -> None:
