@@ -225,6 +225,7 @@ def test_a_remote_that_lies_leaves_phones_served_and_is_one_line(
     if lie == "drip":  # the others answer, on a busy machine after more than that
         lab.server.environment["GITOPS_PROFILE_REPOSITORY__TIMEOUT"] = "3s"
     lab.server.start("--repo", web.url("profiles.git"), "--fetch", "1s")
+    eventually("the history came", lambda: not (origin.clone / "shallow").exists())  # which may take longer
     origin.push(alice=2)
     web.lie = lie
     eventually("it says so", lambda: "source unavailable" in lab.server.stderr())
