@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
-import msgspec
-
 from gitops_profile.devices import SAYS_NOTHING, mac_in, read_user_agent, vendor_of
 from gitops_profile.presentity import (
     InvalidKey,
@@ -287,7 +285,7 @@ class _Presented:
         if self._embedded is None:
             head = f"Content-Type: {shown.content_type}\r\nContent-Length: {len(shown.body)}\r\n\r\n"
             self._embedded = EventState(self._tag, head.encode() + shown.body, len(shown.body), _effective_by(shown))
-        return self._embedded if link is None else msgspec.structs.replace(self._embedded, link=link)
+        return self._embedded if link is None else self._embedded.with_link(link)
 
 
 def _shown(document: ProfileDocument, audience: Audience) -> Presentation:

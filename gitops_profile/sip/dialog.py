@@ -1,7 +1,5 @@
 """Dialog state of a UAS, and the requests inside it (RFC 3261 §12)."""
 
-from typing import Self
-
 import msgspec
 
 from .syntax import URI, Address, Contact, Request, SIPSyntaxError
@@ -30,13 +28,13 @@ class Dialog(msgspec.Struct, gc=False):
     """Whether our Contact is a SIPS URI: the Request-URI was one, or the next hop back is (§12.1.1)."""
 
     @classmethod
-    def from_request(cls, request: Request, contact: Contact, local_tag: str, *, over_tls: bool) -> Self:
+    def from_request(cls, request: Request, contact: Contact, local_tag: str, *, over_tls: bool) -> "Dialog":
         """The dialog that a 2xx to `request` makes; raises SIPSyntaxError for a bad Record-Route."""
         routes: tuple[str, ...] = ()
         next_hop = contact.text
         if not request.plain:
             routes, next_hop = _routes(request, next_hop)
-        return cls(  # in the order of its fields
+        return Dialog(  # in the order of its fields
             request.call_id,
             local_tag,
             request.from_tag,

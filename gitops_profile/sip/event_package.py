@@ -38,6 +38,12 @@ class EventState(msgspec.Struct, frozen=True, gc=False):
         """Whether a Suppress-If-Match value names this state, in either presentation (RFC 5839 §5.2)."""
         return tag in ("*", self.sip_etag) or (self.link is not None and tag == self.link.sip_etag)
 
+    def with_link(self, link: "EventState") -> "EventState":
+        """The same, which may be sent as `link` instead."""
+        return EventState(
+            self.etag, self.content, self.body_size, self.event_parameters, self.withheld, self.entity_tag, link
+        )
+
     def shortened(self, reason: str) -> "EventState":
         """The same without its body, which cannot be sent for `reason`."""
         return EventState(self.etag, NO_CONTENT, 0, self.event_parameters, reason, f"{self.etag}.withheld")

@@ -248,7 +248,7 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
         _, _, event_id = event.partition(";id=")
         flow = Flow.parse(row.contact_flow)
         id_ = subscription_id(row.call_id, row.local_tag)
-        subscription = cls(dialog, row.resource, event, event_id or None, flow, id_, flow.source)
+        subscription = Subscription(dialog, row.resource, event, event_id or None, flow, id_, flow.source)
         subscription.identity, subscription.follows, subscription.suppress = row.identity, row.follows, row.suppress
         subscription.audience = audience_like(
             row.accept, row.vendor, row.model, row.version, row.schemes,

@@ -40,7 +40,7 @@ class Address(msgspec.Struct, frozen=True, gc=False):
         parameters = parse_parameters(rest.strip())
         if "tag" in parameters and ((tag := parameters["tag"]) is None or _ENDS_TAG.search(tag)):
             raise SIPSyntaxError("malformed tag")  # it goes into every message of the dialog, unquoted
-        return cls(display.rstrip(), uri, parameters)
+        return Address(display.rstrip(), uri, parameters)
 
     @property
     def tag(self) -> str | None:

@@ -2,7 +2,6 @@
 
 import re
 from functools import lru_cache
-from typing import Any, Self
 
 import msgspec
 
@@ -37,9 +36,16 @@ class URI(msgspec.Struct, frozen=True, gc=False):
         """Raises SIPSyntaxError with status 416 for another scheme, 400 for a malformed URI."""
         return _read_short(text) if len(text) <= SHORT else _read(text)
 
-    def but(self, **changes: Any) -> Self:
-        """The same with other fields."""
-        return msgspec.structs.replace(self, **changes)
+    def but(self, *, parameters: dict[str, str | None] | None = None, headers: str | None = None) -> "URI":
+        """The same with other ones of these."""
+        return URI(
+            self.scheme,
+            self.user,
+            self.host,
+            self.port,
+            self.parameters if parameters is None else parameters,
+            self.headers if headers is None else headers,
+        )
 
     @property
     def decoded_user(self) -> str | None:

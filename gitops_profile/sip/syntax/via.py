@@ -35,7 +35,7 @@ class Via(msgspec.Struct, frozen=True, gc=False):
         port = int(written) if written else None
         if port is not None and not 0 < port <= MAX_PORT:
             raise SIPSyntaxError("impossible port in a Via")  # no socket sends there
-        return cls(transport.lower(), host.lower(), port, parse_parameters(parameters))
+        return Via(transport.lower(), host.lower(), port, parse_parameters(parameters))
 
     @property
     def branch(self) -> str | None:

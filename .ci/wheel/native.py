@@ -1,0 +1,120 @@
+"""Structs as classes that mypyc makes native, for the optional wheel: source text in, source text out.
+
+Interpreted, a Struct of msgspec is the fastest record there is, and the lightest. Compiled code looks its attributes up
+by name, though, where those of a native class are a place in memory. So the wheel has the same class written as mypyc
+wants it. Every other line stays where it is, for tracebacks and profiles.
+"""
+
+import ast
+from dataclasses import dataclass
+from typing import Any
+
+_IMPORTS = (
+    "from typing import TYPE_CHECKING, ClassVar, final",
+    # Compiled, the decorator is gone.
+    "if TYPE_CHECKING: from mypy_extensions import mypyc_attr",
+)
+# What a Struct with `gc=False` is: not looked at by the garbage collector.
+_DECORATORS = ("@mypyc_attr(acyclic=True)", "@final")
+_FACTORY = "msgspec.field(default_factory="
+_OPTIONS = {"frozen", "eq", "gc"}
+
+
+class NotNative(Exception):
+    """A Struct that cannot be written as a native class."""
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    type: str
+    default: str | None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether each object gets a default of its own."""
+        return self.default is not None and (self.default in ("[]", "{}") or self.default.startswith(_FACTORY))
+
+    @property
+    def parameter(self) -> str:
+        if self.is_made:
+            return f"{self.name}: {self.type} | None = None"
+        return f"{self.name}: {self.type}" + ("" if self.default is None else f" = {self.default}")
+
+    @property
+    def assignment(self) -> str:
+        value = self.name
+        if self.is_made:
+            assert self.default is not None
+            made = f"{self.default[len(_FACTORY) : -1]}()" if self.default.startswith(_FACTORY) else self.default
+            value = f"{made} if {self.name} is None else {self.name}"
+        return f"self.{self.name}: {self.type} = {value}"
+
+
+def native(source: str) -> str:
+    """The module with native classes in place of its Structs, line for line; raises NotNative."""
+    lines = source.split("\n")
+    structs = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and _is_struct(node)]
+    if not structs:
+        return source
+    for struct in structs:
+        _rewrite(struct, lines)
+    place = lines.index("import msgspec")
+    _put(_IMPORTS, lines, place - 1, place + 2)
+    return "\n".join(lines)
+
+
+def _is_struct(node: ast.ClassDef) -> bool:
+    return any(ast.unparse(base) == "msgspec.Struct" for base in node.bases)
+
+
+def _rewrite(struct: ast.ClassDef, lines: list[str]) -> None:
+    options: dict[str, Any] = {str(one.arg): ast.literal_eval(one.value) for one in struct.keywords}
+    if len(struct.bases) != 1 or struct.decorator_list or not options.keys() <= _OPTIONS or options.get("gc", True):
+        raise NotNative(f"{struct.name}: only a Struct with gc=False, and frozen or eq, is known how to write")
+    fields, end = _fields(struct)
+    # The class's docstring and its fields make room for what a Struct has of itself.
+    _put([f"class {struct.name}:"], lines, struct.lineno - 1, struct.body[0].lineno - 1)
+    _put(_DECORATORS, lines, struct.lineno - 3, struct.lineno - 1)
+    _put([f"    {line}" for line in _methods(struct.name, fields, options)], lines, struct.body[0].lineno - 1, end)
+
+
+def _fields(struct: ast.ClassDef) -> tuple[list[_Field], int]:
+    """The fields, which come before all methods, and the line where they and what is said of them end."""
+    fields, end = [], 0
+    for place, item in enumerate(struct.body):
+        if isinstance(item, ast.AnnAssign):
+            default = None if item.value is None else ast.unparse(item.value)
+            fields.append(_Field(ast.unparse(item.target), ast.unparse(item.annotation), default))
+        elif not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)):
+            if any(isinstance(later, ast.AnnAssign) for later in struct.body[place:]):
+                raise NotNative(f"{struct.name}: a field comes after a method")
+            break
+        end = item.end_lineno or 0
+    if not fields:
+        raise NotNative(f"{struct.name}: it has no fields")
+    return fields, end
+
+
+def _methods(name: str, fields: list[_Field], options: dict[str, Any]) -> list[str]:
+    """One line each."""
+    names = [field.name for field in fields]
+    made = [
+        f"__match_args__: ClassVar[tuple[str, ...]] = ({', '.join(map(repr, names))},)",
+        f"def __init__(self, {', '.join(field.parameter for field in fields)}) -> None: "
+        + "; ".join(field.assignment for field in fields),
+        f'def __repr__(self) -> str: return f"{name}({", ".join(f"{n}={{self.{n}!r}}" for n in names)})"',
+    ]
+    if options.get("eq", True):
+        same = " and ".join(f"self.{n} == other.{n}" for n in names)
+        made.append(f"def __eq__(self, other: object) -> bool: return isinstance(other, {name}) and {same}")
+        if options.get("frozen", False):
+            made.append(f"def __hash__(self) -> int: return hash(({', '.join(f'self.{n}' for n in names)},))")
+    return made
+
+
+def _put(new: "list[str] | tuple[str, ...]", lines: list[str], begin: int, end: int) -> None:
+    """Lines in place of those from `begin` to before `end`, and as many; raises NotNative when there is no room."""
+    if len(new) > end - begin:
+        raise NotNative(f"line {begin + 1}: no room for {len(new)} lines")
+    lines[begin:end] = [*new, *[""] * (end - begin - len(new))]
