@@ -21,7 +21,16 @@ from gitops_profile.processes import end_with_the_server
 from . import database
 from .frames import Answer, FrameReader, Submission, pack
 from .rollouts import save_rollouts
-from .schema import NumberedRow, StoreUnavailable, delete_rows, row_of, save_deliveries, save_rows, set_ahead
+from .schema import (
+    NumberedRow,
+    StoreUnavailable,
+    delete_rows,
+    row_of,
+    save_deliveries,
+    save_rows,
+    set_ahead,
+    spare_adapting,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +160,7 @@ def main() -> NoReturn:
     end_with_the_server()  # nothing is written that no server reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    spare_adapting()
     with socket.socket(fileno=int(sys.argv[2])) as sock:
         try:
             writer = Writer(Path(sys.argv[1]))
