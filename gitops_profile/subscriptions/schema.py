@@ -15,7 +15,7 @@ from typing import Any
 from gitops_profile.sip import StoredDelivery, StoredSubscription
 
 from .by_number import BY_NUMBER
-from .deliveries import DELIVERIES
+from .deliveries import DELIVERIES, NO_ENDED_ID
 
 APPLICATION_ID = 0x67507253
 """Marks the file as ours ("gPrS"), so that nobody else's database is ever written to."""
@@ -56,6 +56,7 @@ MIGRATIONS = (
     "CREATE TABLE clock (ahead REAL NOT NULL); INSERT INTO clock VALUES (0)",
     DELIVERIES,
     BY_NUMBER,
+    NO_ENDED_ID,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -34,7 +34,7 @@ from .schema import (
 
 logger = logging.getLogger(__name__)
 
-APART = 0.001
+APART = 0.0005
 """Seconds from one commit to the next, at least, while there is much to write: what comes meanwhile shares it. Alone,
 a commit is at once."""
 MAX_READ = 1 << 20
