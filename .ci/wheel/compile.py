@@ -7,6 +7,9 @@ from mypyc.build import mypycify
 from native import native
 from setuptools import setup
 
+# What is to be ignored interpreted may be right as it is compiled, and what is not compiled has been checked.
+OPTIONS = ["--no-warn-unused-ignores", "--ignore-missing-imports", "--follow-imports=silent"]
+
 paths = sys.argv[1:]
 for path in map(Path, paths):
     path.write_text(native(path.read_text("utf-8")), "utf-8")
@@ -14,6 +17,5 @@ setup(
     name="gitops-profile-compiled",
     packages=[],
     script_args=["-q", "build_ext", "--inplace"],
-    # What is to be ignored interpreted may be right as it is compiled.
-    ext_modules=mypycify(["--no-warn-unused-ignores", *paths]),  # type: ignore[arg-type]  # two names of one class
+    ext_modules=mypycify([*OPTIONS, *paths]),  # type: ignore[arg-type]  # two names of one class
 )
