@@ -65,6 +65,7 @@ def test_every_other_line_stays_where_it_is(path: Path) -> None:
     source = path.read_text("utf-8")
     before, after = source.split("\n"), native.native(source).split("\n")
     assert len(before) == len(after)
+    assert after.count("@mypyc_attr(acyclic=True)") == source.count("(msgspec.Struct")
     gone = [line for line, other in zip(before, after, strict=True) if line != other and line.strip()]
     inside = {number for node in ast.parse(source).body if isinstance(node, ast.ClassDef) for number in _extent(node)}
     changed = {n for n, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]}
@@ -132,6 +133,10 @@ HEAD = "import x\n\nimport msgspec\n\n\n"
         ("class A(msgspec.Struct, gc=False):\n    def f(self) -> None: ...\n    a: int\n", "after a method"),
         ('class A(msgspec.Struct, gc=False):\n    """Nothing."""\n', "no fields"),
         ("class A(msgspec.Struct, gc=False):\n    a: int\n", "no room"),
+        (
+            "y = 1\n\nclass A(msgspec.Struct, gc=False):\n    a: int\n    b: int\n    c: int\n    d: int\n    e: int\n",
+            "line 6",
+        ),
     ],
 )
 def test_what_cannot_be_written_is_refused(source: str, says: str) -> None:

@@ -60,7 +60,8 @@ def native(source: str) -> str:
     for struct in structs:
         _rewrite(struct, lines)
     place = lines.index("import msgspec")
-    _put(_IMPORTS, lines, place - 1, place + 2)
+    lines[place] = ""
+    _put(_IMPORTS, _free(lines, place - 1, place + 1), place - 1, place + 1)
     return "\n".join(lines)
 
 
@@ -75,7 +76,7 @@ def _rewrite(struct: ast.ClassDef, lines: list[str]) -> None:
     fields, end = _fields(struct)
     # The class's docstring and its fields make room for what a Struct has of itself.
     _put([f"class {struct.name}:"], lines, struct.lineno - 1, struct.body[0].lineno - 1)
-    _put(_DECORATORS, lines, struct.lineno - 3, struct.lineno - 1)
+    _put(_DECORATORS, _free(lines, struct.lineno - 3, struct.lineno - 1), struct.lineno - 3, struct.lineno - 1)
     _put([f"    {line}" for line in _methods(struct.name, fields, options)], lines, struct.body[0].lineno - 1, end)
 
 
@@ -111,6 +112,14 @@ def _methods(name: str, fields: list[_Field], options: dict[str, Any]) -> list[s
         if options.get("frozen", False):
             made.append(f"def __hash__(self) -> int: return hash(({', '.join(f'self.{n}' for n in names)},))")
     return made
+
+
+def _free(lines: list[str], begin: int, end: int) -> list[str]:
+    """The lines, of which these have nothing but a comment; raises NotNative."""
+    for number in range(begin, end):
+        if lines[number].strip() and not lines[number].startswith("#"):
+            raise NotNative(f"line {number + 1}: it was to be empty")
+    return lines
 
 
 def _put(new: "list[str] | tuple[str, ...]", lines: list[str], begin: int, end: int) -> None:
