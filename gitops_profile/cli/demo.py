@@ -191,14 +191,17 @@ async def _server(repository: Path, state: Path) -> AsyncIterator[tuple[asyncio.
 
 
 def _settings(state: Path) -> Path:
-    """Desk phones ask on the loopback interface, and are told at once instead of a minute after the last change."""
+    """Desk phones ask on the loopback interface, and are told a second after the last change instead of a minute.
+
+    At once would be before a phone that boots has fetched its file, on a busy machine: it would fetch for nothing.
+    """
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     file = state.with_name("gitops-profile.yaml")
     file.write_text(
         f"http: {{listen: '127.0.0.1:{port}', public_url: 'http://127.0.0.1:{port}/'}}\n"
-        f"pnp: {{interfaces: [{LOOPBACK}]}}\npush: {{settle: 0, spread: 0}}\n"
+        f"pnp: {{interfaces: [{LOOPBACK}]}}\npush: {{settle: 1, spread: 0}}\n"
     )
     return file
 
