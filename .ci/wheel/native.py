@@ -6,6 +6,7 @@ wants it. Every other line stays where it is, for tracebacks and profiles.
 """
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,23 +32,21 @@ class _Field:
     default: str | None
 
     @property
-    def is_made(self) -> bool:
-        """Whether each object gets a default of its own."""
-        return self.default is not None and (self.default in ("[]", "{}") or self.default.startswith(_FACTORY))
+    def made(self) -> str | None:
+        """What makes the default, where each object gets one of its own."""
+        if self.default is not None and self.default.startswith(_FACTORY):
+            return f"{self.default[len(_FACTORY) : -1]}()"
+        return self.default if self.default in ("[]", "{}") else None
 
     @property
     def parameter(self) -> str:
-        if self.is_made:
+        if self.made is not None:
             return f"{self.name}: {self.type} | None = None"
         return f"{self.name}: {self.type}" + ("" if self.default is None else f" = {self.default}")
 
     @property
     def assignment(self) -> str:
-        value = self.name
-        if self.is_made:
-            assert self.default is not None
-            made = f"{self.default[len(_FACTORY) : -1]}()" if self.default.startswith(_FACTORY) else self.default
-            value = f"{made} if {self.name} is None else {self.name}"
+        value = self.name if self.made is None else f"{self.made} if {self.name} is None else {self.name}"
         return f"self.{self.name}: {self.type} = {value}"
 
 
@@ -61,7 +60,7 @@ def native(source: str) -> str:
         _rewrite(struct, lines)
     place = lines.index("import msgspec")
     lines[place] = ""
-    _put(_IMPORTS, _free(lines, place - 1, place + 1), place - 1, place + 1)
+    _put_where_empty(_IMPORTS, lines, place - 1)
     return "\n".join(lines)
 
 
@@ -76,7 +75,7 @@ def _rewrite(struct: ast.ClassDef, lines: list[str]) -> None:
     fields, end = _fields(struct)
     # The class's docstring and its fields make room for what a Struct has of itself.
     _put([f"class {struct.name}:"], lines, struct.lineno - 1, struct.body[0].lineno - 1)
-    _put(_DECORATORS, _free(lines, struct.lineno - 3, struct.lineno - 1), struct.lineno - 3, struct.lineno - 1)
+    _put_where_empty(_DECORATORS, lines, struct.lineno - 3)
     _put([f"    {line}" for line in _methods(struct.name, fields, options)], lines, struct.body[0].lineno - 1, end)
 
 
@@ -114,15 +113,15 @@ def _methods(name: str, fields: list[_Field], options: dict[str, Any]) -> list[s
     return made
 
 
-def _free(lines: list[str], begin: int, end: int) -> list[str]:
-    """The lines, of which these have nothing but a comment; raises NotNative."""
-    for number in range(begin, end):
+def _put_where_empty(new: Sequence[str], lines: list[str], begin: int) -> None:
+    """Lines in place of as many that have nothing, or a comment; raises NotNative."""
+    for number in range(begin, begin + len(new)):
         if lines[number].strip() and not lines[number].startswith("#"):
             raise NotNative(f"line {number + 1}: it was to be empty")
-    return lines
+    _put(new, lines, begin, begin + len(new))
 
 
-def _put(new: "list[str] | tuple[str, ...]", lines: list[str], begin: int, end: int) -> None:
+def _put(new: Sequence[str], lines: list[str], begin: int, end: int) -> None:
     """Lines in place of those from `begin` to before `end`, and as many; raises NotNative when there is no room."""
     if len(new) > end - begin:
         raise NotNative(f"line {begin + 1}: no room for {len(new)} lines")
