@@ -147,6 +147,9 @@ class Post:
                 packet = self._inbox.recv(1 << 20)
             except (BlockingIOError, InterruptedError):
                 break
+            if not packet:  # the main process is gone, and with it whoever could write; this one is about to end
+                self._loop.remove_reader(self._inbox)
+                break
             for frame in self._reader.read(packet):
                 data, flow = frame[6], flow_of(frame)
                 match frame[0]:

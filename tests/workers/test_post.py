@@ -163,3 +163,17 @@ async def test_what_came_while_a_worker_was_down_is_read_by_the_next_one(boxes: 
     assert office.handled == [(ANSWER % 1, UDP)]
     first.close()
     second.close()
+
+
+async def test_when_nobody_is_left_who_could_write_what_was_written_is_read_and_then_nothing(boxes: Boxes) -> None:
+    loop, troubles = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: troubles.append(context))
+    (first, _), (second, office) = post_of(0, boxes), post_of(1, boxes)
+    assert first.take_message(ANSWER % 2, UDP)
+    await asyncio.sleep(0)
+    boxes[1][1].shutdown(socket.SHUT_WR)  # as it is for the reader when the main process is killed
+    second.start()
+    await until(lambda: office.pumped)
+    assert office.handled == [(ANSWER % 2, UDP)] and troubles == []
+    assert not loop.remove_reader(boxes[1][0]), "it reads on"
+    first.close()
