@@ -98,6 +98,7 @@ class Crowd:
     def __init__(self) -> None:
         self.dialogs: dict[str, Dialog] = {}
         self.lines: dict[int, Line] = {}
+        self.unheard: list[Line] = []
 
     def line(self, port: int, transport: str = "udp") -> Line:
         """A new socket to the server."""
@@ -109,6 +110,14 @@ class Crowd:
         """Close a socket."""
         del self.lines[line.sock.fileno()]
         line.sock.close()
+
+    def leave(self, line: Line) -> None:
+        """Hear a socket no more, and keep its port: a new connection from there would be the same peer (RFC 3261 §18).
+
+        The kernel gives a port that was closed to somebody else sooner or later.
+        """
+        del self.lines[line.sock.fileno()]
+        self.unheard.append(line)
 
     def subscribe(
         self, user: str, line: Line, dialog: Dialog | None = None, expires: int = 600, fields: str = ""
@@ -169,5 +178,5 @@ class Crowd:
                         line.send(dialog.request)
 
     def close(self) -> None:
-        for line in self.lines.values():
+        for line in (*self.lines.values(), *self.unheard):
             line.sock.close()

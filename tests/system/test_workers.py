@@ -260,7 +260,7 @@ def test_what_was_for_a_dead_workers_connection_reaches_nobody_else(lab: Lab, cr
     lost = [line for line in old if line.is_closed()]
     assert len(lost) == 8
     for line in lost:
-        crowd.hang_up(line)
+        crowd.leave(line)
     new = [crowd.line(port, "tcp") for _ in range(32)]  # as many as there were, and their numbers begin anew
     fresh = [crowd.subscribe("u0", line) for line in new]
     gone = [dialog for dialog in dialogs if dialog.line not in crowd.lines.values()]
