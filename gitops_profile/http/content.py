@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -10,6 +11,9 @@ from gitops_profile.presentity import InvalidKey, Presentation, PresentityTable,
 
 from .content_access import ContentAccess, FetchRefused
 from .content_links import ContentLinks
+from .listener import Below
+from .plain_get import Asking, PlainGet
+from .whole_answer import WRITE_SECONDS, WholeAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -55,29 +59,46 @@ class ProfileContent:
             return None
         return self._links.url(key, self._tag_of(shown))
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Below]:
         """For the listener; HEAD comes with GET."""
-        return [web.get(f"{self._links.prefix}{{version:.*}}", self._answer)]
+        return [Below(self._links.prefix, self._get, self._get_plain)]
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
-        source = self._access.source(request)
-        named = self._links.read(request.rel_url.raw_path)
-        user = None
-        if named is None:
-            response = FetchRefused(404, "There is no document here.").response(_HEADERS)
-        else:
-            try:
-                shown, user = self._shown(request, *named)
-                response = _document(request, shown, named[1])
-            except FetchRefused as refused:
-                response = refused.response(_HEADERS)
-        key, etag = named or (None, None)
-        self._on_fetch(ContentFetched(source, response.status, key, etag, user))
-        # Without the signature: a log must not hold what opens a document (invariant I7).
-        logger.debug("content fetch key=%r etag=%s status=%d source=%s", key, etag, response.status, source)
+    async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
+        answer, fetched = self._judge(request, request.rel_url.raw_path)
+        response = await answer.send(request, WRITE_SECONDS)
+        self._note(fetched)
         return response
 
-    def _shown(self, request: web.BaseRequest, key_text: str, etag: str) -> tuple[Presentation, str | None]:
+    def _get_plain(self, request: PlainGet) -> None:
+        """The same at once."""
+        answer, fetched = self._judge(request, request.raw_path.partition("?")[0])
+        answer.write(request.transport)
+        request.when_read(partial(self._note, fetched), WRITE_SECONDS)
+
+    def _judge(self, request: Asking, path: str) -> tuple[WholeAnswer, ContentFetched]:
+        """What the client is answered, and what there is to say of it."""
+        named = self._links.read(path)
+        user = None
+        try:
+            if named is None:
+                raise FetchRefused(404, "There is no document here.")
+            shown, user = self._shown(request, *named)
+            answer = _document(request, shown, named[1])
+        except FetchRefused as refused:
+            answer = refused.answer(_HEADERS)
+        key, etag = named or (None, None)
+        return answer, ContentFetched(self._access.source(request), answer.status, key, etag, user)
+
+    def _note(self, fetched: ContentFetched) -> None:
+        """The client has read his answer."""
+        self._on_fetch(fetched)
+        # Without the signature: a log must not hold what opens a document (invariant I7).
+        logger.debug(
+            "content fetch key=%r etag=%s status=%d source=%s",
+            fetched.key, fetched.etag, fetched.status, fetched.source,
+        )  # fmt: skip
+
+    def _shown(self, request: Asking, key_text: str, etag: str) -> tuple[Presentation, str | None]:
         """The presentation in force, and who showed that he may have it; raises FetchRefused."""
         try:
             key = ProfileKey.parse(key_text)
@@ -95,11 +116,11 @@ class ProfileContent:
         return found[0], user
 
 
-def _document(request: web.BaseRequest, shown: Presentation, tag: str) -> web.Response:
-    headers = {**_HEADERS, "ETag": f'"{tag}"'}
+def _document(request: Asking, shown: Presentation, tag: str) -> WholeAnswer:
+    fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
     if holds(request.headers.getall("If-None-Match", ()), tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=shown.body, headers=headers | {"Content-Type": shown.content_type})
+        return WholeAnswer(304, fields)
+    return WholeAnswer(200, [*fields, ("Content-Type", shown.content_type)], shown.body)
 
 
 def holds(if_none_match: Sequence[str], etag: str) -> bool:

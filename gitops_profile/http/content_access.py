@@ -20,6 +20,7 @@ from gitops_profile.digest import (
 from gitops_profile.presentity import ProfileKey
 
 from .client_address import Proxies, client_address, counted_address, forwarded_https, is_proxy
+from .plain_get import Asking
 from .whole_answer import WholeAnswer
 
 GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
@@ -103,7 +104,7 @@ class ContentAccess:
         """Whether something sensitive of this domain can be fetched at all."""
         return self._public_https and (self._direct_https or bool(self._proxies)) and domain in self._realms
 
-    def check(self, request: web.BaseRequest, key: ProfileKey) -> str:
+    def check(self, request: Asking, key: ProfileKey) -> str:
         """The user who asks for the sensitive profile `key` and may have it; raises FetchRefused."""
         if not self._is_https(request):
             raise FetchRefused(403, "This document is sensitive: it is served over https only.")
@@ -115,13 +116,13 @@ class ContentAccess:
             raise FetchRefused(403, "These credentials may not have this document.")
         return user
 
-    def source(self, request: web.BaseRequest) -> str:
+    def source(self, request: Asking) -> str:
         """The client's address: what the nearest trusted proxy says it is, else the peer's (X-Forwarded-For)."""
         return client_address(request, self._proxies)
 
     # -- https ---------------------------------------------------------------------------------------------------
 
-    def _is_https(self, request: web.BaseRequest) -> bool:
+    def _is_https(self, request: Asking) -> bool:
         """Whether the client itself used https: all the way to us, or to a proxy of ours that says so."""
         said = forwarded_https(request, self._proxies)
         return request.secure if said is None else said and self._public_https
@@ -131,7 +132,7 @@ class ContentAccess:
 
     # -- digest --------------------------------------------------------------------------------------------------
 
-    def _authenticate(self, request: web.BaseRequest, domain: str, realm: Realm) -> str:
+    def _authenticate(self, request: Asking, domain: str, realm: Realm) -> str:
         """The user whom the Authorization proves; raises FetchRefused."""
         now = self._clock()
         try:
@@ -176,7 +177,7 @@ class ContentAccess:
         headers = [("WWW-Authenticate", str(challenge)) for challenge in challenges]
         return FetchRefused(401, "This document is sensitive: show who you are.", *headers)
 
-    def _counted_source(self, request: web.BaseRequest, credentials: Credentials | None) -> str:
+    def _counted_source(self, request: Asking, credentials: Credentials | None) -> str:
         """Whose failures are counted together: behind a proxy that names no client, the user's."""
         source = self.source(request)
         if self._trusts(source) and credentials is not None:

@@ -1,5 +1,7 @@
 """A phone's document over HTTP from the real server, beside nginx serving the same bytes from a file, in the same run.
 
+By the name that the phone knows, by the link that a NOTIFY has in place of a document, and as a 304.
+
 Run it with `python tests/bench/bench_http.py [--smoke]`. One worker of nginx, one server of ours; the phones are this
 process, eight connections that stay open. The figure to compare is CPU per request: one core is shared with the phones.
 Without nginx the other row is left out, and says so.
@@ -8,6 +10,7 @@ Without nginx the other row is left out, and says so.
 import argparse
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -25,6 +28,7 @@ from tests.repositories import ENVIRONMENT, Git
 
 MAC = "0004132a1122"
 BODY = b"<settings>" + b"x" * 1000 + b"</settings>"
+SIZE = f"{len(BODY)} bytes"
 CONNECTIONS = 8
 AGENT = "Mozilla/4.0 (compatible; snomD785-SIP 10.1.33.33 2010.12-00004-g9ba52f5 0004132A1122 SXM:0 UXM:0)"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -97,9 +101,28 @@ def check_unchanged(sock: socket.socket) -> None:
         raise RuntimeError(f"it answered {data[:80]!r}")
 
 
+def linked(port: int) -> str:
+    """The path of the link that a phone is given which subscribes and takes nothing but links."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(PATIENCE)
+        phone.bind(("127.0.0.1", 0))
+        here = f"127.0.0.1:{phone.getsockname()[1]}"
+        request = (
+            f"SUBSCRIBE sip:{MAC}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK1;rport\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{MAC}@example.com>;tag=1\r\nTo: <sip:{MAC}@example.com>\r\n"
+            f"Call-ID: 1\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:{MAC}@{here}>\r\nExpires: 0\r\n"
+            "Event: ua-profile;profile-type=device\r\nAccept: message/external-body\r\nContent-Length: 0\r\n\r\n"
+        )
+        phone.sendto(request.encode(), ("127.0.0.1", port))
+        while True:
+            found = re.search(rb'URL="http://[^/]+([^"]+)"', phone.recv(65536))
+            if found is not None:
+                return found[1].decode()
+
+
 @contextmanager
-def ours(folder: Path) -> Iterator[tuple[int, int, str]]:
-    """The real server: its process, its port, and the path."""
+def ours(folder: Path) -> Iterator[tuple[int, int, list[str]]]:
+    """The real server: its process, its port, and the paths: by name, and by link."""
     git = Git(folder / "repository")
     git.commit({f"profiles/device/example.com/{MAC}.xml": BODY}, "a phone")
     port = free_port()
@@ -115,7 +138,9 @@ def ours(folder: Path) -> Iterator[tuple[int, int, str]]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith(b"ready "), (folder / "log").read_text()
-        yield process.pid, port, f"/p/example.com/{MAC}.xml"
+        listening = re.search(rb"udp:127\.0\.0\.1:([0-9]+)", line)
+        assert listening is not None, line
+        yield process.pid, port, [f"/p/example.com/{MAC}.xml", linked(int(listening[1]))]
     finally:
         process.terminate()
         process.wait()
@@ -154,22 +179,24 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a small run: does it still work?")
     requests = 2_000 if parser.parse_args().smoke else 40_000
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
-        with ours(Path(name) / "ours") as (pid, port, path):
-            row = load(port, path, requests, pid, "gitops-profile")
-            unchanged = load(port, path, requests, pid, "304", "If-None-Match: *\r\n")
+        with ours(Path(name) / "ours") as (pid, port, paths):
+            rows = [
+                load(port, path, requests, pid, what) for path, what in zip(paths, ("by name", "by link"), strict=True)
+            ]
+            unchanged = load(port, paths[0], requests, pid, "304", "If-None-Match: *\r\n")
         print(f"| GET, 304 | {unchanged.per_second:,.0f}/s | {1e6 * unchanged.cpu:.0f} µs CPU each | |")
         program = shutil.which("nginx")
         if program is None or os.geteuid() != 0:
-            print(
-                f"| GET, {len(BODY)} bytes | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU | no nginx beside |"
-            )
+            for row in rows:
+                print(f"| GET, {SIZE}, {row.name} | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU | no nginx |")
             return
         with nginx(Path(name) / "nginx", program) as (pid, port, path):
             peer = load(port, path, 5 * requests, pid, "nginx")
-        print(
-            f"| GET, {len(BODY)} bytes | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU each | nginx "
-            f"{peer.per_second:,.0f}/s, {1e6 * peer.cpu:.0f} µs: {peer.cpu / row.cpu:.2f} × as many a core |"
-        )
+        for row in rows:
+            print(
+                f"| GET, {SIZE}, {row.name} | {row.per_second:,.0f}/s | {1e6 * row.cpu:.0f} µs CPU each | nginx "
+                f"{peer.per_second:,.0f}/s, {1e6 * peer.cpu:.0f} µs: {peer.cpu / row.cpu:.2f} × as many a core |"
+            )
 
 
 if __name__ == "__main__":

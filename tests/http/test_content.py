@@ -1,5 +1,7 @@
 """Documents by URL: what is served to whoever has the URL."""
 
+import asyncio
+import re
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -56,6 +58,34 @@ async def test_who_has_another_version_gets_the_document(site: Site, client: aio
     where = site.here(site.put(document(ALICE, b"<alice/>")))
     async with client.get(where, headers={"If-None-Match": '"0"'}) as response:
         assert (response.status, await response.read()) == (200, b"<alice/>")
+
+
+async def test_aiohttp_answers_what_the_way_past_it_answers(site: Site) -> None:
+    shown = document(ALICE, b"<alice/>")
+    where = urlsplit(site.here(site.put(shown)))
+    gone = urlsplit(site.here(site.put(document(ALICE, b"<alice v='2'/>")))).path
+    site.put(shown)
+    assert where.port is not None
+    reader, writer = await asyncio.open_connection(where.hostname, where.port)
+
+    async def ask(target: str, *lines: str) -> tuple[bytes, bytes]:
+        writer.write("".join(f"{line}\r\n" for line in [f"GET {target} HTTP/1.1", "Host: x", *lines, ""]).encode())
+        async with asyncio.timeout(5):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"Content-Length: ([0-9]+)", head)
+            body = await reader.readexactly(int(length[1])) if length is not None else b""
+        return re.sub(rb"\r\nDate: [^\r]+", b"", head), body
+
+    asked = [(where.path, ()), (f"{where.path}?x=1", ()), (where.path, (f"If-None-Match: {shown.etag}",))]
+    asked += [(gone, ()), (where.path[:-1], ())]
+    plain = [await ask(target, *lines) for target, lines in asked]
+    others = [await ask(target, *lines, "Connection: keep-alive") for target, lines in asked]
+    assert plain == others
+    assert [head[9:12] for head, _ in plain] == [b"200", b"200", b"304", b"410", b"404"]
+    assert [one.status for one in site.fetched] == [200, 200, 304, 410, 404] * 2
+    assert site.fetched[5:] == site.fetched[:5]
+    assert await ask(f"http://anybody{where.path}") == plain[0]  # RFC 9112 §3.2.2
+    writer.close()
 
 
 async def test_head_has_the_headers_of_get(site: Site, client: aiohttp.ClientSession) -> None:
