@@ -1,19 +1,27 @@
 """Whether an Accept value allows a content type (RFC 3261 §20.1)."""
 
+import re
 from functools import lru_cache
+
+_ZERO = re.compile(r"\s*q\s*=\s*0(?:\.0{0,3})?\s*", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
 def accepted(accept: str, content_type: str) -> bool:
-    """Whether one of the ranges of `accept` holds `content_type`; parameters do not count, `q=0` excludes."""
+    """Whether `accept` allows `content_type`: the range says it that is nearest to it (RFC 2616 §14.1), `q=0` excludes.
+
+    Other parameters do not count.
+    """
     wanted = content_type.partition(";")[0].strip().lower()
-    major = wanted.partition("/")[0]
+    nearness = {wanted: 3, f"{wanted.partition('/')[0]}/*": 2, "*/*": 1, "*": 1}
+    best, allowed = 0, False
     for item in accept.split(","):
         range_, _, parameters = item.partition(";")
-        excluded = any(p.strip().replace(" ", "").lower() in ("q=0", "q=0.0") for p in parameters.split(";"))
-        if not excluded and range_.strip().lower() in (wanted, f"{major}/*", "*/*", "*"):
-            return True
-    return False
+        near = nearness.get(range_.strip().lower(), 0)
+        if near and near >= best:
+            is_zero = any(_ZERO.fullmatch(parameter) for parameter in parameters.split(";"))
+            best, allowed = near, not is_zero or (allowed and near == best)
+    return allowed
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ from .subscribe import (
 )
 from .subscription import Subscription, SubscriptionState, Terms, etag_of, subscription_id
 from .subscription_events import SubscriptionEvent, SubscriptionRefreshed
-from .syntax import URI, Request, SIPSyntaxError
+from .syntax import URI, Request
 from .transaction import ServerTransaction
 
 OUT_OF_ORDER = "CSeq out of order"
@@ -37,7 +37,7 @@ NOT_YOURS = "Not provisioned"
 
 
 class Subscribing:
-    """What becomes of a SUBSCRIBE. Refusals are raised as Refused, whoever called answers them."""
+    """What becomes of a SUBSCRIBE. Refusals are raised as Refused or SIPSyntaxError, whoever called answers them."""
 
     def __init__(
         self,
@@ -57,17 +57,14 @@ class Subscribing:
 
     def subscribe(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
         """protocol.md 5.1, in its order."""
-        try:
-            check_uri(request, flow)
-            if not request.plain:
-                check_extensions(request)
-                check_size(request)
-            if request.to_tag is not None:
-                self._resubscribe(request, transaction, flow, now)
-                return
-            subscription, expires = self._new_subscription(request, flow, now)
-        except SIPSyntaxError as error:
-            raise Refused(400, error.reason) from error
+        check_uri(request, flow)
+        if not request.plain:
+            check_extensions(request)
+            check_size(request)
+        if request.to_tag is not None:
+            self._resubscribe(request, transaction, flow, now)
+            return
+        subscription, expires = self._new_subscription(request, flow, now)
         if expires == 0:
             subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
             self._delivery.admission.count(subscription.source, fetch=True)

@@ -135,6 +135,6 @@ def owner_of_slot(slot: int) -> int:
 def _field(pattern: re.Pattern[bytes], data: bytes, begin: bytes) -> re.Match[bytes] | None:
     """The header field that begins so, when it is certain that it is one and not a line of the body."""
     at = data.find(begin)
-    if at < 0 or data.find(b"\n\r\n", 0, at) >= 0 or data.find(b"\n\n", 0, at) >= 0:
+    if at < 0 or data.find(b"\n\r\n", 0, at + 2) >= 0 or data.find(b"\n\n", 0, at) >= 0:
         return None
     return pattern.match(data, at)

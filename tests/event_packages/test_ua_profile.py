@@ -263,7 +263,9 @@ def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
     ("accept", "verdict"),
     [
         ("text/xml", True), ("TEXT/XML;charset=utf-8", True), ("text/*", True), ("*/*", True), ("a/b, text/xml", True),
-        ("text/plain", False), ("text/xml;q=0", False), ("", False), ("application/url", False),
+        ("text/plain", False), ("text/xml;q=0", False), ("text/xml ; Q = 0.000", False),
+        ("text/xml;q=0.001", True), ("text/xml;q=0,*/*", False), ("*/*;q=0, text/xml", True), ("text/*;q=0,*/*", False),
+        ("text/xml;a=b;q=0, text/xml", True), ("text/xml;q=0.0000", True), ("", False), ("application/url", False),
     ],
 )  # fmt: skip
 def test_accept_ranges(accept: str, verdict: bool) -> None:

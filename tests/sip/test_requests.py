@@ -50,6 +50,32 @@ def test_an_encoding_that_would_have_to_be_understood_is_415(fields: tuple[bytes
     assert answer.headers.get("accept-encoding") == "identity"
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "SUBSCRIBE"])
+def test_a_list_that_cannot_be_read_is_400_and_leaves_nothing(method: str) -> None:
+    """RFC 3261 §21.4.1. An OPTIONS with one was answered with 100 only, and kept for ever."""
+    lab = Lab()
+    phone = Phone(lab)
+    assert answer_of(phone.build(method=method, Require='x, "y'), lab=lab).status == 400
+    lab.run_until(lab.now + 100)
+    assert len(lab.notifier._layer) == 0 and not lab.notifier._layer._merges
+
+
+def test_a_defect_of_ours_is_answered_500_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab()
+
+    def domain(request: Request) -> str:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(lab.package, "domain", domain)
+    with pytest.raises(ZeroDivisionError):
+        lab.receive(Phone(lab).build())
+    lab.pump()
+    message = parsed(lab.since(0)[0])
+    assert isinstance(message, Response) and message.status == 500
+    lab.run_until(lab.now + 100)
+    assert len(lab.notifier._layer) == 0
+
+
 def test_the_body_of_a_subscribe_means_nothing() -> None:
     """RFC 6080 §6.3: the package's rule goes before RFC 3261 §8.2.3."""
     data = with_body(Phone(Lab()).build(), b"\x1f\x8b", b"Content-Encoding: gzip", b"Content-Type: x/y")

@@ -197,16 +197,6 @@ def test_an_ack_for_nothing_is_dropped() -> None:
     assert len(bench.layer) == 0 and not bench.outbox
 
 
-def test_an_abandoned_transaction_is_forgotten() -> None:
-    bench = Bench()
-    transaction = bench.layer.receive_request(request(), UDP, now=bench.now)
-    assert transaction is not None and not bench.layer.is_merged(transaction)
-    bench.layer.abandon(transaction)
-    assert len(bench.layer) == 0
-    again = bench.layer.receive_request(request(), UDP, now=bench.now)
-    assert again is not None and not bench.layer.is_merged(again)
-
-
 # -- keys --------------------------------------------------------------------------------------------------------
 
 

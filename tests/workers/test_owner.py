@@ -68,12 +68,21 @@ def test_generated_and_damaged_messages_have_the_owners_that_the_parser_finds(ra
     ),
     st.sampled_from(TAGS),
     st.sampled_from(["\r\n", "\r\n ;y=1\r\n", "\r\n\t;tag=77\r\n", "\n"]),
-    st.sampled_from(["", "\r\nTo: <sip:body>;tag=7\r\n\r\n", "\r\nCall-ID: body\r\n"]),
+    st.sampled_from(
+        [
+            "",
+            "\r\nTo: <sip:body>;tag=7\r\n\r\n",
+            "\r\nCall-ID: body\r\n",
+            "To: <sip:body>;tag=7\r\n",
+            "Call-ID: body\r\n",
+        ]
+    ),
     st.sampled_from(["Call-ID: c1", "i: c1", "call-id:c1", "Call-ID: c 1", "Call-ID: c1 ", "Call-ID: c1\r\n "]),
     st.sampled_from(["SUBSCRIBE", "ACK", "OPTIONS"]),
     COUNTS,
 )
 @example("t: ", "<sip:a@b>", "", "\r\n", "\r\nTo: <sip:body>;tag=7\r\n\r\n", "i: c1", "SUBSCRIBE", 3)
+@example("t: ", "<sip:a@b>", ";tag=0a", "\r\n", "To: <sip:body>;tag=5z\r\n", "i: c1", "SUBSCRIBE", 4)
 @example("To: ", '"x;tag=9" <sip:a;tag=8>', ";tag=k1", "\r\n ;y=1\r\n", "", "Call-ID: c1\r\n ", "SUBSCRIBE", 3)
 def test_every_spelling_has_the_owner_that_the_parser_finds(
     name: str, address: str, tag: str, end: str, body: str, call_id: str, method: str, count: int

@@ -5,6 +5,8 @@ Whatever is not exactly of this form is no error: it is parsed as every message 
 
 import re
 
+from .message import MAX_HEADERS
+
 # A 200 without a body: one Via, and no other header whose name begins like its; then one CSeq; no line is folded.
 _LINE = (
     rb"(?:Content-Length: 0|(?!(?i:cseq|content-length|l[ \t]*:))"
@@ -28,6 +30,6 @@ def read_plain_answer(data: bytes) -> tuple[str, str] | None:
     if len(data) > MAX_LENGTH:
         return None
     match = _PLAIN.match(data)
-    if match is None:
+    if match is None or data.count(b"\n") > MAX_HEADERS or data.count(b"\r\nContent-Length: ") > 1:
         return None
     return match[2].decode("ascii"), match[1].decode("ascii")

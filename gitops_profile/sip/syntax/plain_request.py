@@ -10,7 +10,7 @@ from .address import Contact
 from .errors import SIPSyntaxError
 from .grammar import MAX_PORT, NONE, parse_parameters
 from .headers import Headers
-from .message import MAX_CSEQ, MAX_HEADERS, Request, read_body
+from .message import MAX_CSEQ, MAX_HEADERS, MAX_VIAS, Request, read_body
 from .uri import URI
 from .via import Via
 
@@ -40,7 +40,7 @@ _ONCE = [
     ("C", r"Seq: ([0-9]{1,10} SUBSCRIBE)"),
     (
         "[Cm]",
-        rf"(?:(?<=C)ontact|(?<=m)): ((?! )(?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\r\n]*+\" *+)<{_URI}>(;[!-+\--~]*+)?+)",
+        rf"(?:(?<=C)ontact|(?<=m)): ((?! )(?:[A-Za-z0-9\-_.!~*'+ ]*+|\"[^\"\\\r\n]*+\" *+)<{_URI}>(;[!-+\--;=-~]*+)?+)",
     ),
     ("[Eo]", f"(?:(?<=E)vent|(?<=o)): ({_VALUE})"),
     ("A", f"ccept: ({_VALUE})"),
@@ -124,6 +124,8 @@ def _request(match: re.Match[str], text: str, size: int, rest: bytes) -> Request
 def _all_vias(headers: Headers) -> list[str]:
     """Raises SIPSyntaxError."""
     vias = headers.all("via")
+    if len(vias) > MAX_VIAS:
+        raise SIPSyntaxError("too many Vias")
     for one in vias[1:]:
         Via.parse(one)
     return vias

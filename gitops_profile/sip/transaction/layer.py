@@ -120,10 +120,6 @@ class TransactionLayer:
         transaction.response = response
         self._outbox.append((response, transaction.destination))
 
-    def abandon(self, transaction: ServerTransaction) -> None:
-        """Forget a transaction that will get no response."""
-        self._forget(transaction)
-
     def _confirm(self, transaction: ServerTransaction) -> None:
         if transaction.state is ServerState.COMPLETED:
             transaction.state = ServerState.CONFIRMED

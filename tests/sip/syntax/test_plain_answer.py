@@ -63,6 +63,14 @@ def test_anything_else_is_left_to_the_parser(odd: bytes) -> None:
         assert read_plain_answer(data) is None
 
 
+@pytest.mark.parametrize("more", [PLAIN[-1:], [b"a:"] * 300], ids=["two lengths", "too many fields"])
+def test_what_the_parser_refuses_is_left_to_it(more: list[bytes]) -> None:
+    data = b"\r\n".join([*PLAIN, *more, b"", b""])
+    assert read_plain_answer(data) is None
+    with pytest.raises(SIPSyntaxError):
+        parse_message(data)
+
+
 @given(LINES, st.sampled_from([b"\r\n", b"\n"]))
 def test_it_never_says_what_the_parser_does_not(lines: list[bytes], end: bytes) -> None:
     assert agrees(b"\r\n".join([*PLAIN[:1], *lines]) + b"\r\n" + end)

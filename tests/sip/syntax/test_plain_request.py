@@ -63,6 +63,7 @@ FIELDS = [
     b"Contact: *", b"Contact:", b"Contact: <sip:a@b>, <sip:c@d>", b"m: <sip:192.0.2.9;transport=tcp>;expires=60",
     b"Contact: <sip:a@b;method=REGISTER>", b"Contact: <sip:a@b?x=y>", b"Contact: <sips:a@b>", b"Contact: sip:a@b",
     b"Contact: <sip:a@b:70000>", b'Contact: "A" <sip:a@b>;+sip.instance="<urn:uuid:1>";reg-id=1', b"Contact: <tel:+1>",
+    b'Contact: "A, B" <sip:a@b>;x=<y', b"Contact: <sip:a@b>;x=<y",
     b"Contact: <sip:a@b>;tag=", b'Contact: <sip:a@b>;x="', b"Contact: <sip:a@b> ;schemes=https",
     b"Contact: <sip:a@b>;;x", b"Contact: <sip:a@b;;>",
     b"Content-Length: 3", b"l: 0", b"Content-Length: 00", b"Content-Length: x", b"Content-Length: 9999999999",
@@ -126,6 +127,12 @@ def test_the_body_ends_where_it_says(length: int, body: bytes) -> None:
     data = whole(START, [*PLAIN[:-1], b"Content-Length: %d" % length], body)
     found = read_plain_request(data)
     assert found is not None and found.body == body[:length] and agrees(data)
+
+
+@pytest.mark.parametrize("vias", [1, 98, 99, 100, 150])
+def test_more_hops_than_any_answer_repeats_are_left_to_the_parser(vias: int) -> None:
+    data = whole(START, [*PLAIN[:-1], *[b"v: SIP/2.0/UDP a"] * vias, PLAIN[-1]])
+    assert (read_plain_request(data) is not None) == (vias < 100)
 
 
 def test_a_body_that_is_cut_short_is_left_to_the_parser() -> None:

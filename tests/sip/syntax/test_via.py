@@ -53,6 +53,7 @@ def test_bad_via(text: str) -> None:
         ("SIP/2.0/UDP 10.0.0.1 ; received ;branch=b", "SIP/2.0/UDP 10.0.0.1 ;branch=b;received=192.0.2.9"),
         ('SIP/2.0/UDP h;x=";rport;received=1";rport',
          'SIP/2.0/UDP h;x=";rport;received=1";rport=40000;received=192.0.2.9'),  # what is quoted is no parameter
+        ("SIP/2.0/UDP 10.0.0.1;RPORT;rport", "SIP/2.0/UDP 10.0.0.1;RPORT=40000;rport=40000;received=192.0.2.9"),
         ("SIP/2.0/UDP 10.0.0.1;rportx=1;rport", "SIP/2.0/UDP 10.0.0.1;rportx=1;rport=40000;received=192.0.2.9"),
     ],
 )  # fmt: skip
