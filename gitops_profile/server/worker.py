@@ -55,6 +55,8 @@ class Worker:
     def _hear(self, message: list[Any]) -> None:
         if message[0] == "durable":
             self._store.settled(message[1], message[2])  # answers wait for it
+        elif message[0] == "ping":
+            self._channel.say("pong")  # past what waits: the loop runs
         else:
             self._words.put_nowait(message)
 

@@ -21,6 +21,11 @@ RETRY_FIRST, RETRY_LONGEST = 0.1, 10.0
 """Seconds until a worker that died is started anew, doubling; one that lived for the longest begins afresh."""
 STOP_SECONDS = 5.0
 """For a worker to say goodbye to its connections."""
+LOOK_EVERY = 1.0
+"""Seconds between two questions to a worker that serves whether its loop still runs."""
+UNHEARD = 15
+"""Questions without an answer after which it is ended: a phone gives a request up after 32 s (RFC 3261 §17.1.2.2). They
+are counted and not timed, so that a main process that was stopped itself ends nobody."""
 ROWS_AT_ONCE = 500
 """In one message, which a loop decodes within a millisecond or two (invariant I8)."""
 
@@ -137,6 +142,7 @@ class _Worker:
         self.ready = asyncio.Event()
         self._taken_up = asyncio.Event()
         """It may serve."""
+        self._unheard = 0
         self._restarts = 0
         self._end_stand_in: Callable[[], None] | None = None
 
@@ -189,7 +195,9 @@ class _Worker:
             theirs.close()
         channel = self._channel = await Channel.open(ours, self._heard)
         await self._equip(channel)
+        watching = asyncio.create_task(self._watch(channel, self._process))
         status = await self._process.wait()
+        watching.cancel()
         self.ready.clear()
         await channel.closed.wait()  # its last words are heard
         return str(status)
@@ -217,6 +225,17 @@ class _Worker:
             await channel.drained()
         channel.say("begin")
 
+    async def _watch(self, channel: Channel, process: Process) -> None:
+        """End it when it hangs: half of the phones would get no answer for ever."""
+        await self.ready.wait()
+        self._unheard = 0
+        while self._unheard < UNHEARD:
+            self._unheard += 1
+            channel.say("ping")
+            await asyncio.sleep(LOOK_EVERY)
+        logger.error("worker %d does not answer any more, it is ended", self.number)
+        process.kill()
+
     async def stop(self) -> None:
         self._serves()
         process = self._process
@@ -241,6 +260,8 @@ class _Worker:
                 self._store_batch(number, rows, list(map(key_text, ids)))
             case ["report", report]:
                 self.on_report(report)
+            case ["pong"]:
+                self._unheard = 0
             case ["quiet"]:
                 self.on_quiet(self.number)
             case ["ready"]:

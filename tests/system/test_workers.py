@@ -276,6 +276,28 @@ def test_what_was_for_a_dead_workers_connection_reaches_nobody_else(lab: Lab, cr
     assert all(dialog.strays == 0 for dialog in crowd.dialogs.values())
 
 
+def test_a_worker_that_hangs_is_ended_and_its_phones_go_on(lab: Lab, crowd: Crowd) -> None:
+    """One that answers is left alone meanwhile, however many questions it was asked."""
+    write(lab, 1)
+    start(lab, 3)
+    line = crowd.line(lab.server.port)
+    dialogs = [crowd.subscribe(user, line) for user in USERS]
+    crowd.until(1, 1, line=line)
+    settled(lab, len(USERS))
+    hung, well = workers(lab)
+    os.kill(hung["process"], signal.SIGSTOP)
+    write(lab, 2)
+    eventually("it is started anew", lambda: workers(lab)[0]["restarts"] == 1 and workers(lab)[0]["ready"], 40)
+    assert f"worker {hung['worker']} does not answer any more" in lab.server.stderr()
+    crowd.until(1, 2, 30.0)
+    settled(lab, len(USERS))
+    for dialog in dialogs:
+        crowd.subscribe(dialog.user, line, dialog)
+    crowd.until(2, 3, line=line)
+    assert all(dialog.answers[1].startswith(b"SIP/2.0 200 ") for dialog in dialogs)
+    assert workers(lab)[1] == well
+
+
 def test_users_who_are_gone_lose_their_subscriptions_at_every_worker(lab: Lab, crowd: Crowd) -> None:
     write(lab, 1)
     users, config = lab.folder / "users.htdigest", lab.folder / "settings.yaml"
