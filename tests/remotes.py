@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.ports import own_port
 from tests.repositories import ENVIRONMENT
 
 TOKEN = "tok-4f1c2e9-very-secret"
@@ -31,13 +32,6 @@ def need(program: str, *more_paths: str) -> str:
             pytest.fail(f"{program} is not installed, and REQUIRE_PEERS=1")
         pytest.skip(f"{program} is not installed")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int) -> None:
@@ -73,7 +67,7 @@ class GitDaemon(_Process):
     """`git daemon` on the repositories of a folder."""
 
     def __init__(self, base: Path) -> None:
-        self.port = free_port()
+        self.port = own_port()
         self.command = [
             f"{subprocess.check_output(['git', '--exec-path'], text=True).strip()}/git-daemon", "--reuseaddr",
             "--listen=127.0.0.1", f"--port={self.port}", "--export-all", f"--base-path={base}", str(base),
@@ -93,7 +87,7 @@ class SSHDaemon(_Process):
         self.folder = folder
         self.key, self.host_key = self._make_key("client"), self._make_key("host")
         (folder / "authorized").write_bytes(self.key.with_suffix(".pub").read_bytes())
-        self.port = free_port()
+        self.port = own_port()
         (folder / "config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.host_key}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"AuthorizedKeysFile {folder / 'authorized'}\nPasswordAuthentication no\nPermitRootLogin yes\n"

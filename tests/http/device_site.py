@@ -65,9 +65,10 @@ class DeviceSite:
     uploads: Uploads = field(default_factory=lambda: Uploads(UploadMode.DISCARD, Path("nowhere"), UploadLimits()))
     write_seconds: float = 30.0
     skew: float = 0.0
-    """Seconds that have passed beside the real ones."""
+    """Seconds that have passed: no others do."""
 
     def __post_init__(self) -> None:
+        self._began = time.time()
         self.table = PresentityTable()
         for device in (DESK, LOBBY):
             key = ProfileKey.device(DOMAIN, device)
@@ -94,7 +95,7 @@ class DeviceSite:
         self.root = ""
 
     def now(self) -> float:
-        return time.time() + self.skew
+        return self._began + self.skew
 
     def resolve(self, domain: str | None, name: str) -> ProfileKey | None:
         self.on_look_up(name)

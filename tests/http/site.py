@@ -65,9 +65,10 @@ class Site:
     fetched: list[ContentFetched] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)
     skew: float = 0.0
-    """Seconds that have passed beside the real ones."""
+    """Seconds that have passed: no others do."""
 
     def __post_init__(self) -> None:
+        self._began = time.time()
         self.table = PresentityTable()
         self.throttle = Throttle(failures=3)
         authenticator = DigestAuthenticator(b"s" * 32, run=b"run no 1")
@@ -91,11 +92,14 @@ class Site:
             direct_https=self.context is not None,
             proxies=self.proxies,
             on_guess=self.guesses.append,
-            clock=lambda: time.time() + self.skew,
+            clock=self.now,
         )
         self.content = ProfileContent(self.table, ContentLinks(self.public, self.secret), access, self.fetched.append)
         self.listener = HTTPListener(self.content.routes(), HTTPLimits(head_seconds=1.0))
         self.root = ""
+
+    def now(self) -> float:
+        return self._began + self.skew
 
     def put(self, shown: ProfileDocument) -> str:
         """Bring a document into force; its URL."""

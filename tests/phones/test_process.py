@@ -58,6 +58,7 @@ class Line:
         host, _, port = server.rpartition(":")
         self.socket.connect((host, int(port)))
         self.unread = b""
+        self.heard: set[bytes] = set()
         own = str(self.socket.getsockname()[1])
         data = row.data.replace(ADDRESS.encode(), b"127.0.0.1")
         data = data.replace(b"SIP/2.0/UDP", b"SIP/2.0/" + transport.upper().encode())
@@ -91,15 +92,22 @@ class Line:
             assert more, f"{self.row.name}: the server closed the connection"
             self.unread += more
 
+    def read_once(self) -> bytes:
+        """The next message that is not a repetition, byte for byte, of one that was read: the machine is busy."""
+        while (message := self.read()) in self.heard:
+            continue
+        self.heard.add(message)
+        return message
+
     def answered(self) -> str:
         """The next answer, which must be a 200; its To tag."""
-        message = self.read()
+        message = self.read_once()
         assert message.startswith(b"SIP/2.0 200 "), (self.row.name, message)
         return field(message, "To").rpartition(";tag=")[2]
 
     def notified(self, version: int, state: str) -> None:
         """The next NOTIFY, which must be this; it is answered in this phone's form."""
-        data = self.read()
+        data = self.read_once()
         notify = parsed(data)
         assert data.startswith(b"NOTIFY "), (self.row.name, self.form, data)
         assert notify.body == body(self.row.document, version), (self.row.name, self.form, data)

@@ -141,7 +141,6 @@ async def test_files_whose_names_are_no_utf8_are_problems_that_name_them(lab: La
 async def test_a_template_that_never_ends_is_killed_and_the_loop_stays_free(lab: Lab, template: str) -> None:
     lab.git.commit({ALICE: "<a/>"})
     await lab.reconcile()
-    lab.git.commit({"profiles/templates/t.j2": template, f"{USERS}/x.yaml": "template: t.j2\n"})
     loop = asyncio.get_running_loop()
     gaps: list[float] = []
 
@@ -151,11 +150,22 @@ async def test_a_template_that_never_ends_is_killed_and_the_loop_stays_free(lab:
             await asyncio.sleep(0.01)
             gaps.append(loop.time() - before)
 
-    watcher = asyncio.ensure_future(watch())
-    outcome = await lab.reconcile()
-    watcher.cancel()
-    assert outcome.verdict is Verdict.REJECTED and "did not finish within 1 seconds" in str(outcome.problems[0])
-    assert outcome.problems[0].path in ("user/example.com/x.yaml", "templates/t.j2") and max(gaps) < 0.5
+    async def longest_gap(number: int) -> float:
+        gaps.clear()
+        manifest = f"template: t.j2\nvalues: {{n: {number}}}\n"
+        lab.git.commit({"profiles/templates/t.j2": template, f"{USERS}/x.yaml": manifest})
+        watcher = asyncio.ensure_future(watch())
+        outcome = await lab.reconcile()
+        watcher.cancel()
+        assert outcome.verdict is Verdict.REJECTED and "did not finish within 1 seconds" in str(outcome.problems[0])
+        assert outcome.problems[0].path in ("user/example.com/x.yaml", "templates/t.j2")
+        return max(gaps)
+
+    for number in range(3):  # a machine that stands still does so now and then; a loop that waits, each time
+        if await longest_gap(number) < 0.5:
+            break
+    else:
+        pytest.fail("the loop was held")
     lab.git.commit({f"{USERS}/x.yaml": "body: x\n", "profiles/templates/t.j2": "x"})
     assert (await lab.reconcile()).verdict is Verdict.APPLIED
 

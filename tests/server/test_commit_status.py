@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -98,6 +98,12 @@ class Teller:
                 await asyncio.sleep(0.005)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # whatever `run` has come to
+            await asyncio.sleep(0.005)
+
+
 async def settled(statuses: CommitStatuses) -> dict[str, object]:
     async with asyncio.timeout(10):
         while True:
@@ -143,9 +149,9 @@ async def test_a_forge_that_is_down_hears_everything_later(tmp_path: Path, githu
     async with teller.running() as statuses:
         statuses.outcome(applied(1))
         statuses.outcome(applied(2))
-        await asyncio.sleep(0.1)
+        await until(lambda: (statuses.facts() or {})["last_error"])
         facts = statuses.facts()
-        assert facts is not None and facts["pending"] == 2 and facts["last_error"]
+        assert facts is not None and facts["pending"] == 2
         await github.start(port)
         assert {sha for sha, _ in await teller.told(2)} == {commit(1), commit(2)}
         assert (await settled(statuses))["last_error"] is None
@@ -250,7 +256,7 @@ async def test_a_new_token_is_used_at_once_and_none_is_logged(
     teller.token.unlink()
     async with teller.running() as statuses:
         statuses.outcome(applied(1))
-        await asyncio.sleep(0.05)
+        await until(lambda: (statuses.facts() or {})["last_error"])
         facts = statuses.facts()
         assert facts is not None and "cannot be read" in facts["last_error"] and github.requests == 0
         teller.token.write_text("two words\n")

@@ -3,12 +3,10 @@
 import asyncio
 import json
 import os
-import random
 import re
 import selectors
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,14 +20,13 @@ from typing import Any
 import pytest
 
 from gitops_profile.admin_client import call_admin
+from tests.ports import own_port
 from tests.repositories import ENVIRONMENT, Git
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PATIENCE = 20.0
 """Seconds until something that should have happened has not."""
 LOOPBACK = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")
-OWN_PORTS = range(10_000, 32_000)
-"""Below those that the kernel gives away: while a server is down nobody else may get its port."""
 
 
 def need(program: str) -> str:
@@ -52,19 +49,9 @@ def eventually(what: str, condition: Callable[[], object], patience: float = PAT
 
 
 def loopback() -> tuple[str, ...]:
-    """Listeners on a port that is free, over UDP and TCP."""
-    for port in random.sample(OWN_PORTS, 100):
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as streams,
-        ):
-            try:
-                datagrams.bind(("127.0.0.1", port))
-                streams.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return f"udp:127.0.0.1:{port}", f"tcp:127.0.0.1:{port}"
-    raise AssertionError("no port is free")
+    """Listeners on a port that is free, over UDP and TCP; nobody gets it while a server is down."""
+    port = own_port()
+    return f"udp:127.0.0.1:{port}", f"tcp:127.0.0.1:{port}"
 
 
 def profile(name: str, version: int | str) -> bytes:
@@ -123,12 +110,15 @@ class SIPp:
         self, folder: Path, scenario: str, user: str, server: str, notifies: int, options: Sequence[str]
     ) -> None:
         folder.mkdir()
+        options = options or ("-i", "127.0.0.1")
+        if "-p" not in options:  # else the next sipp gets it as soon as this one ends, and hears what was for this one
+            options = [*options, "-p", str(own_port())]
         self.trace = folder / "messages.log"
         self._output = folder / "output"
         command = [
             need("sipp"), server, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", user, "-m", "1", "-nostdin",
             "-key", "notifies", str(notifies), "-recv_timeout", "60000", "-trace_msg", "-message_file",
-            str(self.trace), *(options or ("-i", "127.0.0.1")),
+            str(self.trace), *options,
         ]  # fmt: skip
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)

@@ -46,7 +46,8 @@ def moved(sample: Sample, line_end: str = "\r\n") -> tuple[bytes, tuple[str, int
 def ask(net: Network, sample: Sample, times: int = 1, line_end: str = "\r\n") -> list[bytes]:
     """What a phone hears within half a second, when it asks and answers its NOTIFY."""
     data, source = moved(sample, line_end)
-    heard = []
+    heard: list[bytes] = []
+    longer = 0.7  # than T1: whether it is repeated all the same
     with net.phone(*source) as phone:
         for _ in range(times):
             phone.sendto(data, GROUP)
@@ -54,10 +55,16 @@ def ask(net: Network, sample: Sample, times: int = 1, line_end: str = "\r\n") ->
         try:
             while True:
                 message, sender = phone.recvfrom(65535)
-                heard.append(message)
-                if message.startswith(b"NOTIFY "):
-                    phone.sendto(answer(message), sender)
-                    phone.settimeout(0.7)  # longer than T1: whether it is repeated all the same
+                if not message.startswith(b"NOTIFY "):
+                    heard.append(message)
+                    continue
+                phone.sendto(answer(message), sender)
+                if message in heard:  # it was repeated before our answer was there: the next time is twice as late
+                    longer *= 2
+                    assert longer < 6, "our answer is not heard"
+                else:
+                    heard.append(message)
+                phone.settimeout(longer)
         except TimeoutError:
             return heard
 

@@ -36,11 +36,11 @@ def test_a_clock_that_is_set_by_an_hour_ends_no_subscription_and_prolongs_none(t
     try:
         with Subscriber(server.port, "watched") as long, Subscriber(server.port, "victim") as short:
             assert seconds_left(long.subscribe(600)) == pytest.approx(600, abs=1)
-            short.subscribe(6)
+            short.subscribe(12)
             clock.write_text(f"{jump}\n")
             eventually("the jump is noticed", lambda: arena.metrics()["clock_jumps_total"] == 1)
             short.hears_nothing(2)
-            assert b"terminated;reason=timeout" in short.notified(patience=6)
+            assert b"terminated;reason=timeout" in short.notified(patience=15)
             document = arena.commit()
             told = long.notified()
             assert document in told
@@ -57,6 +57,6 @@ def test_a_clock_that_is_set_by_an_hour_ends_no_subscription_and_prolongs_none(t
         assert [int(seconds) for seconds in jumped] == [pytest.approx(int(jump), abs=1)]
         with Subscriber(server.port, "victim") as victim:
             # The library itself stalls the process now and then, for up to half a second.
-            assert percentile(fetches(victim, until(1)), 0.5) < UNREMARKABLE
+            eventually("it serves as ever", lambda: percentile(fetches(victim, until(1)), 0.5) < UNREMARKABLE)
     finally:
         arena.close()

@@ -4,12 +4,12 @@ import email.message
 import hashlib
 import json
 import re
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.ports import own_port
 from tests.transport.authority import Authority, Issued
 
 from .lab import SCENARIOS, Lab, Message, eventually, file_of, need
@@ -20,12 +20,6 @@ pytestmark = [pytest.mark.system, pytest.mark.peer]
 def large(version: int) -> bytes:
     """A document that does not fit into a datagram that may not be fragmented (RFC 3261 §18.1.1)."""
     return f"<profile version='{version}'>{'<line/>' * 300}</profile>\n".encode()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def linked(lab: Lab, scenario: str) -> str:
@@ -40,7 +34,7 @@ def linked(lab: Lab, scenario: str) -> str:
 
 def serve(lab: Lab, scheme: str = "http", **settings: object) -> None:
     """Start with links under a path of `scheme`."""
-    port = free_port()
+    port = own_port()
     http = {"listen": f"127.0.0.1:{port}", "public_url": f"{scheme}://127.0.0.1:{port}/p/", "tls": scheme == "https"}
     file = lab.folder / "gitops-profile.yaml"
     file.write_text(json.dumps({"http": http, **settings}))  # JSON is YAML

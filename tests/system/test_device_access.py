@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.ports import own_port
 from tests.transport.authority import Authority, Issued
 
 from .lab import Lab, eventually, need
-from .test_content import curl, free_port
+from .test_content import curl
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 
@@ -38,7 +39,7 @@ def serve(lab: Lab, issued: Issued) -> Serve:
                 f"profiles/device/example.com/{LOBBY}.xml": body(LOBBY),
             }
         )
-        port = free_port()
+        port = own_port()
         public = f"{scheme}://127.0.0.1:{port}/"
         http = {"listen": f"127.0.0.1:{port}", "public_url": public, "tls": scheme == "https"}
         tls = {"certificate": str(issued.certificate), "key": str(issued.key)}

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from tests.ports import own_port
+
 from .lab import Lab
-from .test_content import curl, free_port
+from .test_content import curl
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 
@@ -16,7 +18,7 @@ ALICE, BOB = "user/example.com/alice", "user/example.com/bob"
 def start(lab: Lab, **provisioning: object) -> str:
     files = {f"profiles/device/example.com/{mac}.xml": f"<d>{mac}</d>".encode() for mac in (DESK, LOBBY)}
     lab.git.commit({**files, **{f"profiles/{key}.xml": f"<u>{key}</u>".encode() for key in (ALICE, BOB)}})
-    port = free_port()
+    port = own_port()
     public = f"http://127.0.0.1:{port}/"
     file = lab.folder / "gitops-profile.yaml"
     http = {"listen": f"127.0.0.1:{port}", "public_url": public}

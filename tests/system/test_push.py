@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.interop.ports import free_ports
+from tests.ports import is_taken
 
 from .lab import SCENARIOS, Lab, SIPp, eventually
 from .test_content import curl
@@ -61,7 +63,11 @@ class Building:
             .replace("algorithm=MD5", f"algorithm=MD5{qop}")
         )
         options = ("-i", "127.0.0.1", "-p", str(self.port), "-t", transport)
-        return self.lab.phone(str(made.with_suffix("")), "2001", options=options)
+        phone = self.lab.phone(str(made.with_suffix("")), "2001", options=options)
+        kind = socket.SOCK_DGRAM if transport == "u1" else socket.SOCK_STREAM
+        # Else the kernel says that nobody is there, and it is told again after a quarter of an hour.
+        eventually("the phone listens", lambda: is_taken(self.port, kind))
+        return phone
 
     def fetch(self) -> tuple[int, str, bytes]:
         status, headers, body = curl(self.url, "-A", AGENT)
@@ -114,6 +120,7 @@ def settled_over_tcp(building: Building) -> None:
 
 
 def test_a_merge_is_one_check_sync_and_the_fetch_has_the_new_version(building: Building) -> None:
+    building.settings["push"] |= {"settle": 3, "longest": 60}  # a busy machine takes a while for three commits
     settled(building)
     phone = building.told()
     for version in (2, 3, 4):

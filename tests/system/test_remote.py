@@ -319,7 +319,10 @@ def test_a_damaged_clone_is_made_anew_and_phones_get_the_next_commit(
     phone.has(1)
     if restarted:
         lab.server.end()
-    shutil.rmtree(origin.clone) if how == "folder" else _damage(origin.clone, how)
+    if how == "folder":
+        origin.clone.rename(lab.folder / "gone")  # at once: git may be writing into it
+    else:
+        _damage(origin.clone, how)
     if restarted:
         lab.server.start("--repo", origin.file_url, "--fetch", "1s")
     commit = origin.push(alice=2)

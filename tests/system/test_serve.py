@@ -146,6 +146,13 @@ def test_a_repository_that_is_moved_away_is_served_on_and_followed_when_it_is_ba
     eventually("it is followed", lambda: lab.ask("reconcile")["commit"] == second)
 
 
+def command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended
+
+
 def test_a_loader_process_that_is_killed_harms_no_commit(lab: Lab) -> None:
     """As the kernel does it when the memory runs out: between commits, and again and again during them."""
     commit = lab.write(alice=0)
@@ -153,7 +160,7 @@ def test_a_loader_process_that_is_killed_harms_no_commit(lab: Lab) -> None:
     pid = lab.server.process.pid if lab.server.process else 0
     for version in range(1, 6):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        loaders = [c for c in children if b"reconcile.worker" in Path(f"/proc/{c}/cmdline").read_bytes()]
+        loaders = [child for child in children if b"reconcile.worker" in command_line(child)]
         assert loaders, children
         os.kill(int(loaders[0]), signal.SIGKILL)
         commit = lab.write(alice=version)

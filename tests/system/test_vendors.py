@@ -13,11 +13,11 @@ import pytest
 
 from gitops_profile.devices import VENDORS
 from gitops_profile.phone import MAKES, Make
+from tests.ports import own_port
 from tests.repositories import ENVIRONMENT
 from tests.transport.authority import Authority
 
 from .lab import PATIENCE, Lab, eventually
-from .test_content import free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 
@@ -46,7 +46,7 @@ class Handset:
 
     def __init__(self, lab: Lab, make: Make, *options: str) -> None:
         number = sorted(MAKES).index(make.vendor) + 20
-        self.address, self.port = f"127.0.0.{number}", free_port()
+        self.address, self.port = f"127.0.0.{number}", own_port()
         self._output = lab.folder / f"phone-{make.vendor}-{len(options)}.json"
         command = [sys.executable, "-m", "gitops_profile", "phone", "--vendor", make.vendor, "--mac", mac_of(make)]
         command += ["--address", self.address, "--port", str(self.port), "-o", "json", *options]
@@ -76,7 +76,7 @@ class Handset:
 
 def serve(lab: Lab, **settings: object) -> str:
     """Start with plug and play on the loopback interface; the URL of the documents."""
-    port = free_port()
+    port = own_port()
     settings = {
         "http": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}/"},
         "pnp": {"interfaces": ["lo"]},
@@ -219,7 +219,7 @@ def test_the_phone_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_sensitive_document_comes_over_tls_to_a_phone_that_shows_who_it_is(lab: Lab, tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
-    web, port, mac = authority.issue("web", "IP:127.0.0.1"), free_port(), mac_of(MAKES["poly"])
+    web, port, mac = authority.issue("web", "IP:127.0.0.1"), own_port(), mac_of(MAKES["poly"])
     lab.git.commit({file_of(MAKES["poly"]): b"body: secret\nsensitive: true\n"})
     credentials, password = tmp_path / "devices.htdigest", tmp_path / "password"
     password.write_text("s3cret\n")

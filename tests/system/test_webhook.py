@@ -131,10 +131,8 @@ def test_a_push_and_its_webhook_become_a_notify(forge: Forge, scheme: object) ->
     time.sleep(0.3)
     assert not forge.applied(commit), "noticed without a webhook: this test shows nothing"
     body = payload(commit)
-    begun = time.monotonic()
     assert forge.post(body, scheme(body)) == (202, "looking\n")
-    assert profile("alice", 2) in phone.has(2)[-1].body
-    assert time.monotonic() - begun < 5.0
+    assert profile("alice", 2) in phone.has(2)[-1].body  # nothing else would look within an hour
     assert forge.post(body, scheme(body)) == (200, "seen already\n")
     facts = forge.lab.ask("status")["webhook"]
     assert (facts["accepted"], facts["refused"], facts["replayed"]) == (2, 0, 1)

@@ -322,7 +322,9 @@ def test_users_who_are_gone_lose_their_subscriptions_at_every_worker(lab: Lab, c
     assert metrics(lab)['authentication_failures_total{reason="wrong-response"}'] == 1
     del crowd.dialogs[dialogs.pop(0).call_id]
     crowd.until(2, 1)
-    users.write_text(lines["u0"] + lines["u1"])
+    fresh = users.with_suffix(".new")
+    fresh.write_text(lines["u0"] + lines["u1"])
+    fresh.replace(users)  # at once: an empty file would end u1's too
     kept = crowd.dialogs.pop(dialogs.pop(0).call_id)
     assert {dialog.worker for dialog in dialogs} == {0, 1}
     crowd.until(2, 2)

@@ -127,7 +127,7 @@ async def test_a_peer_that_speaks_no_tls_is_counted_and_cut(certificates: Certif
 
 
 async def test_a_handshake_that_never_ends_counts_as_a_connection_and_is_cut(certificates: Certificates) -> None:
-    limits = StreamLimits(handshake=0.2, per_source=1)
+    limits = StreamLimits(handshake=1.0, per_source=1)
     async with Lab(limits, TLS, certificates) as lab:
         slow, writer = await asyncio.open_connection("127.0.0.1", lab.ports["tls"])
         writer.write(b"\x16\x03\x01")  # the beginning of a record

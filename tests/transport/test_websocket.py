@@ -21,7 +21,7 @@ LISTEN = ("ws:127.0.0.1:0", "wss:127.0.0.1:0")
 
 @pytest.fixture
 async def web(certificates: Certificates) -> AsyncIterator[Lab]:
-    limits = StreamLimits(message_bytes=65535, partial=0.3, handshake=0.3, linger=0.3)
+    limits = StreamLimits(message_bytes=65535, partial=0.3, handshake=1.0, linger=0.3)
     async with Lab(limits, LISTEN, certificates) as lab:
         yield lab
 
