@@ -81,6 +81,7 @@ def test_a_phone_that_is_behind_is_waited_for_after_a_kill_of_the_server(lab: La
     fetch(lab)
     eventually("it is on the disk", lambda: lab.command("history", KEY)[0]["delivery"]["fetched"] == 1)
     made = lab.git.commit({FILE: "a=2\n"})
+    assert wait(lab, made, "--for", "applied")[0] == 0
     status, answer = wait(lab, made, "--for", "fetched", "--timeout", "1s")
     assert (status, answer["planned"]) == (1, 1), answer
     lab.server.end(signal.SIGKILL)

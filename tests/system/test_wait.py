@@ -21,6 +21,12 @@ def wait(lab: Lab, revision: str, *options: str) -> tuple[int, dict[str, Any], s
     return done.returncode, json.loads(done.stdout), done.stderr.decode()
 
 
+def deliveries(lab: Lab) -> dict[str, tuple[str, bool]]:
+    """By user: what became of what each phone was told last, and whether it has what is in force."""
+    rows = lab.ask("subscriptions")
+    return {row["key"].rpartition("/")[2]: (row["delivery"], row["current"]) for row in rows}
+
+
 def test_a_revision_is_waited_for_until_its_phones_have_it(lab: Lab) -> None:
     lab.write(alice=1, bob=1)
     lab.server.start()
@@ -48,6 +54,8 @@ def test_a_silent_phone_is_counted_across_a_kill_of_the_server(lab: Lab) -> None
     lab.settled(2)
     alice.process.send_signal(signal.SIGSTOP)
     made = lab.write(alice=2, bob=2)
+    told = {"alice": ("notified", False), "bob": ("acknowledged", True)}
+    eventually("bob has it, and alice is told", lambda: deliveries(lab) == told)
     status, answer, said = wait(lab, made, "--timeout", "1s")
     assert status == 1 and (answer["planned"], answer["notified"], answer["acknowledged"]) == (2, 2, 1), answer
     assert [phone["key"] for phone in answer["phones"]["notified"]] == ["user/example.com/alice"]

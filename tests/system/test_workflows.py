@@ -17,7 +17,8 @@ from .test_webhook import SECRET, Forge
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 
-SHORT = ("--timeout 300s", "--timeout 3s")
+PATIENCE, SHORT = "--timeout 300s", "--timeout 8s"
+"""What the workflows wait for phones, and what they do where one never answers."""
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ class Workflow:
         variables = {"GITHUB_REF": "refs/heads/main", "GITHUB_REPOSITORY": "owner/repo", "no_proxy": "127.0.0.1"}
         self.runner = Runner(folder / "runner", self._here, contexts, variables)
 
-    def roll_out(self, commit: str) -> tuple[int, str]:
+    def roll_out(self, commit: str, patience: str = PATIENCE) -> tuple[int, str]:
         """Exit status of the last step and the job's summary."""
         self.runner.variables["GITHUB_SHA"] = commit
         told = self.runner.run(self._steps["Tell the server"])
         assert told.returncode == 0 and "::warning" not in told.stdout, told
         wait = self._steps["Wait for the phones"]
-        done = self.runner.run(wait | {"run": wait["run"].replace(*SHORT)})
+        done = self.runner.run(wait | {"run": wait["run"].replace(PATIENCE, patience)})
         assert "Traceback" not in done.stderr and hides_token(done, self.runner), done
         return done.returncode, self.runner.summary.read_text() + done.stderr
 
@@ -89,7 +90,7 @@ def test_a_phone_that_is_silent_fails_the_job_and_is_named(forge: Forge, tmp_pat
     alice.has(1), bob.has(1)
     eventually("both are known to have it", lambda: is_settled(forge, 2))
     bob.process.send_signal(signal.SIGSTOP)
-    status, summary = Workflow(forge, tmp_path / "one").roll_out(forge.push(alice=2, bob=2))
+    status, summary = Workflow(forge, tmp_path / "one").roll_out(forge.push(alice=2, bob=2), SHORT)
     bob.process.send_signal(signal.SIGCONT)
     assert status == 1 and "planned 2, notified 2, acknowledged 1" in summary, summary
     assert "| user/example.com/bob |" in summary and "user/example.com/alice" not in summary
@@ -125,13 +126,13 @@ def test_gitlab_rolls_out_the_same(forge: Forge, tmp_path: Path) -> None:
         },
     )  # fmt: skip
     script = "\n".join(JOBS["profiles:rollout"]["script"])
-    done = machine.run({"run": script.replace(*SHORT)})
+    done = machine.run({"run": script})
     assert done.returncode == 0 and "planned 1, notified 1, acknowledged 1" in done.stdout, done
     assert alice.finish()[1].body == profile("alice", 2)
     commit = forge.push(bob=2, carol=1)
     forge.work.commit({"profiles/user/example.com/dora.yaml": "valuess: {}\n"})
     machine.variables |= {"CI_COMMIT_SHA": forge.push(bob=3), "CI_JOB_ID": "8"}
-    done = machine.run({"run": script.replace(*SHORT)})
+    done = machine.run({"run": script})
     assert done.returncode == 1 and "rejected" in done.stdout + (here / "rollout.md").read_text(), done
 
 
