@@ -30,20 +30,30 @@ def build_response(
     *,
     to_tag: str | None = None,
     fields: Fields = (),
+    lines: str = "",
 ) -> bytes:
-    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same."""
-    copied = "".join([f"Via: {via}\r\n" for via in _vias(request, flow)])
+    """The bytes of a response. Without `to_tag` the tag is derived from the request, so a repetition gets the same.
+
+    `lines` are header fields as they are written, `fields` those that are yet to be.
+    """
+    if request.checked and len(request.vias) == 1:
+        copied = f"Via: {received_via(request.vias[0], request.via, flow.remote)}\r\n"
+    else:
+        copied = "".join([f"Via: {via}\r\n" for via in _vias(request, flow)])
     to = request.to_text if request.checked else request.headers.get("to")
     if to is not None and status != 100 and not _has_tag(request, to):
         to = f"{to};tag={to_tag or derived_tag(request)}"
     if request.checked:
-        copied += (
-            f"From: {request.from_text}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq_text}\r\nTo: {to}\r\n"
+        copied = (
+            f"{copied}From: {request.from_text}\r\nCall-ID: {request.call_id}\r\nCSeq: {request.cseq_text}\r\n"
+            f"To: {to}\r\n{lines}"
         )
     else:
         known = [(name, request.headers.get(name.lower())) for name in _COPIED]
         copied += "".join([f"{name}: {value}\r\n" for name, value in (*known, ("To", to)) if value is not None])
-    copied += "".join([f"{name}: {value}\r\n" for name, value in fields])
+        copied += lines
+    if fields:
+        copied += "".join([f"{name}: {value}\r\n" for name, value in fields])
     reason = reason or REASONS.get(status, "Unknown")
     return f"SIP/2.0 {status} {reason}\r\n{copied}Content-Length: 0\r\n\r\n".encode("utf-8", "surrogateescape")
 

@@ -44,10 +44,10 @@ class Durations:
         text = request.expires or ""
         if not (text.isascii() and text.isdigit()):
             return min(self.default, self.maximum)
-        asked = min(int(text) if len(text) < 10 else int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
-        if 0 < asked < min(self.minimum, HOUR):
+        asked = int(text) if len(text) < 10 else min(int(text.lstrip("0")[:12] or 0), MAX_EXPIRES)
+        if 0 < asked < HOUR and asked < self.minimum:
             raise Refused(423, "", ("Min-Expires", str(self.minimum)))
-        return min(asked, self.maximum)
+        return asked if asked < self.maximum else self.maximum
 
 
 def check_extensions(request: Request) -> None:

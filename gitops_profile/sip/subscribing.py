@@ -171,14 +171,8 @@ class Subscribing:
         subscription.proven = True  # only who got our answer knows its tag
         subscription.expires_at = now + expires
         subscription.retry_at = 0.0
-        state = self._delivery.state(subscription)
         crossing = self._delivery.supersede(subscription)
-        if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
-            subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
-        unchanged = subscription.is_suppressed(state)
-        if unchanged:
-            subscription.acknowledged_etag = etag_of(state)  # the phone says that it has it
-            subscription.delivery, subscription.delivered_at = "acknowledged", now
+        unchanged = subscription.suppress is not None and self._has_it(subscription, crossing, now)
         if expires == 0:
             self._delivery.terminate(subscription, "timeout")
         else:
@@ -189,6 +183,17 @@ class Subscribing:
         subscription.owed = not unchanged
         if subscription.owed:
             self._delivery.consider(subscription, now)
+
+    def _has_it(self, subscription: Subscription, crossing: str | None, now: float) -> bool:
+        """Whether the phone says that it has the document, and knows what it says: `crossing` is on its way to it."""
+        state = self._delivery.state(subscription)
+        if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
+            subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
+        if not subscription.is_suppressed(state):
+            return False
+        subscription.acknowledged_etag = etag_of(state)
+        subscription.delivery, subscription.delivered_at = "acknowledged", now
+        return True
 
     def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:
         """Who refreshes, who must be who subscribed and may still have it; raises Refused."""
@@ -239,8 +244,8 @@ class Subscribing:
         """
         dialog = subscription.dialog
         contact = contact_uri(flow, dialog, self._settings.instance)
-        fields = [("Expires", str(expires)), ("Contact", f"<{contact}>"), ("Allow-Events", self._package.name)]
+        lines = f"Expires: {expires}\r\nContact: <{contact}>\r\nAllow-Events: {self._package.name}\r\n"
         if not request.plain:
-            fields += [("Record-Route", route) for route in request.headers.all("record-route")]
-        data = build_response(request, flow, status, to_tag=dialog.local_tag, fields=fields)
+            lines += "".join([f"Record-Route: {route}\r\n" for route in request.headers.all("record-route")])
+        data = build_response(request, flow, status, to_tag=dialog.local_tag, lines=lines)
         self._delivery.held.batch.items.append(ReplyItem(transaction, data, request, flow, subscription, before))

@@ -13,8 +13,9 @@ def server_key(request: Request) -> TransactionKey:
     send no branch at all. The method comes last in either form.
     """
     method = "INVITE" if request.method == "ACK" else request.method
-    branch = request.via.branch
+    via = request.via
+    branch = via.branch
     if branch is not None and branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-        return branch, request.via.host, str(request.via.sent_by[1]), method
+        return branch, via.host, str(via.sent_by[1]), method
     to_tag = "" if request.method == "ACK" else request.to_tag or ""
     return request.uri, to_tag, request.from_tag, request.call_id, str(request.cseq), request.vias[0], method
