@@ -35,7 +35,7 @@ class StoredSubscription(NamedTuple):
     delivery: str
     """One of "held", "notified", "acknowledged", "faulted"."""
     delivered_at: float | None
-    """Unix seconds."""
+    """Unix seconds of the 2xx that was written last; one that only repeats what is here waits for the next change."""
     user_agent: str | None
     vendor: str | None
     model: str | None

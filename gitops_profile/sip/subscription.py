@@ -148,6 +148,16 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
         elif self.told_at is None:
             self.told_at = now
 
+    def knows(self, etag: str) -> bool:
+        """Whether it is no news that the phone acknowledges this version: the row says so, if it is written at all."""
+        return (
+            self.acknowledged_etag == etag
+            and self.told_etag == etag
+            and self.got_at is not None
+            and self.failed_at is None
+            and not self.failures
+        )
+
     def gets(self, etag: str, now: float) -> None:
         """The phone has acknowledged a NOTIFY with this version."""
         self._turns_to(etag)
@@ -204,7 +214,7 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
             self.expires_at,
             self.acknowledged_etag,
             self.suppress,
-            self.delivery,
+            self._durable_delivery(),
             self.delivered_at,
             self.user_agent,
             audience.vendor,
@@ -220,6 +230,12 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
         )
         return _stored(StoredSubscription, values)
 
+    def _durable_delivery(self) -> str:
+        """What has the phone already is acknowledged, though it be under way once more: that answer is not written."""
+        if self.delivery == "notified" and self.acknowledged_etag is not None and self.knows(self.acknowledged_etag):
+            return "acknowledged"
+        return self.delivery
+
     def delivery_stored(self) -> StoredDelivery:
         """What of it a NOTIFY changes."""
         values = (  # in the order of its fields
@@ -227,7 +243,7 @@ class Subscription(msgspec.Struct, eq=False, gc=False):
             self.dialog.local_cseq,
             self.acknowledged_etag,
             self.suppress,
-            self.delivery,
+            self._durable_delivery(),
             self.delivered_at,
             self.told_etag,
             self.told_at,

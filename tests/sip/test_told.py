@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_profile.sip import NO_DOCUMENT, StoredSubscription
+from gitops_profile.sip.syntax import Request
 
 from .harness import UDP, Lab, Phone
 
@@ -91,3 +92,35 @@ def test_a_notify_whose_transport_fails_was_told_and_missed() -> None:
     (notify,) = lab.change("alice", b"<b/>")
     lab.fail(notify, UDP)
     assert facts(lab) == (1100.0, None, 1100.0)
+
+
+@pytest.mark.parametrize("crossing", [False, True])
+def test_the_answer_to_a_refreshs_notify_is_written_only_if_it_is_news(crossing: bool) -> None:
+    """It was one of the two times that a refresh was written. What is on disk says the same before and after it."""
+    lab, phone = subscribed()
+    lab.now = 1100.0
+    if crossing:  # the NOTIFY of a refresh is under way when the next one comes
+        phone.subscribe(answer=None)
+    lab.now = 1101.0
+    _, notify = phone.subscribe(answer=None)
+    written = row(lab)
+    assert isinstance(notify, Request) and written.delivery == "acknowledged" and written.acknowledged_etag is not None
+    lab.now = 1102.0
+    lab.receive(phone.answer(notify))
+    assert row(lab) is written
+    (held,) = lab.notifier.subscriptions()
+    assert (held.delivery, held.delivered_at) == ("acknowledged", 1102.0), "whoever asks is told"
+    before = len(lab.sent)
+    lab.restart()
+    assert lab.since(before) == [], "it has everything"
+    phone.take(lab.change("alice", b"<b/>"))
+    assert row(lab).delivered_at == 1102.0
+    assert [notify.cseq for notify in phone.notifies] == list(range(1, row(lab).local_cseq + 1)), "none comes twice"
+
+
+def test_the_answer_to_a_refreshs_notify_after_a_failure_is_news() -> None:
+    lab, phone = subscribed()
+    phone.subscribe(answer=503)
+    assert row(lab).delivery == "faulted"
+    phone.subscribe()
+    assert row(lab).delivery == "acknowledged"
