@@ -131,6 +131,21 @@ NO_ENDED_ID = "DROP INDEX ended_id"
 """The migration after that of the numbers. The index was on random ids, one more page to write for each end: 9 of the
 24 µs of the writer's CPU. Who asks, which is a person, waits 5 to 50 ms for all rows to be read."""
 
+BOUNDED_SELDOM = f"""
+    DROP TRIGGER delivery_bounded;
+    CREATE TRIGGER delivery_bounded AFTER INSERT ON delivery WHEN NEW.number > {ROWS} BEGIN
+        DELETE FROM delivery WHERE number <= NEW.number - {ROWS};
+    END;
+    CREATE TRIGGER delivery_versions AFTER INSERT ON delivery
+        WHEN (SELECT count(*) FROM delivery WHERE resource = NEW.resource) > {VERSIONS} BEGIN
+        DELETE FROM delivery WHERE number IN (
+            SELECT number FROM delivery WHERE resource = NEW.resource ORDER BY number DESC LIMIT -1 OFFSET {VERSIONS}
+        );
+    END
+"""
+"""The migration after that: whether there is anything to delete is asked before it is sorted out what. That was 9 of
+24 µs of the writer's CPU for a phone's end, and 3 of 15 for its turning to another version."""
+
 _FACTS = """
     SELECT resource, etag, sum(notified), sum(acknowledged), sum(failed), min(first_notified), max(last_notified),
            min(first_acknowledged), max(last_acknowledged), min(first_failed), max(last_failed)

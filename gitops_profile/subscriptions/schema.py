@@ -15,7 +15,7 @@ from typing import Any
 from gitops_profile.sip import StoredDelivery, StoredSubscription
 
 from .by_number import BY_NUMBER
-from .deliveries import DELIVERIES, NO_ENDED_ID
+from .deliveries import BOUNDED_SELDOM, DELIVERIES, NO_ENDED_ID
 
 APPLICATION_ID = 0x67507253
 """Marks the file as ours ("gPrS"), so that nobody else's database is ever written to."""
@@ -57,6 +57,7 @@ MIGRATIONS = (
     DELIVERIES,
     BY_NUMBER,
     NO_ENDED_ID,
+    BOUNDED_SELDOM,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

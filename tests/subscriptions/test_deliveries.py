@@ -91,6 +91,16 @@ def test_the_newest_versions_of_a_resource_are_kept(connection: sqlite3.Connecti
     assert set(facts(path, other.resource)) == {OLD, NEW}
 
 
+def test_the_newest_facts_of_all_are_kept(connection: sqlite3.Connection, path: Path) -> None:
+    for etag in ("e1", "e2", "e3"):
+        save(connection, [TOLD._replace(told_etag=etag)])
+    # Two are over, and as many numbers were given as there may be facts but for one.
+    connection.execute("UPDATE delivery SET number = number + ? WHERE etag = 'e2'", (deliveries.ROWS - 3,))
+    for etag, kept in (("e4", {"e1", "e2", "e3"}), ("e5", {"e2", "e3", "e4"}), ("e6", {"e2", "e3", "e4", "e5"})):
+        save(connection, [TOLD._replace(told_etag=etag)])
+        assert set(facts(path)) == kept | {etag}
+
+
 async def test_facts_are_read_beside_a_running_store_and_after_it(path: Path) -> None:
     assert read_deliveries(path, [ALICE.resource]) == []
     store = SubscriptionStore.open(path)
