@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache, partial
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion11
 
 from gitops_profile.devices import (
     FileKind,
@@ -146,6 +148,8 @@ class DeviceDocuments:
         return self._gate.prove(visit.request, visit.client, question.asked.capability, question.device)
 
     def _asked(self, path: str) -> Asked:
+        if not path.startswith("/"):
+            path = urlsplit(path).path  # RFC 9112 §3.2.2: as to a proxy
         raw = path.partition("?")[0].removeprefix(self._prefix)
         return read_path(raw, self._links, self._file_routes(), self._table.domains, self._clock())
 
@@ -212,8 +216,8 @@ class DeviceDocuments:
     async def _expect(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Say what is wrong with an upload before it is sent (RFC 9110 §10.1.1)."""
         too_large = (request.content_length or 0) > self._uploads.limits.file_bytes
-        if too_large or self._uploads.mode is UploadMode.REFUSE:
-            return None  # the handler says what is wrong
+        if too_large or self._uploads.mode is UploadMode.REFUSE or request.version < HttpVersion11:
+            return None  # the handler says what is wrong, and who speaks HTTP/1.0 waits for nothing
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
         return None

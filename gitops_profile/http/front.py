@@ -27,11 +27,11 @@ class Front(asyncio.Protocol):
     def __init__(
         self,
         routes: Sequence[tuple[str, PlainHandler]],
-        successor: Callable[[Front], asyncio.Protocol],
+        successor: Callable[[Front, asyncio.Transport], asyncio.Protocol | None],
         open_: set[Front],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`routes` are prefixes and who answers below them; `successor(front)` is who takes the connection over.
+        """`routes` are prefixes and who answers below them; `successor(front, transport)` takes the connection over.
 
         It is one of `open_` as long as the connection is its own.
         """
@@ -108,7 +108,9 @@ class Front(asyncio.Protocol):
         """Close the connection of one who keeps it for nothing."""
         if self._transport is None or self._cut_off is not None:
             return
-        if not self.has_asked and now - self.waits_since >= head_seconds:
+        if self._transport.is_closing():
+            self._transport.abort()  # it was closed the last time, and he still has not read what there was for him
+        elif not self.has_asked and now - self.waits_since >= head_seconds:
             self._transport.abort()
         elif self.has_asked and now - self.waits_since >= keepalive_seconds:
             self._transport.close()
@@ -138,8 +140,10 @@ class Front(asyncio.Protocol):
         """For good: what else comes, comes to the other."""
         self._open.discard(self)
         self._transport = None
-        other = self._successor(self)
-        transport.set_write_buffer_limits()
+        other = self._successor(self, transport)
+        if other is None:
+            transport.abort()
+            return
         transport.set_protocol(other)
         other.connection_made(transport)
         other.data_received(data)

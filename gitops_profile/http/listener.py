@@ -1,6 +1,7 @@
-"""The aiohttp application on its sockets. Every bound has an answer: a closed connection, 413, 431 (invariant I9)."""
+"""The aiohttp application on its sockets. Every bound has an answer: a closed connection, 413, 400 (invariant I9)."""
 
 import asyncio
+import gc
 import logging
 import socket
 import ssl
@@ -12,19 +13,37 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from .front import Front, PlainHandler
 from .handshakes import Handshakes
+from .whole_answer import WRITE_SECONDS
 
 logger = logging.getLogger(__name__)
 
 RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Takes a request."""
 _READING = frozenset({"GET", "HEAD"})
+_CONTINUE = "100-continue"
+
+
+COLLECT_AFTER = 32
+"""Requests that are no HTTP: each leaves tracebacks that hold its bytes and each other, a megabyte perhaps."""
 
 
 class _NoPeersBytes(logging.Filter):
-    """Keeps quiet about requests that are no HTTP: they got their 400, and the text would quote credentials (I7)."""
+    """Keeps quiet about requests that are no HTTP: they got their 400, and the text would quote credentials (I7).
+
+    It has the garbage collected that they leave, too: nobody else hears of all of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        if not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)):
+            return True
+        self._seen += 1
+        if self._seen % COLLECT_AFTER == 0:
+            asyncio.get_running_loop().call_soon(gc.collect, 0)
+        return False
 
 
 _aiohttp_logger = logging.getLogger(f"{__name__}.aiohttp")
@@ -79,10 +98,12 @@ class HTTPListener:
             shutdown_timeout=self._limits.shutdown_seconds,
         )
         self._servers: list[asyncio.Server] = []
-        self._handshakes = Handshakes(self._limits.head_seconds, self._limits.shutdown_seconds)
+        self._handshakes = Handshakes(self._limits.head_seconds, WRITE_SECONDS)  # what waits is sent in that time, too
         self._heard: set[object] = set()
         """Connections that have sent a request."""
         self._silent_since: dict[object, float] = {}
+        self._handed_over: dict[asyncio.Transport, float | None] = {}
+        """Connections that are aiohttp's, and since when they have been seen closing."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._full = False
 
@@ -134,6 +155,8 @@ class HTTPListener:
             front.close()
         await self._handshakes.close()
         await self._runner.cleanup()
+        for front in list(self._fronts):  # those that were accepted meanwhile
+            front.close()
 
     async def _set_up(self) -> None:
         await self._runner.setup()
@@ -142,23 +165,29 @@ class HTTPListener:
         self._route, server.request_handler = server.request_handler, self._handle
 
     def _connection(self) -> asyncio.Protocol | None:
-        """For one more connection; None when it is one too many."""
+        """For one more connection; None when it is one too many, or the listener is closed."""
         server = self._runner.server
-        assert server is not None
+        if server is None:
+            return None
         if len(server.connections) + len(self._fronts) + len(self._handshakes) < self._limits.connections:
-            if self._plain:
-                return Front(self._plain, self._succeed, self._fronts, asyncio.get_running_loop())
-            return server()
+            return Front(self._plain, self._succeed, self._fronts, asyncio.get_running_loop())
         if not self._full:
             self._full = True
             logger.warning("http connections refused at=%d", self._limits.connections)
         return None
 
-    def _succeed(self, front: Front) -> web.RequestHandler:
-        """aiohttp's, for a connection on which something came that is not plain; its time is what is left of it."""
+    def _succeed(self, front: Front, transport: asyncio.Transport) -> web.RequestHandler | None:
+        """aiohttp's, for a connection on which something came that is not plain; its time is what is left of it.
+
+        None when the listener is closed.
+        """
         server = self._runner.server
-        assert server is not None
+        if server is None:
+            return None
         connection = server()
+        if len(self._handed_over) > 2 * self._limits.connections:
+            self._end_closing()
+        self._handed_over[transport] = None
         if front.has_asked:
             self._heard.add(connection)
         else:
@@ -170,10 +199,13 @@ class HTTPListener:
             self._forget_closed()
         self._heard.add(request.protocol)
         try:
+            if request.headers.get(hdrs.EXPECT, _CONTINUE).lower() != _CONTINUE:
+                return web.Response(status=417)  # aiohttp's own answer repeats what was expected, if it can
             return await self._handler_of(request)(request)
-        except ConnectionError:
+        except ConnectionError as error:
             if request.transport is not None and not request.transport.is_closing():
                 raise
+            error.__traceback__ = None  # it holds the connection, and all that waits on it, until garbage is collected
             return web.Response(status=500)  # to nobody: he has gone, which is no error of ours
         finally:
             # What was sent and not read would stay until garbage is collected: a gigabyte, of one who hurries.
@@ -207,9 +239,23 @@ class HTTPListener:
             # Seen first by the sweep before: it has been silent for half the time at least, and now for all of it.
             if loop.time() - self._silent_since[connection] >= self._limits.head_seconds / 2 and connection.transport:
                 connection.transport.abort()
+        self._end_closing()
         if len(connections) + len(self._fronts) < self._limits.connections:
             self._full = False
         self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
+
+    def _end_closing(self) -> None:
+        """End connections that were closed long ago and whose peers do not read what they were sent last."""
+        now = asyncio.get_running_loop().time()
+        for transport, since in list(self._handed_over.items()):
+            if not transport.is_closing():
+                continue
+            if not transport.get_write_buffer_size():
+                del self._handed_over[transport]  # it has gone, or is TLS, which has a clock for that
+            elif since is None:
+                self._handed_over[transport] = now
+            elif now - since >= self._limits.keepalive_seconds:
+                transport.abort()
 
 
 class _Refusal(asyncio.Protocol):

@@ -13,6 +13,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 MAX_LENGTH = 4000
 """Bytes; longer ones are rare, and looked at with care."""
+MAX_FIELDS = 100
+"""Fewer than aiohttp takes."""
 # What has a body, ends the connection or wants something of it is not plain, nor what may be there once only.
 _HEAD = re.compile(
     rb"GET (/[A-Za-z0-9/._~%\-?=&+:@!$'()*,;]*+) HTTP/1\.1\r\n"
@@ -83,7 +85,10 @@ def read_plain_get(data: bytes) -> tuple[str, CIMultiDictProxy[str]] | None:
     if match is None:
         return None
     headers: CIMultiDict[str] = CIMultiDict()
-    for line in match[2].decode("ascii")[:-2].split("\r\n"):
+    lines = match[2].decode("ascii")[:-2].split("\r\n")
+    if len(lines) > MAX_FIELDS:
+        return None
+    for line in lines:
         name, _, value = line.partition(":")
         headers.add(name, value.lstrip(" "))
     if len(headers.getall("Host", ())) != 1 or len(headers.getall("User-Agent", ())) > 1:

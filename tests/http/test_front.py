@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import re
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -13,6 +16,8 @@ from gitops_profile.http import HTTPLimits, HTTPListener, Way
 from gitops_profile.http.listener import Below
 from gitops_profile.http.plain_get import PlainGet
 from gitops_profile.http.whole_answer import WholeAnswer
+from gitops_profile.transport import Certificates
+from tests.transport.authority import Authority
 
 from .device_site import DESK, DeviceSite, body
 from .site import DOMAIN
@@ -30,11 +35,19 @@ class Site:
         self.listener = HTTPListener([Below("/p/", self._get, self._plain), web.get("/other", self._get)], limits)
 
     async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.raw_path == "/p/medium":
+            return await WholeAnswer(200, [TEXT], self.large[:15_000]).send(request, 0.2)
+        if request.raw_path == "/p/large":
+            return web.Response(body=self.large[: 1 << 19])
         return web.Response(text="aiohttp")
 
     def _plain(self, request: PlainGet) -> None:
         if request.raw_path == "/p/broken":
             raise RuntimeError("broken")
+        if request.raw_path == "/p/medium":
+            WholeAnswer(200, [TEXT], self.large[:15_000]).write(request.transport)
+            request.when_read(lambda: self.read.append(request.raw_path), 0.2)
+            return
         if request.raw_path == "/p/large":
             WholeAnswer(200, [TEXT], self.large).write(request.transport)
             request.when_read(lambda: self.read.append(request.raw_path), 0.2)
@@ -141,6 +154,88 @@ async def test_who_reads_slowly_is_cut_off_and_has_not_read() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("lines", [(), ("Connection: keep-alive",), ("Connection: close",)], ids=str)
+async def test_who_never_reads_what_little_is_left_loses_his_connection(lines: tuple[str, ...]) -> None:
+    """It stayed open for ever, closed as it was: a thousand of them are all that the listener takes."""
+    site = Site(HTTPLimits(head_seconds=0.2, keepalive_seconds=0.3))
+    sock, client = socket.socket(), socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    try:
+        sock.bind(("127.0.0.1", 0))
+        address = sock.getsockname()
+        await site.listener.listen_on(sock)
+        await loop.sock_connect(client, address)
+        await loop.sock_sendall(client, get("/p/medium", *lines).encode())
+        server = site.listener._runner.server
+        assert server is not None
+        await asyncio.sleep(0.1)
+        received = 0
+        async with asyncio.timeout(20):
+            while site.listener._fronts or server.connections:  # noqa: ASYNC110  # he reads nothing meanwhile
+                await asyncio.sleep(0.05)
+            try:
+                while data := await loop.sock_recv(client, 1 << 16):
+                    received += len(data)
+            except ConnectionResetError:
+                received = min(received, 14_999)  # what was on its way is lost with it
+        assert received < 15_000
+    finally:
+        client.close()
+        await site.listener.close()
+
+
+async def test_a_tls_client_gets_all_of_an_answer_that_is_the_last(tmp_path: Path) -> None:
+    """What had not left two seconds after the answer was made was cut off, and counted as fetched."""
+    authority = Authority(tmp_path)
+    issued = authority.issue("web", "IP:127.0.0.1")
+    certificates = Certificates(issued.certificate, issued.key)
+    site, sock = Site(HTTPLimits(shutdown_seconds=0.2)), socket.socket()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        sock.bind(("127.0.0.1", 0))
+        address = sock.getsockname()
+        await site.listener.listen_on(sock, certificates.server)
+        trusting = ssl.create_default_context(cafile=authority.certificate)
+        reader, writer = await asyncio.open_connection(*address, ssl=trusting, limit=1024)
+        writer.write(get("/p/large", "Connection: close").encode())
+        await asyncio.sleep(1.0)
+        async with asyncio.timeout(10):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ") and len(await reader.read()) == 1 << 19
+        writer.close()
+    finally:
+        await site.listener.close()
+
+
+async def test_an_expectation_that_nobody_knows_is_417(caplog: pytest.LogCaptureFixture) -> None:
+    """RFC 9110 §10.1.1. Bytes that are no ASCII were a traceback."""
+    async with listening() as (_, address):
+        for value in ("x", "\xe9"):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(get("/p/x", f"Expect: {value}").encode("latin-1"))
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 417 ")
+            writer.close()
+    assert caplog.records == []
+
+
+async def test_a_connection_that_is_accepted_as_the_listener_closes_is_closed() -> None:
+    site = Site()
+    address = await site.listener.listen("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*address)
+    assert await ask((reader, writer), get()) == b"plain"
+    front = next(iter(site.listener._fronts))
+    await site.listener.close()
+    assert site.listener._connection() is None
+    front.data_received(get("/other").encode())  # as if it had come in that moment
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_who_reads_all_has_read() -> None:
     async with listening() as (site, address):
         connection = await asyncio.open_connection(*address)
@@ -198,6 +293,35 @@ async def test_a_document_asked_for_plainly_is_the_one_that_aiohttp_gives() -> N
     assert both[:2] == both[2:]
     assert both[0][1] == body(DESK) and both[1][0].startswith(b"HTTP/1.1 404")
     assert len(site.seen) == 4
+
+
+async def test_a_document_asked_for_as_of_a_proxy_is_the_same() -> None:
+    """RFC 9112 §3.2.2."""
+    site = await DeviceSite().start()
+    try:
+        host, _, port = site.root.split("/")[2].rpartition(":")
+        connection = await asyncio.open_connection(host, int(port))
+        assert await ask(connection, get(f"http://x/p/{DOMAIN}/{DESK}.xml")) == body(DESK)
+        connection[1].close()
+    finally:
+        await site.listener.close()
+
+
+@pytest.mark.parametrize("version, says", [("1.1", b"HTTP/1.1 100 Continue"), ("1.0", b"HTTP/1.0 204 No Content")])
+async def test_who_speaks_an_older_http_is_not_told_to_go_on(version: str, says: bytes) -> None:
+    """RFC 9110 §10.1.1."""
+    site = await DeviceSite().start()
+    try:
+        host, _, port = site.root.split("/")[2].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = ["Host: x", "Content-Length: 1", "Expect: 100-continue"]
+        lines = [f"PUT /p/{DOMAIN}/{DESK}-app.log HTTP/{version}", *head, "", "x"]
+        writer.write("\r\n".join(lines).encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).strip() == says
+        writer.close()
+    finally:
+        await site.listener.close()
 
 
 async def test_a_realm_with_any_space_in_it_is_asked_for_plainly_too() -> None:

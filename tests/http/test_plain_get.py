@@ -56,6 +56,12 @@ def test_what_is_read_is_what_aiohttp_reads(start: str, lines: list[str], end: s
         assert [*found[1].items()] == headers
 
 
+def test_more_fields_than_any_phone_sends_are_left_to_aiohttp() -> None:
+    """Which takes 128, and answers 400 to more."""
+    few, many = (PLAIN.replace(b"Accept: */*\r\n", b"A: b\r\n" * count) for count in (98, 99))
+    assert read_plain_get(few) is not None and read_plain_get(many) is None
+
+
 def test_what_phones_send_is_plain() -> None:
     found = read_plain_get(PLAIN)
     assert found is not None
