@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gitops_profile.loader import Problem
+from tests.interop.peers import need
 
 from .test_sample import FILES
 from .tree import whole
@@ -194,9 +195,9 @@ def test_linphone(label: str) -> None:
     assert [found[f"audio_codec_{n}", "mime"] for n in range(3)] == ["opus", "G722", "PCMA"]
 
 
-@pytest.mark.skipif(LINPHONE is None, reason="liblinphone is not installed")
 @pytest.mark.parametrize("label", LABELS)
 def test_the_library_of_linphone_reads_what_is_made_for_it(label: str) -> None:
+    need("liblinphone is not installed" if LINPHONE is None else None)
     library = ctypes.CDLL(LINPHONE)
     library.linphone_config_new_from_buffer.restype = ctypes.c_void_p
     library.linphone_config_load_from_xml_string.restype = ctypes.c_char_p
