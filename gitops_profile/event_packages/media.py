@@ -14,14 +14,13 @@ def accepted(accept: str, content_type: str) -> bool:
     """
     wanted = content_type.partition(";")[0].strip().lower()
     nearness = {wanted: 3, f"{wanted.partition('/')[0]}/*": 2, "*/*": 1, "*": 1}
-    best, allowed = 0, False
+    said = [(0, False)]
     for item in accept.split(","):
         range_, _, parameters = item.partition(";")
-        near = nearness.get(range_.strip().lower(), 0)
-        if near and near >= best:
-            is_zero = any(_ZERO.fullmatch(parameter) for parameter in parameters.split(";"))
-            best, allowed = near, not is_zero or (allowed and near == best)
-    return allowed
+        near = nearness.get(range_.strip().lower())
+        if near is not None:
+            said.append((near, not any(_ZERO.fullmatch(parameter) for parameter in parameters.split(";"))))
+    return max(said)[1]
 
 
 @lru_cache(maxsize=4096)

@@ -21,8 +21,6 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Takes a request."""
 _READING = frozenset({"GET", "HEAD"})
 _CONTINUE = "100-continue"
-
-
 COLLECT_AFTER = 32
 """Requests that are no HTTP: each leaves tracebacks that hold its bytes and each other, a megabyte perhaps."""
 

@@ -14,15 +14,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench.bench_core import HEADERS, PARSER, Peers
+from tests.bench.bench_core import HEADERS, PARSER, Peers, fetch, initial, refresh, unsubscribe
 
-AT_ONCE = 64
-"""Messages to a turn, as in bench_core.py."""
+OPERATIONS = {
+    "subscribe": [initial],
+    "refresh": [initial, refresh],
+    "unsubscribe": [initial, unsubscribe],
+    "fetch": [fetch],
+}
+"""What is counted, the last, and what must be there before."""
 
 
 class Counted(Peers):
@@ -30,18 +34,12 @@ class Counted(Peers):
 
     counts = False
 
-    def timed(self, messages: list[bytes]) -> list[bytes]:
-        sent: list[bytes] = []
-        for start in range(0, len(messages), AT_ONCE):
-            if self.counts:
-                _instrument("on")
-            for message in messages[start : start + AT_ONCE]:
-                self.notifier.receive(message, self.flow, now=self.now)
-            out = self.pump()
-            if self.counts:
-                _instrument("off")
-            sent += out
-            self.now += 0.003
+    def turn(self, messages: list[bytes]) -> list[bytes]:
+        if not self.counts:
+            return self.handled(messages)
+        _instrument("on")
+        sent = self.handled(messages)
+        _instrument("off")
         return sent
 
 
@@ -49,30 +47,8 @@ def _instrument(what: str) -> None:
     subprocess.run(["callgrind_control", "-i", what, str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
 
 
-def _fetches(peers: Counted, mark: bytes) -> list[bytes]:
-    changes = (b"Expires: 3600", b"Expires: 0"), (b"=z9hG4bK", b"=z9hG4bK" + mark), (b"Call-ID: ", b"Call-ID: " + mark)
-    made = []
-    for request in peers.requests:
-        for old, new in changes:
-            request = request.replace(old, new)
-        made.append(request)
-    return made
-
-
-def _of(name: str, peers: Counted) -> Callable[[], list[bytes]]:
-    """What is to be exchanged; whatever must be there before is there then, and everything was done once."""
-    if name == "fetch":
-        peers.exchange(_fetches(peers, b"a"))
-        return lambda: _fetches(peers, b"b")
-    if name == "subscribe":
-        return lambda: peers.requests
-    peers.exchange(peers.requests)
-    peers.exchange(peers.refreshes(2))
-    return lambda: peers.refreshes(3, expires=3600 if name == "refresh" else 0)
-
-
 def count(name: str, operations: int) -> None:
-    """Under valgrind: have them counted."""
+    """Under valgrind: have them counted, the second time that everything is done."""
     if name == "base":
         PARSER.parsebytes(HEADERS).items()
         gc.disable()
@@ -81,12 +57,15 @@ def count(name: str, operations: int) -> None:
             PARSER.parsebytes(HEADERS).items()
         _instrument("off")
         return
-    peers = Counted(operations, operations)
-    messages = _of(name, peers)()
-    gc.freeze()
-    gc.disable()
-    peers.counts = True
-    peers.exchange(messages)
+    *before, operation = OPERATIONS[name]
+    for counts in (False, True):
+        peers = Counted(operations, operations)
+        for step in before:
+            step(peers)
+        gc.freeze()
+        gc.disable()
+        peers.counts = counts
+        operation(peers)
 
 
 def measure(name: str, operations: int) -> int:
@@ -105,8 +84,7 @@ def measure(name: str, operations: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ["subscribe", "refresh", "unsubscribe", "fetch"]
-    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help="default: all four")
+    parser.add_argument("names", nargs="*", choices=[*OPERATIONS, []], metavar="NAME", help="default: all four")
     parser.add_argument("--operations", type=int, default=192, help="of each kind")
     parser.add_argument("--count", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -116,7 +94,7 @@ def main() -> None:
     if shutil.which("valgrind") is None:
         sys.exit("valgrind is not installed: apt-get install valgrind")
     base = measure("base", given.operations)
-    for name in given.names or names:
+    for name in given.names or OPERATIONS:
         found = measure(name, given.operations)
         print(f"| {name} | {found:,} instructions | {found / base:.2f} × email.parser |", flush=True)
 

@@ -1,7 +1,6 @@
 """Documents by URL: what is served to whoever has the URL."""
 
 import asyncio
-import re
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -17,6 +16,7 @@ from gitops_profile.presentity import (
 )
 
 from .site import ALICE, DOMAIN, STAMP, Site, curl, document
+from .test_front import answer, get
 
 
 async def test_a_document_is_served_as_it_is(site: Site, client: aiohttp.ClientSession) -> None:
@@ -66,26 +66,17 @@ async def test_aiohttp_answers_what_the_way_past_it_answers(site: Site) -> None:
     gone = urlsplit(site.here(site.put(document(ALICE, b"<alice v='2'/>")))).path
     site.put(shown)
     assert where.port is not None
-    reader, writer = await asyncio.open_connection(where.hostname, where.port)
-
-    async def ask(target: str, *lines: str) -> tuple[bytes, bytes]:
-        writer.write("".join(f"{line}\r\n" for line in [f"GET {target} HTTP/1.1", "Host: x", *lines, ""]).encode())
-        async with asyncio.timeout(5):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"Content-Length: ([0-9]+)", head)
-            body = await reader.readexactly(int(length[1])) if length is not None else b""
-        return re.sub(rb"\r\nDate: [^\r]+", b"", head), body
-
+    connection = await asyncio.open_connection(where.hostname, where.port)
     asked = [(where.path, ()), (f"{where.path}?x=1", ()), (where.path, (f"If-None-Match: {shown.etag}",))]
     asked += [(gone, ()), (where.path[:-1], ())]
-    plain = [await ask(target, *lines) for target, lines in asked]
-    others = [await ask(target, *lines, "Connection: keep-alive") for target, lines in asked]
+    plain = [await answer(connection, get(target, *lines)) for target, lines in asked]
+    others = [await answer(connection, get(target, *lines, "Connection: keep-alive")) for target, lines in asked]
     assert plain == others
     assert [head[9:12] for head, _ in plain] == [b"200", b"200", b"304", b"410", b"404"]
     assert [one.status for one in site.fetched] == [200, 200, 304, 410, 404] * 2
     assert site.fetched[5:] == site.fetched[:5]
-    assert await ask(f"http://anybody{where.path}") == plain[0]  # RFC 9112 §3.2.2
-    writer.close()
+    assert await answer(connection, get(f"http://anybody{where.path}")) == plain[0]  # RFC 9112 §3.2.2
+    connection[1].close()
 
 
 async def test_head_has_the_headers_of_get(site: Site, client: aiohttp.ClientSession) -> None:

@@ -44,15 +44,8 @@ class Site:
     def _plain(self, request: PlainGet) -> None:
         if request.raw_path == "/p/broken":
             raise RuntimeError("broken")
-        if request.raw_path == "/p/medium":
-            WholeAnswer(200, [TEXT], self.large[:15_000]).write(request.transport)
-            request.when_read(lambda: self.read.append(request.raw_path), 0.2)
-            return
-        if request.raw_path == "/p/large":
-            WholeAnswer(200, [TEXT], self.large).write(request.transport)
-            request.when_read(lambda: self.read.append(request.raw_path), 0.2)
-            return
-        WholeAnswer(200, [TEXT], b"plain").write(request.transport)
+        bodies = {"/p/medium": self.large[:15_000], "/p/large": self.large}
+        WholeAnswer(200, [TEXT], bodies.get(request.raw_path, b"plain")).write(request.transport)
         request.when_read(lambda: self.read.append(request.raw_path), 0.2)
 
 
@@ -65,15 +58,22 @@ async def listening(limits: HTTPLimits | None = None) -> AsyncIterator[tuple[Sit
         await site.listener.close()
 
 
-async def ask(connection: Connection, text: str) -> bytes:
-    """One answer's body."""
+async def answer(connection: Connection, text: str) -> tuple[bytes, bytes]:
+    """One answer's head without its Date, and its body; there is none without a length."""
     reader, writer = connection
     writer.write(text.encode())
     async with asyncio.timeout(5):
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"Content-Length: ([0-9]+)", head)
-        assert length is not None
-        return await reader.readexactly(int(length[1]))
+        body = await reader.readexactly(int(length[1])) if length is not None else b""
+    return re.sub(rb"\r\nDate: [^\r]+", b"", head), body
+
+
+async def ask(connection: Connection, text: str) -> bytes:
+    """One answer's body."""
+    head, body = await answer(connection, text)
+    assert b"Content-Length: " in head
+    return body
 
 
 async def once(address: tuple[str, int]) -> bytes:
@@ -281,12 +281,8 @@ async def test_a_document_asked_for_plainly_is_the_one_that_aiohttp_gives() -> N
         both = []
         for lines in ((), ("Content-Length: 0",)):
             connection = await asyncio.open_connection(address[0], int(address[2]))
-            for device in (DESK, "0004132affff"):
-                text = get(f"/p/{DOMAIN}/{device}.xml", *lines)
-                connection[1].write(text.encode())
-                head = await connection[0].readuntil(b"\r\n\r\n")
-                length = int(re.findall(rb"Content-Length: ([0-9]+)", head)[0])
-                both.append((re.sub(rb"Date: [^\r]*", b"", head), await connection[0].readexactly(length)))
+            paths = [f"/p/{DOMAIN}/{device}.xml" for device in (DESK, "0004132affff")]
+            both += [await answer(connection, get(path, *lines)) for path in paths]
             connection[1].close()
     finally:
         await site.listener.close()

@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 from tests.kamailio import Kamailio
-
-from .ports import free_ports
+from tests.ports import own_port
 
 CONFIGURATION = Path(__file__).parent / "drivers" / "kamailio.cfg"
 MODULES = ("tls.so", "websocket.so")
@@ -15,7 +14,7 @@ class Edge:
     """A running Kamailio; `server` is ADDRESS:PORT of the TCP listener, `asserted` what it says every phone is."""
 
     def __init__(self, folder: Path, server: str, certificates: Path, asserted: str | None = None) -> None:
-        outside, secure, inside = free_ports(3)
+        outside, secure, inside = own_port(), own_port(), own_port()
         self._ports = {"udp": outside, "tcp": outside, "ws": outside, "tls": secure, "wss": secure}
         defined = {
             "OUTSIDE": outside, "SECURE": secure, "INSIDE": inside, "SERVER": f'"sip:{server};transport=tcp"',

@@ -10,8 +10,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+from tests.ports import own_port
+
 from .phone import Call, DrivenPhone, Phone, Program, SippPhone
-from .ports import free_ports
 from .scenario import sipp_scenario
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -73,7 +74,7 @@ class SippStack:
         scenario.write_text(sipp_scenario(call))
         command = [
             "sipp", call.server, "-sf", str(scenario), "-m", "1", "-nostdin",
-            "-i", "127.0.0.1", "-p", str(free_ports(1)[0]), "-t", "u1" if call.transport == "udp" else "t1",
+            "-i", "127.0.0.1", "-p", str(own_port()), "-t", "u1" if call.transport == "udp" else "t1",
             "-recv_timeout", "20000", "-trace_msg", "-message_file", str(trace), "-auth_uri", call.aor,
         ]  # fmt: skip
         return SippPhone(Program(folder, command), trace)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.interop.ports import free_ports
 from tests.kamailio import Kamailio
+from tests.ports import own_port
 
 from .lab import need
 
@@ -15,7 +15,7 @@ class Registrar:
 
     def __init__(self, folder: Path) -> None:
         need("kamailio")
-        [port] = free_ports(1)
+        port = own_port()
         self.uri = f"sip:127.0.0.1:{port}"
         self.address = f"127.0.0.1:{port}"
         self._kamailio = Kamailio(folder, CONFIGURATION, {"PORT": port}, port)

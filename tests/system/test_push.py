@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.ports import free_ports
-from tests.ports import is_taken
+from tests.ports import is_taken, own_port
 
 from .lab import SCENARIOS, Lab, SIPp, eventually
 from .test_content import curl
@@ -29,7 +28,7 @@ class Building:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.http, self.port = free_ports(2)
+        self.http, self.port = own_port(), own_port()
         self.aor = f"sip:2001@127.0.0.1:{self.port}"
         self.settings: dict[str, Any] = {
             "http": {"listen": f"127.0.0.1:{self.http}", "public_url": f"http://127.0.0.1:{self.http}/"},
