@@ -171,9 +171,10 @@ async def test_who_never_reads_what_little_is_left_loses_his_connection(lines: t
         await loop.sock_sendall(client, get("/p/medium", *lines).encode())
         server = site.listener._runner.server
         assert server is not None
-        await asyncio.sleep(0.1)
         received = 0
         async with asyncio.timeout(20):
+            while not site.listener._fronts and not server.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0)  # until it is accepted
             while site.listener._fronts or server.connections:  # noqa: ASYNC110  # he reads nothing meanwhile
                 await asyncio.sleep(0.05)
             try:
