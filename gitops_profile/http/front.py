@@ -41,7 +41,8 @@ class Front(asyncio.Protocol):
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._remote: str | None = None
-        self._secure = False
+        self.is_secure = False
+        """Whether it is TLS."""
         self._cut_off: asyncio.TimerHandle | None = None
         self._then: Callable[[], None] | None = None
         """What is done when the peer has read what was written to him, if he reads in time."""
@@ -55,7 +56,7 @@ class Front(asyncio.Protocol):
         transport = self._transport = cast(asyncio.Transport, transport)  # uvloop's has another base
         peer = transport.get_extra_info("peername")
         self._remote = str(peer[0]) if isinstance(peer, tuple) else None
-        self._secure = transport.get_extra_info("sslcontext") is not None
+        self.is_secure = transport.get_extra_info("sslcontext") is not None
         self.waits_since = self._loop.time()
         transport.set_write_buffer_limits(UNHURRIED)
         self._open.add(self)
@@ -72,7 +73,7 @@ class Front(asyncio.Protocol):
             return
         self.has_asked = True
         try:
-            handler(PlainGet(*found, transport, self._remote, self._when_read, secure=self._secure))
+            handler(PlainGet(*found, transport, self._remote, self._when_read, secure=self.is_secure))
         except Exception:
             # One request must not end the server for everybody; what it did is a bug, and says so.
             logger.exception("a request could not be handled")
@@ -117,7 +118,7 @@ class Front(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, and close."""
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():  # asyncio's TLS is broken by a second one
             self._transport.close()
 
     def _when_read(self, then: Callable[[], None], seconds: float) -> None:

@@ -101,7 +101,7 @@ class HTTPListener:
         """Connections that have sent a request."""
         self._silent_since: dict[object, float] = {}
         self._handed_over: dict[asyncio.Transport, float | None] = {}
-        """Connections that are aiohttp's, and since when they have been seen closing."""
+        """Connections without TLS, which has a clock for its end, that are aiohttp's; since when they are closing."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._full = False
 
@@ -183,9 +183,10 @@ class HTTPListener:
         if server is None:
             return None
         connection = server()
-        if len(self._handed_over) > 2 * self._limits.connections:
-            self._end_closing()
-        self._handed_over[transport] = None
+        if not front.is_secure:
+            if len(self._handed_over) > 2 * self._limits.connections:
+                self._end_closing()
+            self._handed_over[transport] = None
         if front.has_asked:
             self._heard.add(connection)
         else:
@@ -228,6 +229,7 @@ class HTTPListener:
     def _sweep(self) -> None:
         """Close connections that have not sent one request head in time."""
         loop = asyncio.get_running_loop()
+        self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
         for front in list(self._fronts):
             front.end_if_late(loop.time(), self._limits.head_seconds / 2, self._limits.keepalive_seconds)
         connections = self._forget_closed()
@@ -235,12 +237,13 @@ class HTTPListener:
         self._silent_since = {connection: self._silent_since.get(connection, loop.time()) for connection in silent}
         for connection in silent:
             # Seen first by the sweep before: it has been silent for half the time at least, and now for all of it.
-            if loop.time() - self._silent_since[connection] >= self._limits.head_seconds / 2 and connection.transport:
-                connection.transport.abort()
+            transport = connection.transport
+            late = loop.time() - self._silent_since[connection] >= self._limits.head_seconds / 2
+            if late and transport is not None and not transport.is_closing():
+                transport.abort()
         self._end_closing()
         if len(connections) + len(self._fronts) < self._limits.connections:
             self._full = False
-        self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
 
     def _end_closing(self) -> None:
         """End connections that were closed long ago and whose peers do not read what they were sent last."""
@@ -249,7 +252,7 @@ class HTTPListener:
             if not transport.is_closing():
                 continue
             if not transport.get_write_buffer_size():
-                del self._handed_over[transport]  # it has gone, or is TLS, which has a clock for that
+                del self._handed_over[transport]  # it has gone
             elif since is None:
                 self._handed_over[transport] = now
             elif now - since >= self._limits.keepalive_seconds:

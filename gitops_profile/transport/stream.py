@@ -159,7 +159,7 @@ class StreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after what is written has left."""
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():  # asyncio's TLS is broken by a second one
             self._transport.close()
 
     def _arm(self, seconds: float, *, keep: bool = False) -> None:

@@ -92,6 +92,7 @@ class WebSocketTransport:
         finally:
             del self._connections[protocol.number]
             self._failed(connection.unsent(), connection.flow)
+            protocol.ended()
         return frames
 
     async def _run(self, connection: "_Connection", protocol: "_Handshake") -> None:
@@ -144,9 +145,12 @@ class _Handshake(web.RequestHandler):
         self._clock: asyncio.TimerHandle | None = None
         self._reason = Reason.HANDSHAKE
         self._watched = False
+        self._wire: asyncio.Transport | None = None
+        """aiohttp forgets its own when it closes it, which is not the end of it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._wire = self.transport
         self.source = (transport.get_extra_info("peername") or ("unknown",))[0]
         self._start(self.admission.limits.handshake)
 
@@ -169,24 +173,33 @@ class _Handshake(web.RequestHandler):
             self._clock.cancel()
             self._clock = None
 
+    def ended(self) -> None:
+        """Nobody listens any more: what is written has its time to leave."""
+        self._watched = False
+        self.whole()
+        if self._wire is not None:
+            self._start(self.admission.limits.linger)
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._watched and self._clock is None:
             self._start(self.admission.limits.partial)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._watched = False
+        self._watched, self._wire = False, None
         self.whole()
         super().connection_lost(exc)
         self.admission.release(self.number)
 
     def cut(self, reason: Reason) -> None:
         """End the connection at once; the peer may not be reading."""
-        if self.transport is None:
+        if self._wire is None:
             return
-        if not self.transport.is_closing():
+        if not self._wire.is_closing():
             self.note(reason)
-        self.transport.abort()
+        elif self.name == "wss":
+            return  # TLS has a clock for its end, and asyncio's, closed twice, can do nothing more
+        self._wire.abort()
 
     def note(self, reason: Reason) -> None:
         """Tell why the connection is not wanted any more."""
@@ -206,9 +219,10 @@ class _Connection:
 
     def __init__(self, protocol: _Handshake, frames: web.WebSocketResponse) -> None:
         transport = protocol.transport
-        if transport is None:
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        if transport is None or not peer:  # it may have been gone before it was accepted
             raise ConnectionResetError("the peer is gone")
-        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        local = transport.get_extra_info("sockname")
         names = certificate_names(transport.get_extra_info("peercert"))
         self.number = protocol.number
         self.flow = Flow(protocol.name, (local[0], local[1]), (peer[0], peer[1]), protocol.number, names)
@@ -234,7 +248,9 @@ class _Connection:
 
     def unread(self) -> int:
         """Bytes that wait for the peer."""
-        return self._unsent_bytes + self._transport.get_write_buffer_size()
+        # asyncio's TLS cannot be asked any more when it was closed twice, as aiohttp does.
+        written = 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
+        return self._unsent_bytes + written
 
     def cut(self, reason: Reason) -> None:
         """End the connection at once; the peer is not reading."""

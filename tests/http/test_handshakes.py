@@ -16,11 +16,16 @@ from gitops_profile.transport import Certificates
 from tests.transport.authority import Authority, Issued
 
 
+def trusting() -> ssl.SSLContext:
+    """Takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 async def served_certificate(host: str, port: int) -> bytes:
     """The fingerprint of what a client is shown."""
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    _, writer = await asyncio.open_connection(host, port, ssl=trusting)
+    _, writer = await asyncio.open_connection(host, port, ssl=trusting())
     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     return hashlib.sha256(shown).digest()
@@ -73,3 +78,18 @@ async def test_what_is_no_tls_ends_the_connection_and_nothing_else(secure: tuple
             await reader.read()
         writer.close()
     assert await served_certificate(*secure)
+
+
+@pytest.mark.parametrize(
+    "request_", [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"no http\r\n\r\n", b"GET / HTT"]
+)
+async def test_silence_has_its_time_still_after_a_connection_has_ended(
+    secure: tuple[str, int], request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.timeout(5):
+        for sent in (request_, b"", b""):  # each is over when a sweep, or what came before, has ended it
+            reader, writer = await asyncio.open_connection(*secure, ssl=trusting())
+            writer.write(sent)
+            await reader.read()
+            writer.close()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

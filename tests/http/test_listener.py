@@ -138,7 +138,7 @@ async def test_a_connection_that_does_not_ask_in_time_is_closed(sent: bytes) -> 
 
 async def test_a_connection_that_has_asked_stays_for_the_next_request() -> None:
     async with (
-        listening(HTTPLimits(head_seconds=0.02)) as address,
+        listening(HTTPLimits(head_seconds=0.5)) as address,
         connected(address) as (patient, patient_writer),
         connected(address) as (silent, _silent_writer),
     ):

@@ -168,8 +168,9 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Pat
     task.cancel()  # and nothing is closed, as after kill -9
     await asyncio.gather(task, return_exceptions=True)
     github.answers = []
-    async with teller.running():
+    async with teller.running() as statuses:
         assert await teller.told(1) == [(commit(1), "success")]
+        await settled(statuses)  # the forge has it before the teller knows
     await first.close()
     async with teller.running():  # it is not told again
         await asyncio.sleep(0.05)
@@ -303,6 +304,7 @@ async def test_a_verdict_that_nobody_was_told_of_is_told_after_the_restart(tmp_p
     async with teller.running() as statuses:
         statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
         assert await teller.told(2) == [(commit(8), "success"), (commit(9), "success")]
+        await settled(statuses)
         statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
         await asyncio.sleep(0.05)
     assert [fields["description"] for _, _, fields in github.statuses] == [

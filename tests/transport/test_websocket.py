@@ -1,6 +1,8 @@
 """SIP over WebSocket (RFC 7118), with a client that is not aiohttp's."""
 
 import asyncio
+import errno
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -140,6 +142,20 @@ async def test_pages_of_other_origins_are_refused_where_origins_are_listed(certi
         assert raised.value.response.status_code == 403
 
 
+async def test_who_was_gone_before_he_was_accepted_is_no_news(
+    web: Lab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reset(sock: socket.socket) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(socket.socket, "getpeername", reset)  # as it is after a reset; what was sent can be read still
+    async with dial(web) as client:
+        with pytest.raises(ConnectionClosed):
+            await receive(client)
+    await eventually(lambda: web.connections == 0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 # -- bounds --------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +212,22 @@ async def test_a_peer_that_stops_reading_is_cut(trusting: ssl.SSLContext, certif
                 assert lab.reasons == [Reason.UNREAD]
                 await eventually(lambda: lab.connections == 0)
                 client.transport.abort()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_a_peer_that_stops_reading_and_is_given_up_holds_no_place(
+    trusting: ssl.SSLContext, certificates: Certificates, secure: bool
+) -> None:
+    async with Lab(StreamLimits(unread_bytes=64 << 20, ping=0.5, linger=0.2), LISTEN, certificates) as lab:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", lab.ports["wss" if secure else "ws"]))
+        async with dial(lab, trusting if secure else None, sock=sock, ping_interval=None, max_queue=1) as client:
+            client.transport.pause_reading()
+            for number in range(2500):  # 10 MB, more than the kernel's buffers
+                client.transport.write(frame(options(f"n{number}".ljust(4000, "x"), "WS")))
+            await eventually(lambda: lab.connections == 0)
+            client.transport.abort()
 
 
 def frame(data: bytes) -> bytes:
