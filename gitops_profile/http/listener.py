@@ -5,8 +5,10 @@ import gc
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -21,6 +23,8 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Takes a request."""
 _READING = frozenset({"GET", "HEAD"})
 _CONTINUE = "100-continue"
+_UNIX: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""The file of a Unix socket is its owner's to remove; its name may have been one of the moment (`short_path`)."""
 COLLECT_AFTER = 32
 """Requests that are no HTTP: each leaves tracebacks that hold its bytes and each other, a megabyte perhaps."""
 
@@ -138,7 +142,7 @@ class HTTPListener:
             self._handshakes.accept_on(sock, self._connection, context)
             return
         if sock.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(lambda: self._connection() or _Refusal(), sock=sock)
+            server = await loop.create_unix_server(lambda: self._connection() or _Refusal(), sock=sock, **_UNIX)
         else:
             server = await loop.create_server(lambda: self._connection() or _Refusal(), sock=sock)
         self._servers.append(server)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,4 +93,6 @@ async def test_silence_has_its_time_still_after_a_connection_has_ended(
             writer.write(sent)
             await reader.read()
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -1,9 +1,11 @@
 """Bounds of the HTTP listener, against real sockets: each is answered, none is grown past."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -196,6 +198,21 @@ async def test_a_unix_socket_is_served_too(tmp_path_factory: pytest.TempPathFact
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
     writer.close()
     await listener.close()
+
+
+async def test_a_unix_socket_may_have_been_bound_to_a_name_of_the_moment(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(f"/proc/self/fd/{folder}/s")
+    (tmp_path / "file").touch()
+    file = os.open(tmp_path / "file", os.O_RDONLY)
+    os.dup2(file, folder)  # the number is another's now
+    os.close(file)
+    listener = HTTPListener([web.get("/hello", hello)])
+    await listener.listen_on(sock)
+    await listener.close()
+    os.close(folder)
+    assert (tmp_path / "s").is_socket()  # its owner removes it
 
 
 @pytest.mark.parametrize("line", [b"GET /hello", b"POST /size", b"PUT /hello"])

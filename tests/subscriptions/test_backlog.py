@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ async def test_a_row_that_no_server_has_written_is_said(tmp_path: Path) -> None:
     store.start(asyncio.get_running_loop())
     await commit(store, [ALICE])
     store.close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE subscription SET route_set = '{}'")
     backlog = SubscriptionStore.open(path).backlog()
     for read in (lambda: backlog.take(1), lambda: backlog.find(ALICE.id)):

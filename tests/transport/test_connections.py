@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -50,7 +51,8 @@ async def test_a_byte_at_a_time_is_cut_when_the_message_takes_too_long(bounded: 
         if Reason.SLOW in bounded.lab.reasons:
             break
     async with asyncio.timeout(5):
-        assert await reader.read() == b""
+        with suppress(ConnectionResetError):  # of a byte that came when it was over
+            assert await reader.read() == b""
     assert bounded.lab.reasons == [Reason.SLOW]
     writer.close()
 
