@@ -13,6 +13,7 @@ from gitops_profile.digest import RUN_BYTES, DigestAuthenticator, Throttle
 from gitops_profile.presentity import ProfileKey
 from gitops_profile.sip import AuthenticationFailed, Flow, SubscriptionRefused
 from gitops_profile.sip.syntax import EventHeader, Request, Response
+from tests.garbage import garbage
 from tests.sip.harness import SERVER, TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
 
 REALM = "example.com"
@@ -245,6 +246,22 @@ def test_guessing_is_told_slowed_down_and_forgiven() -> None:
     assert status_of(logged_in(neighbour, "builder")) == 200
     house.lab.now += 2
     assert status_of(logged_in(phone, "wonderland")) == 200
+
+
+@pytest.mark.parametrize("password", [None, "guess"])
+def test_challenges_and_guesses_leave_nothing_to_the_collector(password: str | None) -> None:
+    house = House()
+    flows = [Flow("udp", SERVER, ("192.0.2.10", 5000 + number)) for number in range(21)]
+    phones = [house.phone(flow=flow, call_id=f"call-{number}") for number, flow in enumerate(flows)]
+    [challenged] = phones[0].subscribe()
+    [challenge] = challenges_of(challenged)
+    fields = {} if password is None else {"Authorization": credentials(challenge, "alice", password, phones[0].target)}
+    house.lab.receive(phones[0].build(**fields), flows[0])
+    requests = [phone.build(**fields) for phone in phones[1:]]
+    with garbage() as left:
+        for request, flow in zip(requests, flows[1:], strict=True):
+            assert house.lab.receive(request, flow)
+    assert left.objects < len(requests)
 
 
 def test_behind_a_proxy_a_guesser_locks_out_himself_only() -> None:
