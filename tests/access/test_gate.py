@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,9 @@ def test_challenges_and_guesses_leave_nothing_to_the_collector(password: str | N
     phones = [house.phone(flow=flow, call_id=f"call-{number}") for number, flow in enumerate(flows)]
     [challenged] = phones[0].subscribe()
     [challenge] = challenges_of(challenged)
-    fields = {} if password is None else {"Authorization": credentials(challenge, "alice", password, phones[0].target)}
+    fields: dict[str, Any] = (
+        {} if password is None else {"Authorization": credentials(challenge, "alice", password, phones[0].target)}
+    )
     house.lab.receive(phones[0].build(**fields), flows[0])
     requests = [phone.build(**fields) for phone in phones[1:]]
     with garbage() as left:
