@@ -82,18 +82,18 @@ def choose_credentials(values: Iterable[str], realm: str) -> Credentials | None:
     `realm` and one of them cannot be read.
     """
     first: Credentials | None = None
-    broken: DigestSyntaxError | None = None
+    broken: str | None = None  # not the error: a circle of it and this frame would be left to the collector
     for value in values:
         try:
             credentials = Credentials.parse(value)
         except DigestSyntaxError as error:
-            broken = broken or error
+            broken = broken or str(error)
             continue
         if credentials is not None and credentials.realm == realm:
             return credentials
         first = first or credentials
     if broken is not None:
-        raise broken
+        raise DigestSyntaxError(broken)
     return first
 
 

@@ -5,7 +5,6 @@ import itertools
 import re
 from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
 
@@ -249,18 +248,17 @@ def test_guessing_is_told_slowed_down_and_forgiven() -> None:
     assert status_of(logged_in(phone, "wonderland")) == 200
 
 
-@pytest.mark.parametrize("password", [None, "guess"])
-def test_challenges_and_guesses_leave_nothing_to_the_collector(password: str | None) -> None:
+@pytest.mark.parametrize("shown", ["nothing", "a guess", "nonsense"])
+def test_challenges_and_guesses_leave_nothing_to_the_collector(shown: str) -> None:
     house = House()
     flows = [Flow("udp", SERVER, ("192.0.2.10", 5000 + number)) for number in range(21)]
     phones = [house.phone(flow=flow, call_id=f"call-{number}") for number, flow in enumerate(flows)]
     [challenged] = phones[0].subscribe()
     [challenge] = challenges_of(challenged)
-    fields: dict[str, Any] = (
-        {} if password is None else {"Authorization": credentials(challenge, "alice", password, phones[0].target)}
-    )
-    house.lab.receive(phones[0].build(**fields), flows[0])
-    requests = [phone.build(**fields) for phone in phones[1:]]
+    guess = credentials(challenge, "alice", "guess", phones[0].target)
+    authorization = {"nothing": None, "a guess": guess, "nonsense": "Digest nonsense"}[shown]
+    house.lab.receive(phones[0].build(Authorization=authorization), flows[0])
+    requests = [phone.build(Authorization=authorization) for phone in phones[1:]]
     with garbage() as left:
         for request, flow in zip(requests, flows[1:], strict=True):
             assert house.lab.receive(request, flow)
