@@ -127,6 +127,26 @@ async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_boun
     transport.close()
 
 
+@pytest.mark.parametrize(("size", "most"), [(100, 64), (1000, 11)])
+async def test_one_turn_reads_so_many_datagrams_and_so_many_bytes(
+    size: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitops_profile.transport.udp.BURST_BYTES", 10_000)
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    receiver.setblocking(False)
+    turns = [0]
+    transport = UDPTransport(
+        receiver, lambda *_: turns.append(turns.pop() + 1), lambda: turns.append(0), lambda *_: None
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(100):
+            sock.sendto(bytes(size), transport.bound)
+    await eventually(lambda: sum(turns) == 100)
+    assert max(turns) == most
+    transport.close()
+
+
 @pytest.mark.parametrize(
     ("listen", "phone", "asked"),
     [

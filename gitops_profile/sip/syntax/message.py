@@ -18,6 +18,8 @@ MAX_HEAD = 32 * 1024
 """Bytes of a start line and headers before the blank line."""
 MAX_HEADERS = 200
 """Fields of one message; the torture test's longest valid message has 40 (RFC 4475 §3.1.1.7)."""
+MAX_LINES = 4 * MAX_HEADERS
+"""Lines of a head, those of folded fields counted each."""
 MAX_VIAS = 100
 """Hops of one request: proxies start counting down from 70 (RFC 3261 §8.1.1.6). More are a loop, and not answered."""
 MAX_CSEQ = 2**32 - 1
@@ -183,10 +185,12 @@ def parse_message(data: bytes) -> Message:
     data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
     end = find_blank_line(data)
     head, body = (data[: end[0]], data[end[1] :]) if end else (data, b"")
-    lines = split_head(head[: MAX_HEAD + 1])
+    is_bounded = len(head) <= MAX_HEAD and head.count(b"\n") <= MAX_LINES
+    # Of what is refused as it is the first lines say whom to answer: 10,000 taken apart were 0.9 ms for one datagram.
+    lines = split_head(head if is_bounded else b"\n".join(head[:MAX_HEAD].split(b"\n", MAX_LINES)[:MAX_LINES]))
     message = _start_line(lines[0])
     try:
-        if len(head) > MAX_HEAD:
+        if not is_bounded:
             raise SIPSyntaxError("headers too long", status=513)
         if end is None:
             raise SIPSyntaxError("no blank line after the headers")
@@ -285,14 +289,21 @@ def _attach(error: SIPSyntaxError, message: Message, lines: list[str]) -> None:
     """Hang the request on the error, with every header that can be read: it is enough for an answer."""
     if isinstance(message, Response):
         return
-    fields = []
-    for line in lines[1 : MAX_HEADERS + 1]:
+    message.headers.fields = _readable_fields(lines[1 : MAX_HEADERS + 1])
+    error.request = message
+
+
+def _readable_fields(lines: list[str]) -> list[tuple[str, str]]:
+    try:
+        return parse_fields(lines)
+    except SIPSyntaxError:
+        fields = []
+    for line in lines:
         try:
             fields += parse_fields([line])
         except SIPSyntaxError:
             continue  # the line that is wrong; the others may still say whom to answer
-    message.headers.fields = fields
-    error.request = message
+    return fields
 
 
 def attach_head(error: SIPSyntaxError, head: bytes) -> None:

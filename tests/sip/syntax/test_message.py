@@ -98,6 +98,22 @@ def test_folded_and_compact_headers_read_as_the_long_ones() -> None:
     assert request.headers.get("content-length") == "0"
 
 
+@pytest.mark.parametrize("line", [b"X: y\r\n", b" folded\r\n", b"no colon\r\n", b"X: " + bytes(60_000) + b"\r\n"])
+@pytest.mark.parametrize("times", [801, 10_000])
+def test_of_what_is_far_too_long_the_first_lines_say_whom_to_answer(line: bytes, times: int) -> None:
+    with pytest.raises(SIPSyntaxError) as caught:
+        parse_message(crlf(SNOM).replace(b"Content-Length", line * times + b"Content-Length"))
+    assert caught.value.status == 513
+    request = caught.value.request
+    assert isinstance(request, Request) and request.headers.get("call-id") == "1601223@192.0.2.9"
+    assert request.headers.get("via") == "SIP/2.0/UDP 192.0.2.9:5060;rport"
+
+
+def test_a_field_may_be_folded_into_many_lines() -> None:
+    request = parse_message(crlf(SNOM).replace(b"Content-Length", b"X: y\r\n" + b" z\r\n" * 700 + b"Content-Length"))
+    assert request.headers.get("x") == "y" + " z" * 700
+
+
 def test_headers_keep_order_and_are_many_valued() -> None:
     headers = Headers([("via", "a, b"), ("x", "1"), ("via", '"c,d"')])
     assert headers.get("via") == "a, b" and headers.get("y") is None
