@@ -217,10 +217,11 @@ class Notifier:
                     raise Refused(405, "", ("Allow", ALLOW))
                 case _:
                     raise Refused(501, "", ("Allow", ALLOW))
-        except SIPSyntaxError as error:
-            self._refuse_request(request, transaction, flow, Refused(400, error.reason), now)
-        except Refused as error:  # by no other name: 20 objects would be left to the collector, 50 ms of a flood's 100
-            self._refuse_request(request, transaction, flow, error, now)
+        except SIPSyntaxError as unread:
+            self._refuse_request(request, transaction, flow, Refused(400, unread.reason), now)
+        except Refused as refused:
+            # By no second name: 20 objects would be left to the collector, which had 50 of a flood's 100 ms.
+            self._refuse_request(request, transaction, flow, refused, now)
         except Exception:
             # A bug of ours: it is answered all the same, for a transaction without an answer would never end.
             self._reply(request, transaction, flow, 500, now)
