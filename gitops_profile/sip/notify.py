@@ -28,6 +28,8 @@ def build_notify(
 ) -> bytes:
     """The bytes of the NOTIFY about `state`, as they go to `to`; the dialog's CSeq is already the new one.
 
+    Its Contact is that of the 2xx, whatever it goes by: a NOTIFY is a target refresh request (RFC 6665 §3.2), and the
+    listener that has the way of the SUBSCRIBE is the one that the phone can reach.
     `instance` names this server in the Contact; `bodiless` leaves the body out because the phone has it (RFC 5839
     §6.2); `credentials` are the header field that answers a challenge.
     """
@@ -55,7 +57,7 @@ def build_notify(
         f"To: {dialog.remote_uri}\r\n"
         f"Call-ID: {dialog.call_id}\r\n"
         f"CSeq: {dialog.local_cseq} NOTIFY\r\n"
-        f"Contact: <{contact_uri(to, dialog, instance)}>\r\n"
+        f"Contact: <{contact_uri(subscription.flow, dialog, instance)}>\r\n"
         f"Event: {subscription.event}{parameters}\r\n"
         f"Subscription-State: {substate}\r\n"
         f"SIP-ETag: {etag}\r\n"

@@ -461,3 +461,14 @@ def test_what_a_glance_says_is_what_the_whole_look_finds() -> None:
         held = Subscription(dialog, "alice", "ua-profile", None, flow, "i", flow.source, follows=follows)
         assert flows_to(held, lambda hop: None) == [flow], (target, flow, follows)
     assert seen > 100
+
+
+@pytest.mark.parametrize("contact", ["<sip:alice@192.0.2.9:5061;transport=tls>", "<sip:alice@[2001:db8::77]:5062>"])
+def test_by_whatever_way_it_goes_its_contact_is_that_of_the_2xx(contact: str) -> None:
+    """RFC 6665 §3.2: else the phone would refresh at a port, or an address family, where nobody hears it."""
+    lab = trusting()
+    phone = Phone(lab)
+    phone.contact = contact
+    ok, notify = phone.subscribe(600, None)
+    assert lab.sent[-1][2] != UDP
+    assert notify.headers.get("contact") == ok.headers.get("contact") == "<sip:192.0.2.1:5060>"
