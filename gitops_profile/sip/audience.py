@@ -29,8 +29,17 @@ class Audience(msgspec.Struct, frozen=True, gc=False):
 
 SHORT_AGENT = 128
 """Characters of a User-Agent that is likely to come again: phones of one kind say the same."""
+POINTER = "message/external-body"
+"""The type of a body that says where the document is (RFC 4483)."""
 audience_like = lru_cache(maxsize=4096)(Audience)
 """An Audience with these values: phones of one kind share one, which saves its bytes and makes comparing it cheap."""
+
+
+def without_pointers(audience: Audience) -> Audience:
+    """The same that takes no pointers: it has refused one (415), whatever its Accept says."""
+    taken = [one.strip() for one in (audience.accept or "").split(",")]
+    kept = [one for one in taken if one.partition(";")[0].strip().lower() != POINTER]
+    return audience if kept == taken else msgspec.structs.replace(audience, accept=", ".join(kept))
 
 
 @lru_cache(maxsize=4096)

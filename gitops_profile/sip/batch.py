@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from .audience import POINTER
 from .flow import Flow
 from .stored import StoredDelivery, StoredSubscription
 from .subscription import Subscription, Terms
 from .syntax import Request
 from .transaction import ServerTransaction
+
+_POINTED = f"\r\nContent-Type: {POINTER}".encode()
 
 
 class ReplyItem(msgspec.Struct, eq=False, gc=False):
@@ -37,6 +40,11 @@ class NotifyItem(msgspec.Struct, eq=False, gc=False):
     """Where to send it if this flow fails (RFC 3263 §4.3)."""
     credentials: tuple[str, str] | None = None
     """The header field that answers a challenge, if it does."""
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether it says where the document is instead of having it."""
+        return _POINTED in self.data
 
     def fails_over(self, status: int, *, is_lost: bool) -> bool:
         """Whether the next flow is to be tried (RFC 3263 §4.3): nobody answered, or a host that is not the next one's.

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from .access import AccessControl
+from .audience import without_pointers
 from .batch import NotifyItem
 from .due import Due
 from .event_package import EventPackage
@@ -15,6 +16,7 @@ from .held import Held
 from .lookups import Lookups
 from .outgoing import compose, retry_after_of
 from .pacing import Pacing, peer_of
+from .retries import Retries
 from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .subscription import (
@@ -27,6 +29,7 @@ from .subscription import (
 )
 from .subscription_events import NotifyAnswered, SubscriptionEvent
 from .syntax import Response
+from .target_refresh import refresh_target
 from .transaction import ClientTransaction, TransactionLayer
 
 CHANGES_AT_ONCE = 1000
@@ -66,6 +69,7 @@ class Delivery:
         self._save_delivery = held.save_delivery
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
+        self._retries = Retries(self.arm, settings.max_retry)
         self._changed: deque[str] = deque()
         """Resources whose subscribers are yet to be queued."""
         self._silent: dict[str, str] = {}
@@ -87,7 +91,7 @@ class Delivery:
         self._changed.extend(resources)
         self.drain(now)
 
-    def _queue_changed(self) -> None:
+    def _queue_changed(self, now: float) -> None:
         """Queue some of those whose document changed: whether they are owed a NOTIFY is decided in their turn."""
         for _ in range(min(CHANGES_AT_ONCE, len(self._changed))):
             resource = self._changed.popleft()
@@ -96,7 +100,7 @@ class Delivery:
             for subscription in self.registry.to(resource):
                 subscription.retry_at = 0.0
                 subscription.looks_again = True
-                if subscription.in_flight is None:
+                if subscription.in_flight is None and not self._retries.waits(subscription, now):
                     self._queue(subscription)
 
     def _queue(self, subscription: Subscription) -> None:
@@ -144,7 +148,7 @@ class Delivery:
         Only some of it at once: then `next_deadline` is `now`.
         """
         if self._changed:
-            self._queue_changed()
+            self._queue_changed(now)
         looked_at = 0
         while looked_at < LOOKS_AT_ONCE and (subscription := self._pacing.pop(now)) is not None:
             looked_at += 1
@@ -158,7 +162,7 @@ class Delivery:
                 if self._due.ends(subscription, state):
                     self.terminate(subscription, "noresource")
                     subscription.owed = True
-                elif not self._due.lacks(subscription, state):
+                elif not self._due.lacks(subscription, state) or self._retries.waits(subscription, now):
                     continue
             item = self._emit(subscription, now)
             if item is not None:
@@ -207,7 +211,7 @@ class Delivery:
         subscription.owed = False
         self._events.append(NotifyAnswered(subscription.id, subscription.resource, TRANSPORT_FAILED, "", 0.0))
         if subscription.state is SubscriptionState.ACTIVE:
-            self._failed(subscription, etag_of(self.state(subscription)), 0, now)
+            self._retries.failed(subscription, etag_of(self.state(subscription)), 0, now, is_gone=False)
             self._save_delivery(subscription)
         self.fetched(subscription)
 
@@ -255,14 +259,20 @@ class Delivery:
                 subscription.owed = True  # should it have to wait for a look-up
                 self._emit(subscription, now, credentials)  # RFC 3261 §22.2: a new CSeq, the same dialog
                 return True
+        if 200 <= response.status < 300 and subscription.in_flight == item.branch:
+            if refresh_target(subscription, response.headers, is_trusted=self._access.trusts(subscription.flow)):
+                self.save(subscription)
         self._heard(transaction, response.status, retry_after_of(response), now)
         return True
 
-    def receive_ok(self, branch: str, sent_by: str, now: float) -> bool:
-        """The same for the plain 200 (`read_plain_answer`)."""
-        transaction = self._layer.receive_final(branch, sent_by)
+    def receive_ok(self, branch: str, sent_by: str, contact: str | None, now: float) -> bool:
+        """The same for the plain 200 (`read_plain_answer`), unless its phone says that it is somewhere else now."""
+        transaction = self._layer.find_client(branch, sent_by)
         if transaction is None:
             return False
+        if contact is not None and contact != transaction.owner.subscription.dialog.remote_target:
+            return False
+        self._layer.drop_client(branch)
         self._heard(transaction, 200, 0, now)
         return True
 
@@ -308,6 +318,7 @@ class Delivery:
             is_news = item.withheld is not None or not subscription.knows(item.etag)
             subscription.acknowledged_etag = item.etag
             subscription.failures = 0
+            self._retries.taken(subscription, item.flow, now - seconds)
             subscription.delivery = "faulted" if item.withheld else "acknowledged"
             subscription.delivered_at = now
             subscription.gets(item.etag, now)
@@ -324,7 +335,13 @@ class Delivery:
             self.terminate(subscription, "NOTIFY undeliverable")
             return
         else:
-            self._failed(subscription, item.etag, retry_after, now, is_gone=is_lost and subscription.flow.reliable)
+            if retry_after:
+                self._retries.asked(subscription, item.flow, status, now, retry_after)
+            elif status == 415 and item.is_pointer:
+                subscription.audience = without_pointers(subscription.audience)  # until it says again what it takes
+                self.save(subscription)
+            is_gone = is_lost and subscription.flow.reliable
+            self._retries.failed(subscription, item.etag, retry_after, now, is_gone=is_gone)
         self._save_delivery(subscription)
         self.consider(subscription, now)
 
@@ -332,21 +349,6 @@ class Delivery:
         """Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over."""
         dialog = subscription.dialog
         self._layer.forget_request(dialog.remote_tag, dialog.call_id, dialog.remote_cseq)
-
-    def _failed(
-        self, subscription: Subscription, etag: str, retry_after: int, now: float, *, is_gone: bool = False
-    ) -> None:
-        """Any other failure leaves the subscription as it is; the NOTIFY is tried again later (RFC 6665 §4.2.2)."""
-        subscription.delivery = "faulted"
-        subscription.misses(etag, now)
-        subscription.failures += 1
-        if is_gone:
-            # The flow is gone (RFC 5626 §4.3): the phone's next SUBSCRIBE, or the next change, is the next try.
-            subscription.retry_at = subscription.ends_at
-            return
-        pause = max(retry_after, min(2 ** min(subscription.failures, 10), self._settings.max_retry))
-        subscription.retry_at = now + pause
-        self.arm(subscription, subscription.retry_at)
 
     def transport_failed(self, data: bytes, flow: Flow, *, now: float) -> None:
         """`data` could not be sent (RFC 3261 §18.4). A failed response is the peer's to ask for again."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .syntax import URI, Address, Contact, Request, SIPSyntaxError
+from .syntax import URI, Address, Contact, Headers, Request, SIPSyntaxError
 
 MAX_ROUTES = 32
 """Proxies on the way: each is in memory, in the row, and in every NOTIFY."""
@@ -87,12 +87,13 @@ def _is_sips(uri: str) -> bool:
 def contact_of(request: Request) -> Contact:
     """The one Contact that a dialog needs, with a SIP URI (§8.1.1.8, §12.1.1); raises SIPSyntaxError."""
     if request.contact is None:
-        request.contact = _read_contact(request)
+        request.contact = read_contact(request.headers)
     return request.contact
 
 
-def _read_contact(request: Request) -> Contact:
-    values = request.headers.items("contact")
+def read_contact(headers: Headers) -> Contact:
+    """The same out of the header fields of a request or a response."""
+    values = headers.items("contact")
     if len(values) != 1:
         raise SIPSyntaxError("exactly one Contact is needed")
     contact = Address.parse(values[0])

@@ -15,7 +15,7 @@ from .earlier import Backlog
 from .event_package import EventPackage
 from .flow import Flow
 from .refusal import Refused
-from .reply import build_response, response_flow
+from .reply import build_response, response_flow, to_tag_in
 from .restoring import Restoring, restore
 from .settings import NotifierSettings
 from .stored import StoredSubscription
@@ -39,6 +39,10 @@ from .syntax import Request, Response, SIPSyntaxError, parse_message, read_plain
 from .transaction import ServerTransaction, TransactionLayer
 
 __all__ = ["Batch", "Notifier", "NotifierSettings"]
+
+
+CANCELLED = ("SUBSCRIBE", "OPTIONS", *KNOWN_METHODS)
+"""Methods of requests that a CANCEL may name."""
 
 
 class Notifier:
@@ -153,7 +157,11 @@ class Notifier:
         for transaction in self._layer.take_slow():
             # RFC 4320 §4.1: the store is slow; with a 100 the phone asks every four seconds and not more often.
             assert transaction.request is not None
-            self._layer.proceed(transaction, build_response(transaction.request, transaction.destination, 100))
+            stamp = transaction.request.headers.get("timestamp")
+            # §8.2.6.1: copied, with the time that it took us behind it.
+            fields = [("Timestamp", f"{stamp} {self._settings.timers.trying:g}")] if stamp else []
+            answer = build_response(transaction.request, transaction.destination, 100, fields=fields)
+            self._layer.proceed(transaction, answer)
 
     # -- messages ----------------------------------------------------------------------------------------------
 
@@ -193,7 +201,9 @@ class Notifier:
         answerable = request is not None and request.method != "ACK" and request.headers.get("via") is not None
         if request is not None and answerable:
             reason = error.reason if error.status == 400 else ""
-            self._outbox.append((build_response(request, flow, error.status, reason), response_flow(request, flow)))
+            fields = [("Allow-Events", self._package.name)] if error.status == 489 else []
+            answer = build_response(request, flow, error.status, reason, fields=fields)
+            self._outbox.append((answer, response_flow(request, flow)))
         self._events.append(MessageRefused(flow.remote[0], error.status if answerable else 0, error.reason))
 
     def _receive_request(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
@@ -211,8 +221,7 @@ class Notifier:
                         self._subscribing.use_cseq(request, self._subscribing.in_dialog(request))
                     self._reply(request, transaction, flow, 200, now, self._capabilities())
                 case "CANCEL":
-                    # RFC 3261 §9.2: too late for whatever it names, which is answered at once.
-                    self._reply(request, transaction, flow, 200 if self._layer.cancels(request) else 481, now)
+                    self._cancel(request, transaction, flow, now)
                 case method if method in KNOWN_METHODS:
                     raise Refused(405, "", ("Allow", ALLOW))
                 case _:
@@ -226,6 +235,12 @@ class Notifier:
             # A bug of ours: it is answered all the same, for a transaction without an answer would never end.
             self._reply(request, transaction, flow, 500, now)
             raise
+
+    def _cancel(self, request: Request, transaction: ServerTransaction, flow: Flow, now: float) -> None:
+        """RFC 3261 §9.2: too late for whatever it names, which is answered at once; both answers have one To tag."""
+        cancelled = self._layer.cancelled(request, CANCELLED)
+        status, to_tag = (481, None) if cancelled is None else (200, to_tag_in(cancelled.response))
+        self._layer.respond(transaction, build_response(request, flow, status, to_tag=to_tag), now=now)
 
     def _refuse_request(
         self, request: Request, transaction: ServerTransaction, flow: Flow, refused: Refused, now: float

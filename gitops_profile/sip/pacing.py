@@ -25,7 +25,8 @@ PAUSE = 1.0
 SLOWER, FASTER = 0.7, 0.05
 """The window shrinks to so much of it at once, and grows by so much of a NOTIFY with each that is answered."""
 
-_Peer = tuple[str, Endpoint]
+Peer = tuple[str, Endpoint]
+"""Everybody behind an address and port, or behind a connection."""
 
 
 @dataclass(slots=True)
@@ -46,8 +47,8 @@ class Pacing:
         self._in_flight = in_flight
         self._window = float(in_flight)
         self._queue: deque[Subscription] = deque()
-        self._slots: dict[str, _Peer] = {}
-        self._silent: dict[_Peer, _Silent] = {}
+        self._slots: dict[str, Peer] = {}
+        self._silent: dict[Peer, _Silent] = {}
         self._parked = 0
         self._next_free = 0.0
         self._blocked_until: float | None = None
@@ -84,14 +85,14 @@ class Pacing:
             return subscription
         return None
 
-    def take_slot(self, branch: str, peer: _Peer) -> None:
+    def take_slot(self, branch: str, peer: Peer) -> None:
         """A NOTIFY goes out to `peer`."""
         self._slots[branch] = peer
         silent = self._silent.get(peer)
         if silent is not None:
             silent.probes.add(branch)
 
-    def free_slot(self, branch: str, peer: _Peer | None) -> None:
+    def free_slot(self, branch: str, peer: Peer | None) -> None:
         """It is on its way no more, however it ended; None for `peer` when it has not left."""
         peer = self._slots.pop(branch, peer)
         silent = self._silent.get(peer) if peer is not None else None
@@ -110,7 +111,7 @@ class Pacing:
             silent = self._silent.setdefault(peer, _Silent())
             silent.probes.add(branch)
 
-    def heard(self, peer: _Peer, now: float, *, late: bool) -> None:
+    def heard(self, peer: Peer, now: float, *, late: bool) -> None:
         """An answer came from `peer`; `late`: to what had been sent again over UDP."""
         if self._silent and (silent := self._silent.pop(peer, None)) is not None:
             self._queue.extend(silent.waiting)
@@ -137,6 +138,6 @@ class Pacing:
         return self._blocked_until
 
 
-def peer_of(flow: Flow) -> _Peer:
+def peer_of(flow: Flow) -> Peer:
     """Whose silence is one: everybody behind an address and port, or behind a connection."""
     return flow.transport, flow.remote

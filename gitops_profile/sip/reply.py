@@ -1,5 +1,6 @@
 """Responses (RFC 3261 §8.2.6) and where they go (§18.2.2, RFC 3581)."""
 
+import re
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -19,6 +20,7 @@ REASONS = {
 }  # fmt: skip
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 _COPIED = ("From", "Call-ID", "CSeq")
+_TO_TAG = re.compile(rb"\r\nTo: [^\r\n]*;tag=([A-Za-z0-9]+)\r\n")
 Fields = Iterable[tuple[str, str]]
 
 
@@ -65,14 +67,12 @@ def response_flow(request: Request, flow: Flow) -> Flow:
     address and comes from another one is behind a NAT, which has no way in but the source port: some Yealinks ask for
     no `rport` there (phones.md 2).
     """
-    if not request.checked:
-        return flow
-    via = request.via
-    if flow.reliable or "rport" in via.parameters:
+    via = request.via if request.checked else _readable_via(request)
+    if via is None or flow.reliable or "rport" in via.parameters:
         return flow
     if via.host != flow.remote[0] and _is_private(via.host) and not flow.is_loopback:
         return flow
-    return Flow(flow.transport, flow.local, (flow.remote[0], request.via.sent_by[1]), flow.connection)
+    return Flow(flow.transport, flow.local, (flow.remote[0], via.sent_by[1]), flow.connection)
 
 
 @lru_cache(maxsize=4096)
@@ -91,16 +91,26 @@ def derived_tag(request: Request) -> str:
     return f"{zlib.crc32(seed.encode('utf-8', 'surrogateescape')):08x}"
 
 
+def to_tag_in(response: bytes) -> str | None:
+    """The To tag of a response that `build_response` made; None for one that has none."""
+    found = _TO_TAG.search(response)
+    return found[1].decode() if found is not None else None
+
+
 def _has_tag(request: Request, to: str) -> bool:
     return request.to_tag is not None if request.checked else ";tag=" in to.lower()
 
 
 def _vias(request: Request, flow: Flow) -> list[str]:
     vias = request.vias or request.headers.all("via")
-    if not vias:
-        return []
+    via = request.via if request.checked else _readable_via(request)
+    return [received_via(vias[0], via, flow.remote), *vias[1:]] if via is not None else vias
+
+
+def _readable_via(request: Request) -> Via | None:
+    """The topmost Via of a request that is refused for what it is."""
+    vias = request.vias or request.headers.all("via")
     try:
-        via = request.via if request.checked else Via.parse(vias[0])
+        return Via.parse(vias[0]) if vias else None
     except SIPSyntaxError:
-        return vias
-    return [received_via(vias[0], via, flow.remote), *vias[1:]]
+        return None

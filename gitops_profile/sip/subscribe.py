@@ -12,6 +12,8 @@ ALLOW = "SUBSCRIBE, OPTIONS, CANCEL, ACK"
 KNOWN_METHODS = frozenset(
     "INVITE BYE REGISTER MESSAGE INFO PRACK UPDATE REFER PUBLISH NOTIFY".split()  # known, and not for us: 405
 )
+RETRY_SECONDS = 10
+"""When to ask again whom we cannot serve yet."""
 SUPPORTED: frozenset[str] = frozenset()
 """Option tags that may be in Require."""
 HOUR = 3600
@@ -136,7 +138,7 @@ def domain_of(request: Request, package: EventPackage) -> str:
     try:
         return package.domain(request)
     except SubscriptionRefused as refused:
-        raise Refused(refused.status, refused.reason) from refused
+        raise _refusal(refused) from refused
 
 
 def resource_of(request: Request, event: EventHeader, package: EventPackage) -> str:
@@ -144,7 +146,13 @@ def resource_of(request: Request, event: EventHeader, package: EventPackage) -> 
     try:
         return package.resource(request, event)
     except SubscriptionRefused as refused:
-        raise Refused(refused.status, refused.reason) from refused
+        raise _refusal(refused) from refused
+
+
+def _refusal(refused: SubscriptionRefused) -> Refused:
+    """The answer to what the package does not accept; a 503 without Retry-After is a 500 (RFC 3261 §21.5.4)."""
+    fields = (("Retry-After", str(RETRY_SECONDS)),) if refused.status == 503 else ()
+    return Refused(refused.status, refused.reason, *fields)
 
 
 def echoed_event(event: EventHeader) -> str:

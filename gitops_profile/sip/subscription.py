@@ -36,7 +36,7 @@ GRACE = 2.0
 phone a new subscription (protocol.md 5.3)."""
 
 # RFC 6665 §4.2.2: answers to a NOTIFY that end the subscription.
-ENDING_ANSWERS = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604, TIMED_OUT})
+ENDING_ANSWERS = frozenset({404, 405, 410, 416, 430, 480, 481, 482, 483, 484, 485, 489, 501, 604, TIMED_OUT})
 
 
 NOBODY = Audience()

@@ -251,7 +251,7 @@ def test_a_change_is_tried_at_once_after_a_failure() -> None:
     lab = Lab()
     phone = Phone(lab)
     phone.subscribe()
-    phone.take(lab.change("alice", b"<b/>"), 500, retry_after=3000)
+    phone.take(lab.change("alice", b"<b/>"), 500)
     assert b"<c/>" in lab.change("alice", b"<c/>")[0]
 
 
@@ -376,6 +376,22 @@ def test_cancel_changes_nothing() -> None:
     assert statuses(phone.send(cancel.replace(b";tag=t0", b""))) == [200]
     assert len(lab.rows) == 1
     assert statuses(phone.send(phone.build(method="CANCEL"))) == [481]
+
+
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "INVITE", "REGISTER", "PUBLISH", "MESSAGE", "NOTIFY"])
+def test_a_cancel_is_answered_200_with_the_to_tag_of_what_it_names(method: str) -> None:
+    """RFC 3261 §9.2: regardless of the method, and of a second path by which the same request came."""
+    lab = Lab()
+    phone = Phone(lab)
+    first = phone.build(method=method)
+    second = first.replace(b"branch=z9hG4bK", b"branch=z9hG4bKother")
+    for data in (first, second):
+        answer = parsed(lab.receive(data)[0])
+        cancelled = parsed(lab.receive(data.replace(method.encode() + b" sip", b"CANCEL sip").replace(
+            b"1 " + method.encode(), b"1 CANCEL"
+        ))[0])  # fmt: skip
+        assert isinstance(cancelled, Response) and cancelled.status == 200
+        assert cancelled.headers.get("to") == answer.headers.get("to")
 
 
 def test_restart_goes_on_where_it_was() -> None:
@@ -617,7 +633,7 @@ def test_a_slow_store_gets_the_phone_a_100_after_three_and_a_half_seconds_and_no
     lab = Lab()
     lab.holding = []
     phone = Phone(lab, flow=flow)
-    data = phone.build(600)
+    data = phone.build(600, Timestamp="54.25")
     start = lab.now
     assert lab.receive(data, flow) == []
     lab.run_until(start + 3.4)
@@ -625,6 +641,7 @@ def test_a_slow_store_gets_the_phone_a_100_after_three_and_a_half_seconds_and_no
     lab.run_until(start + 3.6)
     (trying,) = [parsed(sent) for _, sent, _ in lab.sent]
     assert isinstance(trying, Response) and trying.status == 100 and ";tag=" not in (trying.headers.get("to") or "")
+    assert trying.headers.get("timestamp") == "54.25 3.5", "RFC 3261 §8.2.6.1: a MUST"
     assert lab.receive(data, flow) == [lab.sent[0][1]]
     batch, lab.holding = lab.holding[0], None
     lab.finish(batch)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gitops_profile.sip import Durations, Flow, NotifierSettings, SubscriptionRefused
-from gitops_profile.sip.syntax import URI, Address, Request, Response
+from gitops_profile.sip.syntax import URI, Address, EventHeader, Request, Response
 
 from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed, statuses
 
@@ -125,7 +125,18 @@ def test_an_equal_cseq_that_is_no_repetition_is_out_of_order() -> None:
 def test_two_event_fields_name_no_event() -> None:
     """Checklist row 10: RFC 6665 §8.2.1."""
     data = Phone(Lab()).build().replace(b"Event: ua-profile", b"Event: ua-profile\r\no: presence")
-    assert answer_of(data).status in (400, 489)
+    answer = answer_of(data)
+    assert answer.status == 489 and answer.headers.get("allow-events") == "ua-profile"
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(b"ua-profile", 489), (b"1 SUBSCRIBE", 400)])
+def test_without_rport_a_refusal_goes_to_the_port_of_the_via(wrong: bytes, status: int) -> None:
+    """RFC 3261 §18.2.2: whatever is wrong with the rest."""
+    lab = Lab()
+    data = Phone(lab).build(Via="SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKa").replace(wrong, b"1 INVITE")
+    flow = Flow("udp", UDP.local, ("192.0.2.9", 41000))
+    assert answer_of(data, flow, lab).status == status
+    assert lab.sent[-1][2].remote == ("192.0.2.9", 5062)
 
 
 def test_two_contacts_or_none_make_no_dialog() -> None:
@@ -300,6 +311,18 @@ def test_a_domain_that_is_none_of_ours_is_refused_as_the_package_says() -> None:
     phone = Phone(Lab(package=Elsewhere()))
     phone.target = "sip:alice@elsewhere.example"
     assert statuses(phone.subscribe()) == [404]
+
+
+class Starting(FakePackage):
+    def resource(self, request: Request, event: EventHeader) -> str:
+        raise SubscriptionRefused(503, "Not yet")
+
+
+def test_who_comes_before_there_is_anything_to_serve_is_told_when_to_come_again() -> None:
+    """RFC 3261 §21.5.4: without Retry-After a 503 is a 500."""
+    lab = Lab(package=Starting())
+    answer = answer_of(Phone(lab).build(), lab=lab)
+    assert answer.status == 503 and answer.headers.get("retry-after") == "10"
 
 
 def test_more_proxies_than_a_dialog_keeps_are_400() -> None:

@@ -252,6 +252,16 @@ def test_cancel_names_a_transaction_that_is_here() -> None:
     """Checklist row 60: RFC 3261 §9.2."""
     bench = Bench()
     assert bench.layer.receive_request(request(), UDP, now=bench.now) is not None
-    assert bench.layer.cancels(request("CANCEL"))
-    assert not bench.layer.cancels(request("CANCEL", branch="z9hG4bKb"))
-    assert not bench.layer.cancels(request("CANCEL", branch=None))
+    methods = ("REGISTER", "SUBSCRIBE")
+    assert bench.layer.cancelled(request("CANCEL"), methods) is not None
+    assert bench.layer.cancelled(request("CANCEL", branch="z9hG4bKb"), methods) is None
+    assert bench.layer.cancelled(request("CANCEL", branch=None), methods) is None
+
+
+@pytest.mark.parametrize("branch", ["z9hG4bKa", None])
+def test_cancel_names_a_transaction_of_any_method_and_either_form(branch: str | None) -> None:
+    """RFC 3261 §9.2, §17.2.3: by the elements of RFC 2543 where there is no branch."""
+    bench = Bench()
+    made = bench.layer.receive_request(request("REGISTER", branch=branch), UDP, now=bench.now)
+    assert made is not None
+    assert bench.layer.cancelled(request("CANCEL", branch=branch), ("SUBSCRIBE", "REGISTER")) is made

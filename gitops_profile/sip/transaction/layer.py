@@ -9,7 +9,7 @@ dropped anyway, which absorbs it as well: those transactions end at once.
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 from ..flow import Flow, host_port
@@ -75,7 +75,7 @@ class TransactionLayer:
         if request.method == "ACK":
             return None  # RFC 3261 §17.1.1.3: nothing is ever sent for an ACK
         merge_key = None
-        if request.to_tag is None:
+        if request.to_tag is None and request.method != "CANCEL":  # which is of the path that it names
             merge_key = (request.from_tag, request.call_id, str(request.cseq), request.method)
         transaction = ServerTransaction(key, merge_key, destination, request)
         self._servers[key] = transaction
@@ -88,10 +88,10 @@ class TransactionLayer:
             return False
         return self._merges.setdefault(transaction.merge_key, transaction) is not transaction
 
-    def cancels(self, cancel: Request) -> bool:
-        """Whether a CANCEL names a transaction that is here (RFC 3261 §9.2); it has been answered, so nothing ends."""
-        branch, host, port = cancel.via.branch or "", cancel.via.host, str(cancel.via.sent_by[1])
-        return any((branch, host, port, method) in self._servers for method in ("SUBSCRIBE", "OPTIONS", "INVITE"))
+    def cancelled(self, cancel: Request, methods: Iterable[str]) -> ServerTransaction | None:
+        """The transaction, of one of the `methods`, that a CANCEL names (RFC 3261 §9.2); it goes on as it was."""
+        path = server_key(cancel)[:-1]
+        return next((self._servers[*path, method] for method in methods if (*path, method) in self._servers), None)
 
     def respond(self, transaction: ServerTransaction, response: bytes, *, now: float) -> None:
         """Send the final response, and keep it for repetitions until Timer J (H for INVITE); a second is dropped."""
@@ -162,30 +162,25 @@ class TransactionLayer:
         if matching is None:
             return None
         branch, sent_by, method = matching
-        transaction = self._answered(branch, sent_by)
+        transaction = self.find_client(branch, sent_by)
         if transaction is None or method != "NOTIFY":
             return None
         if response.status < 200:
             transaction.interval = self._timers.t2  # Proceeding: Timer E is T2 (§17.1.2.2)
+            transaction.limit = None  # that is for addresses where there may be nobody
             return None
         del self._clients[branch]
         return transaction
 
-    def receive_final(self, branch: str, sent_by: str) -> ClientTransaction | None:
-        """The transaction that a final response to a NOTIFY with these ends; None when there is none."""
-        transaction = self._answered(branch, sent_by)
-        if transaction is not None:
-            del self._clients[branch]
-        return transaction
-
-    def _answered(self, branch: str, sent_by: str) -> ClientTransaction | None:
+    def find_client(self, branch: str, sent_by: str) -> ClientTransaction | None:
+        """The transaction that a response with these answers; None when there is none."""
         transaction = self._clients.get(branch)
         if transaction is None or sent_by != host_port(transaction.destination.local):
             return None  # RFC 3261 §18.1.2: it is somebody else's
         return transaction
 
     def drop_client(self, branch: str) -> ClientTransaction | None:
-        """End a client transaction whose transport failed (§17.1.4)."""
+        """End a client transaction: it was answered, or its transport failed (§17.1.4)."""
         return self._clients.pop(branch, None)
 
     def drop_unsent(self, data: bytes) -> ClientTransaction | None:

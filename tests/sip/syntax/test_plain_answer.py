@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_profile.sip.syntax import Response, SIPSyntaxError, parse_message
+from gitops_profile.sip.syntax import Address, Response, SIPSyntaxError, parse_message
 from gitops_profile.sip.syntax.plain_answer import read_plain_answer
 
 PLAIN = [
@@ -30,11 +30,16 @@ ODD = [
     b"CSeq: 8 NOTIFY",
     b"CSeq: 99999999999 NOTIFY",
     b"Server: Vendor 1.0",
+    b"contact: <sip:alice@192.0.2.9>",
+    b"m: <sip:alice@192.0.2.9>",
+    b'Contact: "A<b>" <sip:alice@192.0.2.9>',
+    b"Contact: sip:alice@192.0.2.9",
     b"Content-Length: 5",
     b"X: a\rb",
     b"SIP/2.0 200 ",
     b"SIP/2.0 202 Accepted",
     b"SIP/2.0 486 Busy",
+    b"Contact: <sip:alice@192.0.2.9>;expires=60",
     b"",
 ]
 LINES = st.lists(st.sampled_from([*PLAIN, *ODD]), min_size=1, max_size=9)
@@ -47,16 +52,30 @@ def agrees(data: bytes) -> bool:
         return True
     message = parse_message(data)
     assert isinstance(message, Response) and message.status == 200
-    return message.matching() == (*found, "NOTIFY")
+    branch, sent_by, contact = found
+    contacts = [Address.parse(value).uri for value in message.headers.items("contact")]
+    return message.matching() == (branch, sent_by, "NOTIFY") and contacts == ([contact] if contact is not None else [])
 
 
 def test_a_plain_200_is_read() -> None:
     data = b"\r\n".join([*PLAIN, b"", b""])
-    assert read_plain_answer(data) == ("z9hG4bKabc", "192.0.2.1:5060")
+    assert read_plain_answer(data) == ("z9hG4bKabc", "192.0.2.1:5060", None)
     assert agrees(data)
 
 
-@pytest.mark.parametrize("odd", [*ODD[:12], *ODD[13:15]], ids=str)
+@pytest.mark.parametrize("place", range(1, len(PLAIN)))
+@pytest.mark.parametrize("parameters", [b"", b";expires=60", b";+sip.instance=<urn:uuid:1>", b", <sip:b@192.0.2.9>"])
+def test_its_contact_is_read_when_it_is_plain(place: int, parameters: bytes) -> None:
+    contact = b"Contact: <sip:alice@192.0.2.9:5062;transport=udp>" + parameters
+    data = b"\r\n".join([*PLAIN[:place], contact, *PLAIN[place:], b"", b""])
+    found = read_plain_answer(data)
+    assert (found is not None) == (b"<" not in parameters)
+    assert found is None or found[2] == "sip:alice@192.0.2.9:5062;transport=udp"
+    twice = data.replace(contact, contact + b"\r\n" + contact)
+    assert read_plain_answer(twice) is None
+
+
+@pytest.mark.parametrize("odd", [*ODD[:12], *ODD[13:19]], ids=str)
 def test_anything_else_is_left_to_the_parser(odd: bytes) -> None:
     for place in range(1, len(PLAIN)):
         data = b"\r\n".join([*PLAIN[:place], odd, *PLAIN[place:], b"", b""])
