@@ -11,8 +11,8 @@ from .message import MAX_HEADERS
 # Contact is plain.
 _CONTACT = b"\r\nContact: <"
 _LINE = (
-    rb"(?:Content-Length: 0|Contact: <[^<>\"\r\n]++>(?:;[^<>\",\r\n]*+)?+|"
-    rb"(?!(?i:cseq|content-length|contact|[lm][ \t]*:))"
+    rb"(?:Cont(?:ent-Length: 0|act: <[^<>\"\r\n]++>(?:;[^<>\",\r\n]*+)?+)|"
+    rb"(?![Cc](?i:seq|ontent-length|ontact)|[LlMm][ \t]*:)"
     rb"[A-UW-Za-uw-z0-9!%*_+`'~.\-][A-Za-z0-9!%*_+`'~.\-]*+[ \t]*+:[^\r\n]*+)\r\n"
 )
 _PLAIN = re.compile(
