@@ -205,9 +205,9 @@ def read_deliveries(path: Path, resources: Iterable[str]) -> list[VersionDeliver
     if not path.exists():
         return []
     names = list(dict.fromkeys(resources))
-    marks = ",".join(f"?{number}" for number in range(1, len(names) + 1))
+    marks = ",".join("?" * len(names))
     with closing(connect_to_read(path)) as connection:
-        rows = connection.execute(_FACTS.format(names=marks), names)
+        rows = connection.execute(_FACTS.format(names=marks), names * 2)
         return [VersionDelivery(*row) for row in rows]
 
 

@@ -88,7 +88,7 @@ def test_the_database_of_another_program_is_left_alone() -> None:
 
 
 def test_nobody_is_asked_how_none_and_bool_are_written_and_they_are_the_same() -> None:
-    statement, values = "SELECT typeof(?1), ?1, typeof(?2), ?2, typeof(?3), ?3", (None, True, False)
+    statement, values = "SELECT typeof(?), ?, typeof(?), ?, typeof(?), ?", (None, None, True, True, False, False)
     with closing(sqlite3.connect(":memory:")) as connection:
         before = connection.execute(statement, values).fetchone()
         schema.spare_adapting()
