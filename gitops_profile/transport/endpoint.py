@@ -170,7 +170,7 @@ class SIPEndpoint:
         if len(data) < 24 or data[0] <= 1:
             if not data.strip(b"\r\n\0"):
                 return  # a keep-alive
-            if data[0] <= 1:
+            if data[0] <= 1 and flow.transport == "udp":
                 self._receive_stun(data, flow)
                 return
         if self.colleagues is None or not self.colleagues.take_message(data, flow):
@@ -185,8 +185,8 @@ class SIPEndpoint:
             logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
 
     def _receive_stun(self, data: bytes, flow: Flow) -> None:
-        """RFC 5626 §8: what begins with 0 or 1 is no SIP."""
-        answer = stun.answer(data, flow.remote) if flow.transport == "udp" else None
+        """RFC 5626 §8: a datagram that begins with 0 or 1 is no SIP."""
+        answer = stun.answer(data, flow.remote)
         if answer is not None:
             self.send(answer, flow)
 

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from gitops_profile.phone import Phone, PhoneError, SubscriberSettings, open_phone
+from gitops_profile.sip import Flow
 from gitops_profile.transport import ListenAddress, ListenError, StreamLimits, bind_all
 from tests.transport.lab import Lab, eventually, options, talk
 
@@ -73,6 +74,34 @@ async def test_small_messages_leave_at_once_on_an_accepted_connection(lab: Lab) 
 async def test_a_stream_byte_by_byte(lab: Lab) -> None:
     """Checklist row 31: RFC 3261 §7.5, §18.3."""
     assert (await talk(lab.port, b"\r\n" + options(), pieces=10_000)).startswith(b"SIP/2.0 200")
+
+
+async def test_a_nul_between_messages_of_a_stream_is_no_part_of_one(lab: Lab) -> None:
+    assert (await talk(lab.port, b"\r\n\0" + options())).startswith(b"SIP/2.0 200")
+
+
+class Eager:
+    """A colleague whose everything is."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    def take_message(self, data: bytes, flow: Flow) -> bool:
+        self.messages.append(data)
+        return True
+
+    def take_to_send(self, data: bytes, flow: Flow) -> bool:
+        return True
+
+    def take_failure(self, data: bytes, flow: Flow) -> bool:
+        return True
+
+
+async def test_a_message_that_begins_with_a_nul_is_stun_on_udp_only(lab: Lab) -> None:
+    lab.endpoint.colleagues = eager = Eager()
+    for transport in ("udp", "tcp", "ws"):
+        lab.endpoint.receive(b"\0" + options(transport), Flow(transport, ("127.0.0.1", 5060), ("127.0.0.1", 5062)))
+    assert eager.messages == [b"\0" + options("tcp"), b"\0" + options("ws")]
 
 
 async def test_a_double_line_end_is_answered_with_one(lab: Lab) -> None:

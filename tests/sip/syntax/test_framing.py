@@ -42,6 +42,8 @@ def one_by_one(data: bytes) -> list[bytes]:
         (b"\r\n\r\n\r\n\r\n" + ONE + b"\r\n\r\n", [ONE], 3),
         (b"\r\n\r\n\r\n" + ONE, [ONE], 1),
         (b"\n\n" + TWO, [TWO], 0),
+        (b"\r\n\0" + ONE + b"\0\0" + TWO + b"\r\n\r\n\0", [ONE, TWO], 1),
+        (ONE.replace(b"abc", b"\0b\0"), [ONE.replace(b"abc", b"\0b\0")], 0),
         (ONE[:-1], [], 0),
         (ONE.replace(b"abc", b"\r\n\r"), [ONE.replace(b"abc", b"\r\n\r")], 0),  # no ping inside a body
     ],
@@ -80,11 +82,15 @@ def test_half_a_ping_is_no_part_of_a_message() -> None:
     reader = MessageReader()
     reader.feed(b"\r\n")
     assert not reader.waiting
+    reader.feed(b"\0")  # Asterisk ends its keep-alive so
+    assert not reader.waiting
     reader.feed(ONE[:5])
     assert reader.waiting
 
 
-PIECES = st.sampled_from([ONE, TWO, BARE, b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"x", b"Content-Length: 2\r\n", ONE[:30]])
+PIECES = st.sampled_from(
+    [ONE, TWO, BARE, b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"\0", b"x", b"Content-Length: 2\r\n", ONE[:30]]
+)
 
 
 @given(st.lists(PIECES | st.binary(max_size=5), max_size=12).map(b"".join))
