@@ -8,7 +8,7 @@ import pytest
 
 from gitops_profile.sip import Flow, Hop, NotifierSettings, Subscription, Target, lookups
 from gitops_profile.sip.dialog import Dialog
-from gitops_profile.sip.routing import flows_to, leads_back
+from gitops_profile.sip.routing import flows_to, is_same_host, leads_back
 from gitops_profile.sip.syntax import URI, Request
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, Lab, Phone, parsed, statuses
@@ -71,10 +71,21 @@ def test_a_stranger_cannot_send_our_notifies_to_somebody_else(
     assert {flow.remote[0] for _, _, flow in lab.sent} == {"192.0.2.9"}
 
 
-@pytest.mark.parametrize("contact", ["<sip:a@127.0.0.1>", "<sip:a@[::1]>", "<sip:a@224.0.1.75>", "<sip:a@0.0.0.0>"])
+NOBODY = ("127.0.0.1", "[::1]", "224.0.1.75", "0.0.0.0", "[::ffff:127.0.0.1]", "[::ffff:e000:14b]", "[::ffff:0.0.0.0]")
+
+
+@pytest.mark.parametrize("contact", [f"<sip:a@{host}>" for host in NOBODY])
 def test_nobody_sends_our_notifies_to_ourselves_or_to_a_group(contact: str) -> None:
     """Checklist row 65: being known is no reason."""
     assert subscribed(trusting(), contact)[1] == UDP
+
+
+def test_an_ipv4_mapped_address_is_the_ipv4_address_in_it() -> None:
+    """RFC 5118 §4.9."""
+    assert is_same_host("[::ffff:192.0.2.9]", "192.0.2.9") and not is_same_host("[::ffff:192.0.2.8]", "192.0.2.9")
+    assert subscribed(Lab(), "<sip:alice@[::ffff:192.0.2.9]:5062>")[1] is UDP
+    assert subscribed(Lab(), "<sip:alice@[::ffff:192.0.2.9]:5062;transport=tcp>", TCP)[1].connection == TCP.connection
+    assert subscribed(trusting(), f"<sip:alice@[::ffff:{ELSEWHERE}]:5070>")[1].remote == (ELSEWHERE, 5070)
 
 
 @pytest.mark.parametrize("contact", ["<sip:alice@10.1.1.9:5062;ob>", "<sip:alice@192.0.2.9:9999;ob>", "<sip:a@h;ob>"])
