@@ -87,7 +87,8 @@ class MessageReader:
 
     def _length(self, head: bytes) -> int:
         """The bytes of the body. Another malformed line is no reason to lose the stream, which may be a proxy's for
-        many phones: its message is refused once it is cut. A bare CR is one: it may end a line for somebody else."""
+        many phones: once it is cut, the line is passed by or its message refused. A bare CR is one: it may end a line
+        for somebody else."""
         lines = split_head(head)
         if any("\r" in line for line in lines):
             raise SIPSyntaxError("control character in a header")
