@@ -137,8 +137,13 @@ def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
 
 
 def _is_nobodys(address: IPv4Address | IPv6Address, flow: Flow) -> bool:
-    """Whether it is this machine, everybody or nobody: somebody authenticated is no reason to go there."""
-    return address.is_multicast or address.is_unspecified or (address.is_loopback and not flow.is_loopback)
+    """Whether it is this machine, everybody or nobody: somebody authenticated is no reason to go there.
+
+    A link-local IPv6 address is somebody else on each link, and only the sender knows which one he means.
+    """
+    if address.is_multicast or address.is_unspecified or (address.version == 6 and address.is_link_local):
+        return True
+    return address.is_loopback and not flow.is_loopback
 
 
 def is_same_host(host: str, address: str) -> bool:
@@ -149,9 +154,9 @@ def is_same_host(host: str, address: str) -> bool:
 
 
 def _numeric(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is; an IPv4-mapped one is the IPv4 address that it leads to (RFC 5118 §4.9)."""
+    """The address that a host is, without its zone; an IPv4-mapped one is the IPv4 address in it (RFC 5118 §4.9)."""
     try:
-        address = ip_address(host.strip("[]"))
+        address = ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return None
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -71,13 +71,26 @@ def test_a_stranger_cannot_send_our_notifies_to_somebody_else(
     assert {flow.remote[0] for _, _, flow in lab.sent} == {"192.0.2.9"}
 
 
-NOBODY = ("127.0.0.1", "[::1]", "224.0.1.75", "0.0.0.0", "[::ffff:127.0.0.1]", "[::ffff:e000:14b]", "[::ffff:0.0.0.0]")
+NOBODY = (
+    "127.0.0.1", "[::1]", "224.0.1.75", "0.0.0.0", "[::ffff:127.0.0.1]", "[::ffff:e000:14b]", "[::ffff:0.0.0.0]",
+    "[::1%1]", "[ff02::1%eth0]", "[fe80::1]", "[fe80::1%4]", "192.0.2.9;maddr=127.0.0.1%1",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("contact", [f"<sip:a@{host}>" for host in NOBODY])
 def test_nobody_sends_our_notifies_to_ourselves_or_to_a_group(contact: str) -> None:
     """Checklist row 65: being known is no reason."""
     assert subscribed(trusting(), contact)[1] == UDP
+
+
+def test_a_zone_is_no_part_of_an_address_and_nothing_is_sent_to_one() -> None:
+    """Linphone writes the zone of its interface, and Asterisk into the Via of what it passes on."""
+    near = Flow("udp", ("fe80::a", 5060), ("fe80::9", 5062))
+    lab = Lab()
+    via = "SIP/2.0/UDP [fe80::9%4]:5062;branch=z9hG4bK1;rport, SIP/2.0/UDP [fe80::7%eth0]:5062;branch=z9hG4bK2"
+    assert subscribed(lab, "<sip:alice@[fe80::9%4]:5062>", near, Via=via) == [near, near]
+    assert lab.sent[1][1].startswith(b"NOTIFY sip:alice@[fe80::9%4]:5062 SIP/2.0\r\n")  # as he wrote it (§12.2.1.1)
+    assert subscribed(trusting(), "<sip:alice@[2001:db8::7%4]:5070>", UDP6)[1].remote == ("2001:db8::7", 5070)
 
 
 def test_an_ipv4_mapped_address_is_the_ipv4_address_in_it() -> None:

@@ -67,7 +67,7 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
         and "received" not in via.parameters
     ):
         return f"{text}={port};received={host}"  # as most end: 0.3 µs instead of 1.5
-    told = wants_rport or via.host.strip("[]") != host.lower()
+    told = wants_rport or via.host.strip("[]").partition("%")[0] != host.lower()
     if not told and "received" not in via.parameters:
         return text
     sent, _, rest = text.partition(";")
