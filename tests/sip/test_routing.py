@@ -93,6 +93,20 @@ def test_a_zone_is_no_part_of_an_address_and_nothing_is_sent_to_one() -> None:
     assert subscribed(trusting(), "<sip:alice@[2001:db8::7%4]:5070>", UDP6)[1].remote == ("2001:db8::7", 5070)
 
 
+def test_a_link_local_phone_is_notified_on_its_link_and_told_nothing_of_it() -> None:
+    near = Flow("udp", ("fe80::a", 5060), ("fe80::9%3", 5062))
+    settings = NotifierSettings(unlimited_sources=(ip_network("fe80::/10"),))
+    for lab in (Lab(), Lab(settings)):
+        phone = Phone(lab, flow=near)
+        phone.contact = "<sip:alice@[fe80::9]:5062>"
+        phone.subscribe()
+        lab.restart()
+        lab.change("alice", b"<b/>")
+        assert len(lab.sent) == 3 and {flow for _, _, flow in lab.sent} == {near}
+        assert not any(b"%" in data for _, data, _ in lab.sent)
+        assert b";received=fe80::9\r\n" in lab.sent[0][1]
+
+
 def test_an_ipv4_mapped_address_is_the_ipv4_address_in_it() -> None:
     """RFC 5118 §4.9."""
     assert is_same_host("[::ffff:192.0.2.9]", "192.0.2.9") and not is_same_host("[::ffff:192.0.2.8]", "192.0.2.9")

@@ -59,6 +59,8 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     `received` that the sender wrote itself is taken out: it is ours to say. Everything else stays as it came.
     """
     host, port = source
+    if "%" in host:
+        host = host.partition("%")[0]  # the number of our interface is nobody else's business (RFC 4007 §11.2)
     wants_rport = "rport" in via.parameters
     if (
         wants_rport

@@ -73,6 +73,13 @@ def test_received_of_ipv6_is_compared_without_the_zone() -> None:
     assert received_via(text, Via.parse(text), ("fe80::2", 5060)) == f"{text};received=fe80::2"
 
 
+@pytest.mark.parametrize("end", [";rport", ";rport;branch=b"])
+def test_the_number_of_our_interface_is_told_to_nobody(end: str) -> None:
+    text = f"SIP/2.0/UDP [fe80::1]:5060{end}"
+    answered = text.replace(";rport", ";rport=5060")
+    assert received_via(text, Via.parse(text), ("fe80::1%3", 5060)) == f"{answered};received=fe80::1"
+
+
 @given(st.text() | st.text('SIP/2.0UDP ;=:,abc[]"', max_size=60), st.booleans())
 def test_via_of_any_text_parses_or_is_a_syntax_error(text: str, prefixed: bool) -> None:
     text = f"SIP/2.0/UDP h;{text}" if prefixed else text
