@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from gitops_profile.event_packages import UAProfile
-from gitops_profile.event_packages.media import accepted
+from gitops_profile.event_packages.media import accepted, listed
 from gitops_profile.presentity import (
     PresentityTable,
     ProfileAdded,
@@ -265,11 +265,19 @@ def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
         ("text/xml", True), ("TEXT/XML;charset=utf-8", True), ("text/*", True), ("*/*", True), ("a/b, text/xml", True),
         ("text/plain", False), ("text/xml;q=0", False), ("text/xml ; Q = 0.000", False),
         ("text/xml;q=0.001", True), ("text/xml;q=0,*/*", False), ("*/*;q=0, text/xml", True), ("text/*;q=0,*/*", False),
+        ("text / xml", True), ("text/\txml ;q=0.5", True), ("* / *", True), ("te xt/xml", False),
+        ("text /xml;q=0, */*", False),
         ("text/xml;a=b;q=0, text/xml", True), ("text/xml;q=0.0000", True), ("", False), ("application/url", False),
     ],
 )  # fmt: skip
 def test_accept_ranges(accept: str, verdict: bool) -> None:
     assert accepted(accept, "text/xml; charset=utf-8") is verdict
+
+
+def test_a_link_is_asked_for_with_white_space_around_the_slash_too() -> None:
+    """RFC 3261 §25.1: SLASH."""
+    assert listed("text/xml, message / external-body", "message/external-body")
+    assert not listed("message / *", "message/external-body")
 
 
 def test_a_link_is_made_anew_in_time_and_the_version_stays_the_same() -> None:
