@@ -52,7 +52,8 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     if targets is None:
         return None
     # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
-    names = (found.host.lower(),)
+    # It has no dot at its end there, which in a URI only says that the name is whole (RFC 3261 §25.1, RFC 6125 §6.4.1).
+    names = (found.host.lower().rstrip("."),)
     flows = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=names) for t in targets]
     # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
     return _secured(flows or [flow], subscription)

@@ -107,6 +107,15 @@ def test_a_link_local_phone_is_notified_on_its_link_and_told_nothing_of_it() -> 
         assert b";received=fe80::9\r\n" in lab.sent[0][1]
 
 
+@pytest.mark.parametrize("name", ["phone.example.net", "Phone.Example.NET."])
+def test_a_certificate_has_the_name_without_a_dot_at_its_end(name: str) -> None:
+    """RFC 3261 §25.1 lets a hostname end with one."""
+    lab = trusting()
+    subscribed(lab, f"<sip:alice@{name};transport=tls>", TLS)
+    [(_, flow)] = looked_up(lab, Target("tls", ELSEWHERE, 5061))
+    assert flow.peer == ("phone.example.net",)
+
+
 def test_an_ipv4_mapped_address_is_the_ipv4_address_in_it() -> None:
     """RFC 5118 §4.9."""
     assert is_same_host("[::ffff:192.0.2.9]", "192.0.2.9") and not is_same_host("[::ffff:192.0.2.8]", "192.0.2.9")
