@@ -25,8 +25,9 @@ MAX_VIAS = 100
 MAX_CSEQ = 2**32 - 1
 
 _FOLD = re.compile(r"\n[ \t]+")
-_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
-_LENGTH = re.compile(r"[0-9]{1,9}")
+# Any number of digits is legal, as zeros before the number (RFC 3261 §25.1); more than 50 of them are absurd.
+_CSEQ = re.compile(r"((?=[0-9])0{0,50}+[0-9]{0,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
+_LENGTH = re.compile(r"(?=[0-9])0{0,50}+[0-9]{0,9}")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.ASCII)
 _BAD_URI = re.compile(r"[\s<>\x00-\x1f\x7f]")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE | re.ASCII)

@@ -42,6 +42,7 @@ def one_by_one(data: bytes) -> list[bytes]:
         (b"\r\n\r\n\r\n\r\n" + ONE + b"\r\n\r\n", [ONE], 3),
         (b"\r\n\r\n\r\n" + ONE, [ONE], 1),
         (b"\n\n" + TWO, [TWO], 0),
+        (ONE.replace(b": 3", b": 0000000003") + ONE, [ONE.replace(b": 3", b": 0000000003"), ONE], 0),
         (b"\r\n\0" + ONE + b"\0\0" + TWO + b"\r\n\r\n\0", [ONE, TWO], 1),
         (ONE.replace(b"abc", b"\0b\0"), [ONE.replace(b"abc", b"\0b\0")], 0),
         (ONE[:-1], [], 0),

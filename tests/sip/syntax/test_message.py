@@ -126,6 +126,16 @@ def test_body_ends_where_content_length_says() -> None:
     assert request_of(crlf(SNOM).replace(b"Content-Length: 0\r\n", b"") + b"abc").body == b"abc"
 
 
+@pytest.mark.parametrize("zeros", [b"0", b"0" * 10, b"0" * 50])
+def test_numbers_may_begin_with_zeros(zeros: bytes) -> None:
+    data = crlf(SNOM).replace(b"CSeq: 1 ", b"CSeq: " + zeros + b"1 ")
+    request = request_of(data.replace(b"Content-Length: 0", b"Content-Length: " + zeros + b"3") + b"abcdef")
+    assert (request.cseq, request.body) == (1, b"abc")
+    assert request.cseq_text == f"{zeros.decode()}1 SUBSCRIBE"  # as it came: an answer repeats it
+    assert request_of(crlf(SNOM).replace(b"Length: 0", b"Length: " + zeros)).body == b""
+    assert request_of(crlf(SNOM).replace(b"CSeq: 1 ", b"CSeq: " + zeros + b" ")).cseq == 0
+
+
 def test_line_ends_before_the_start_line_do_not_count() -> None:
     assert request_of(b"\r\n\r\n" + crlf(SNOM)).method == "SUBSCRIBE"
 
@@ -144,6 +154,11 @@ def test_line_ends_before_the_start_line_do_not_count() -> None:
         (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\xffb", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 1 NOTIFY", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 4294967296 SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq:  SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: 0004294967296 SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: " + b"0" * 5000 + b"1 SUBSCRIBE", 400),
+        (b"Content-Length: 0", b"Content-Length: " + b"0" * 5000, 400),
+        (b"Content-Length: 0", b"Content-Length:", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: \xd9\xa1 SUBSCRIBE", 400),  # a digit of another script
         (b"Expires: 0", b"Expires: 0\r\nExpires: 1", 400),
         (b"Expires: 0", b"Event: presence", 489),
