@@ -213,6 +213,12 @@ def test_a_link_is_read_by_an_independent_mime_parser() -> None:
     assert re.fullmatch(r"<[0-9a-f]{32}@prov\.example\.com>", inner["Content-ID"])
 
 
+def test_a_content_id_at_an_ipv6_address_has_it_in_brackets() -> None:
+    """RFC 5322 §3.6.4: no-fold-literal."""
+    state = package(url="https://[2001:db8::1]:8443/x").state(str(ALICE), Audience("message/external-body"))
+    assert state is not None and re.search(rb"\r\nContent-ID: <[0-9a-f]{32}@\[2001:db8::1\]>\r\n", state.content)
+
+
 def test_the_content_id_changes_with_the_content_and_with_nothing_else() -> None:
     of = table()
     profiles = package(of, url=HTTPS)
