@@ -30,6 +30,16 @@ def listed(accept: str | None, content_type: str) -> bool:
     return content_type in ranges and accepted(accept or "", content_type)
 
 
+@lru_cache(maxsize=4096)
+def leads_to(accept: str | None, pointer: str, content_type: str) -> bool:
+    """Whether a `pointer` to `content_type` is of use: what it leads to is allowed, or nothing but pointers is named.
+
+    Accept has to list the types of profiles beside it (RFC 6080 §6.2.1), and who leaves them all out takes any.
+    """
+    named = {_type(item) for item in (accept or "").split(",")} - {""}
+    return named == {pointer} or accepted(accept or "", content_type)
+
+
 def _type(item: str) -> str:
     """Without parameters, and without the white space that a SLASH may have around it (RFC 3261 §25.1)."""
     name, slash, rest = item.partition(";")[0].partition("/")

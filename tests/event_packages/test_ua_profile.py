@@ -195,6 +195,35 @@ def test_who_takes_only_links_gets_one() -> None:
     assert state is not None and state.withheld is None and b'URL="http://prov.example.com/x"' in state.content
 
 
+@pytest.mark.parametrize(
+    ("accept", "verdict"),
+    [
+        ("application/x-z100-device-profile, message/external-body", False),
+        ("text/xml;q=0, message/external-body", False),
+        ("message/external-body, message/*", False),
+        (EXTERNAL, True),
+        ("message/external-body, */*", True),
+        (",message / external-body ;q=0.5,", True),
+    ],
+)
+def test_a_link_leads_to_a_type_that_is_accepted_or_is_all_that_was_named(accept: str, verdict: bool) -> None:
+    """RFC 6080 §6.2.1: Accept lists the types of profiles beside the link's."""
+    profiles = package(url=HTTP)
+    assert profiles.accepts(str(ALICE), Audience(accept)) is verdict
+    state = profiles.state(str(ALICE), Audience(accept))
+    assert state is not None and (state.withheld is None) is verdict
+
+
+def test_a_document_that_becomes_another_type_is_withheld_from_who_takes_links_to_the_old_one() -> None:
+    of = table()
+    profiles = package(of, url=HTTP)
+    of.apply(ProfileChanged(ProfileDocument(ALICE, "application/json", b"{}", "q"), STAMP))
+    state = profiles.state(str(ALICE), Audience(EXTERNAL))
+    assert (
+        state is not None and state.link is None and state.withheld == "the subscriber does not accept application/json"
+    )
+
+
 def test_a_link_is_read_by_an_independent_mime_parser() -> None:
     """Checklist rows 47 and 48: RFC 4483 §5.6-5.12."""
     state = package(url=HTTPS).state(str(ALICE), Audience(EXTERNAL))
