@@ -104,6 +104,31 @@ async def test_a_message_that_begins_with_a_nul_is_stun_on_udp_only(lab: Lab) ->
     assert eager.messages == [b"\0" + options("tcp"), b"\0" + options("ws")]
 
 
+async def test_a_phone_on_tcp_that_asks_for_udp_where_there_is_none_is_notified_by_tcp_at_once() -> None:
+    """RFC 3261 §8.1.3.1, §17.1.4: what cannot be sent is a 503 now, and no time-out later."""
+    async with Lab(listen=["tcp:127.0.0.1:0"]) as lab:
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        subscribe = options().replace(b"OPTIONS", b"SUBSCRIBE").replace(b"sip:example.com", b"sip:alice@example.com")
+        contact = b"Event: ua-profile\r\nContact: <sip:alice@127.0.0.1:5062;transport=udp>\r\nContent-Length"
+        writer.write(subscribe.replace(b"Content-Length", contact))
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"NOTIFY ")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_answer_that_has_no_socket_is_nobodys_concern(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[bytes] = []
+    monkeypatch.setattr(lab.notifier, "transport_failed", lambda data, flow, *, now: failed.append(data))
+    monkeypatch.setattr(lab.endpoint, "_udp", {})
+    for data in (b"SIP/2.0 200 OK\r\n\r\n", b"NOTIFY sip:a@b SIP/2.0\r\n\r\n"):
+        lab.endpoint.send(data, Flow("udp", ("127.0.0.1", lab.port), ("127.0.0.1", 5062)))
+        assert failed == []  # never while the caller is still sending
+    await eventually(lambda: failed)
+    assert failed == [b"NOTIFY sip:a@b SIP/2.0\r\n\r\n"]
+
+
 async def test_a_double_line_end_is_answered_with_one(lab: Lab) -> None:
     """Checklist row 32: RFC 5626 §5.4."""
     reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
