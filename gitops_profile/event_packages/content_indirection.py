@@ -20,10 +20,10 @@ def external_body(shown: Presentation, tag: str, url: str, event_parameters: str
     tell too much.
     """
     digest = "" if shown.sensitive else f"; hash={hashlib.sha1(shown.body, usedforsecurity=False).hexdigest()}"
+    host = urlsplit(url).hostname or ""
+    domain = f"[{host}]" if ":" in host else host  # RFC 5322 §3.6.4: an address is a no-fold-literal
     body = (
-        f"Content-Type: {shown.content_type}\r\n"
-        f"Content-ID: <{tag}@{urlsplit(url).hostname}>\r\n"
-        f"Content-Disposition: render\r\n\r\n"
+        f"Content-Type: {shown.content_type}\r\nContent-ID: <{tag}@{domain}>\r\nContent-Disposition: render\r\n\r\n"
     ).encode()
     head = (
         f'Content-Type: {EXTERNAL_BODY}; access-type="URL"; expiration="{EXPIRATION}"; URL="{url}"; '

@@ -21,7 +21,7 @@ from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRef
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
 from .content_indirection import EXTERNAL_BODY, external_body
-from .media import accepted, listed
+from .media import accepted, leads_to, listed
 
 _CONFIGURATION_LABEL = "_sipuaconfig."
 MAX_AUDIENCES = 64
@@ -143,7 +143,10 @@ class UAProfile:
     # -- what of it --------------------------------------------------------------------------------------------
 
     def accepts(self, resource: str, audience: Audience) -> bool:
-        """Whether Accept allows the document's type, or a pointer that there can be; without Accept, all is allowed."""
+        """Whether Accept allows the document's type, or names pointers alone and there can be one.
+
+        Without Accept, all is allowed.
+        """
         if audience.accept is None:
             return True
         state = self.state(resource, audience)  # which is wanted in a moment anyway
@@ -262,7 +265,8 @@ class _Presented:
         return EventState(self._tag, NO_CONTENT, 0, _effective_by(shown), reason, f"{self._tag}.withheld")
 
     def may_point(self, audience: Audience) -> bool:
-        if not listed(audience.accept, EXTERNAL_BODY):
+        accept = audience.accept
+        if not (listed(accept, EXTERNAL_BODY) and leads_to(accept, EXTERNAL_BODY, self.shown.content_type)):
             return False
         if self._url is None:
             self._url = self._find_url()

@@ -98,7 +98,7 @@ class Reach:
                 logger.debug("no way to %s from here: %s", target.address, error)
                 continue  # perhaps to the next
             if flow is not None:
-                flows.append(replace(flow, peer=(hop.host.lower(),)))
+                flows.append(replace(flow, peer=(hop.host.lower().rstrip("."),)))
         if not flows:
             raise Unresolvable("no listener can reach it")
         return tuple(flows)

@@ -16,6 +16,7 @@ class Flow:
     local: Endpoint
     """The address of ours that the peer used; it is what Contact and Via say."""
     remote: Endpoint
+    """Of a link-local IPv6 address with the number of the interface, `fe80::1%2`: there is one on each link."""
     connection: int = 0
     """Number of the stream connection, 0 for datagrams and for a stream that is yet to be opened."""
     peer: tuple[str, ...] = field(default=(), compare=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .flow import Flow
 from .subscription import Subscription
@@ -52,7 +52,8 @@ def flows_to(subscription: Subscription, lookup: Lookup) -> list[Flow] | None:
     if targets is None:
         return None
     # On TLS the certificate must be of the name that was asked for, not of the address that it led to (RFC 5922 §4).
-    names = (found.host.lower(),)
+    # It has no dot at its end there, which in a URI only says that the name is whole (RFC 3261 §25.1, RFC 6125 §6.4.1).
+    names = (found.host.lower().rstrip("."),)
     flows = [replace(_flow(t.transport, flow, (t.address, t.port)), peer=names) for t in targets]
     # A NOTIFY follows every 2xx (RFC 6665 §4.2.1.2): for a name that leads nowhere there still is the SUBSCRIBE's path.
     return _secured(flows or [flow], subscription)
@@ -79,14 +80,16 @@ def _next(subscription: Subscription, flow: Flow) -> list[Flow] | Hop:
     if "ob" in hop.parameters or flow.transport in ("ws", "wss"):  # a browser has no other way in (RFC 7118 §5)
         return _secured([flow], subscription)
     host = (hop.parameters.get("maddr") if subscription.follows else None) or hop.host
-    here = is_same_host(host, flow.remote[0])
-    if not here and not subscription.follows:
+    if is_same_host(host, flow.remote[0]):
+        return _secured(_direct(hop, flow.remote[0], flow, here=True), subscription)
+    if not subscription.follows:
         return _secured([flow], subscription)
-    if not here and _is_nobodys(host, flow):
+    address = _numeric(host)
+    if address is None:
+        return Hop(hop.scheme, host, hop.port, _transport_of(hop))
+    if _is_nobodys(address, flow):
         return _secured([flow], subscription)
-    if here or _is_address(host):
-        return _secured(_direct(hop, flow.remote[0] if here else host.strip("[]"), flow, here=here), subscription)
-    return Hop(hop.scheme, host, hop.port, _transport_of(hop))
+    return _secured(_direct(hop, str(address), flow, here=False), subscription)
 
 
 def _direct(hop: URI, host: str, flow: Flow, *, here: bool) -> list[Flow]:
@@ -134,24 +137,27 @@ def _secured(flows: list[Flow], subscription: Subscription) -> list[Flow]:
     return secure if secure or subscription.dialog.secure else [subscription.flow]
 
 
-def _is_nobodys(host: str, flow: Flow) -> bool:
-    """Whether a numeric host is this machine, everybody or nobody: somebody authenticated is no reason to go there."""
-    if not _is_address(host):
-        return False
-    address = ip_address(host.strip("[]"))
-    return address.is_multicast or address.is_unspecified or (address.is_loopback and not flow.is_loopback)
+def _is_nobodys(address: IPv4Address | IPv6Address, flow: Flow) -> bool:
+    """Whether it is this machine, everybody or nobody: somebody authenticated is no reason to go there.
+
+    A link-local IPv6 address is somebody else on each link, and only the sender knows which one he means.
+    """
+    if address.is_multicast or address.is_unspecified or (address.version == 6 and address.is_link_local):
+        return True
+    return address.is_loopback and not flow.is_loopback
 
 
 def is_same_host(host: str, address: str) -> bool:
     """Whether a host, as it stands in a URI or a Via, is this IP address; IPv6 has many spellings (RFC 5952)."""
     if host.strip("[]") == address:
         return True
-    return ":" in host and _is_address(host) and ip_address(host.strip("[]")) == ip_address(address)
+    return ":" in host and (numeric := _numeric(host)) is not None and numeric == _numeric(address)
 
 
-def _is_address(host: str) -> bool:
+def _numeric(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, without its zone; an IPv4-mapped one is the IPv4 address in it (RFC 5118 §4.9)."""
     try:
-        ip_address(host.strip("[]"))
+        address = ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

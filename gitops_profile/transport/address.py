@@ -5,12 +5,15 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 SECURE = frozenset({"tls", "wss"})
 """Transports that need a certificate."""
 _ONE_PORT = frozenset({"udp", "tcp"})
 """Transports that are to have the same port (RFC 3261 §18.2.1)."""
+_LINK_LOCAL = ("fe8", "fe9", "fea", "feb")
+"""How the addresses of fe80::/10 begin."""
 CHOICES = 20
 """How often the kernel is asked for a port that is free for all transports."""
 
@@ -113,6 +116,22 @@ def _bind_once(addresses: list[ListenAddress]) -> list[tuple[ListenAddress, sock
     return bound
 
 
+def peer_of(source: tuple[Any, ...]) -> tuple[str, int]:
+    """Whom a socket means by `source`, which has an interface's number when the address is one of its link only.
+
+    Each link has its own fe80::/10: without the number nothing can be sent there (RFC 4007 §6).
+    """
+    if len(source) > 3 and source[3] and source[0][:3] in _LINK_LOCAL:
+        return f"{source[0]}%{source[3]}", source[1]
+    return cast(tuple[str, int], source[:2])  # of IPv4 this is the same object
+
+
+def destination_of(peer: tuple[str, int]) -> tuple[Any, ...]:
+    """What a socket is to be given to send to `peer`: Python reads no interface out of the text of an address."""
+    host, percent, number = peer[0].partition("%")
+    return (host, peer[1], 0, int(number)) if percent else peer
+
+
 class LocalAddress:
     """The address of ours that a peer reaches us at, for a socket that is bound to all of them."""
 
@@ -131,7 +150,9 @@ class LocalAddress:
                 self._known.clear()
             with socket.socket(self._family, socket.SOCK_DGRAM) as probe:
                 try:
-                    probe.connect((remote, 9))  # sends nothing; the kernel only chooses the source address
+                    probe.connect(
+                        destination_of((remote, 9))
+                    )  # sends nothing; the kernel only chooses the source address
                     self._known[remote] = probe.getsockname()[0]
                 except OSError:
                     return "127.0.0.1" if self._family == socket.AF_INET else "::1", self._port

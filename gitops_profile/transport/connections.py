@@ -97,7 +97,7 @@ class StreamTransport:
         connection = self._by_remote.get((flow.transport, flow.remote))
         if connection is None or flow.transport != "tls":
             return connection
-        wanted = flow.peer or (flow.remote[0],)
+        wanted = _must_certify(flow)
         return connection if not connection.certified.isdisjoint(wanted) else None
 
     async def _dial(self, flow: Flow) -> None:
@@ -119,7 +119,7 @@ class StreamTransport:
         number = self.admission.admit(flow.remote[0])
         if number is None:
             raise ConnectionRefusedError("too many connections")
-        must_certify = None if context is None else flow.peer or (flow.remote[0],)
+        must_certify = None if context is None else _must_certify(flow)
         connection = StreamConnection(self, number, flow.transport, must_certify)
         family = socket.AF_INET6 if ":" in flow.remote[0] else socket.AF_INET
         try:
@@ -169,3 +169,8 @@ class StreamTransport:
         for message in error.messages:
             self._on_message(message, flow)
         self._on_unframed(error, flow)
+
+
+def _must_certify(flow: Flow) -> tuple[str, ...]:
+    """The names, or the address, of which the certificate of the flow's peer must be."""
+    return flow.peer or (flow.remote[0].partition("%")[0],)

@@ -170,7 +170,7 @@ class SIPEndpoint:
         if len(data) < 24 or data[0] <= 1:
             if not data.strip(b"\r\n\0"):
                 return  # a keep-alive
-            if data[0] <= 1:
+            if data[0] <= 1 and flow.transport == "udp":
                 self._receive_stun(data, flow)
                 return
         if self.colleagues is None or not self.colleagues.take_message(data, flow):
@@ -185,8 +185,8 @@ class SIPEndpoint:
             logger.exception("a message could not be handled source=%s bytes=%d", flow.remote[0], len(data))
 
     def _receive_stun(self, data: bytes, flow: Flow) -> None:
-        """RFC 5626 §8: what begins with 0 or 1 is no SIP."""
-        answer = stun.answer(data, flow.remote) if flow.transport == "udp" else None
+        """RFC 5626 §8: a datagram that begins with 0 or 1 is no SIP."""
+        answer = stun.answer(data, flow.remote)
         if answer is not None:
             self.send(answer, flow)
 
@@ -305,7 +305,9 @@ class SIPEndpoint:
     def _send_datagram(self, data: bytes, flow: Flow) -> None:
         transport = self._udp.get(flow.local) or self._udp_like(flow)
         if transport is None:
-            logger.debug("no socket for %s any more", flow)
+            logger.debug("no socket for %s", flow)
+            if data.startswith(b"NOTIFY "):  # an answer is the peer's to ask for again (RFC 3261 §18.4)
+                self._loop.call_soon(self._unsent, data, flow)  # the caller is still sending
             return
         transport.send(data, flow)
 
@@ -314,6 +316,10 @@ class SIPEndpoint:
         same_family = [t for t in (*self._wild, *self._udp.values()) if (":" in t.bound[0]) == (":" in flow.remote[0])]
         same_port = (t for t in same_family if t.bound[1] == flow.local[1])
         return next(same_port, same_family[0] if same_family else None)
+
+    def _unsent(self, data: bytes, flow: Flow) -> None:
+        self.send_failed(data, flow)
+        self.pump()
 
     def send_failed(self, data: bytes, flow: Flow) -> None:
         """What was to be sent on the flow could not be."""

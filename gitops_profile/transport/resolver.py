@@ -87,7 +87,7 @@ class Resolver:
         `scheme` is "sip" or "sips", `host` a name or an address (IPv6 also in brackets), `transport` the URI's
         parameter. Raises Unresolvable, also for a transport that cannot be used.
         """
-        host = host.strip("[]").rstrip(".").lower()
+        host = host.strip("[]").partition("%")[0].rstrip(".").lower()
         wanted = _asked_for(scheme, transport)
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -7,6 +7,7 @@ from typing import Protocol
 from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
 
+from .address import peer_of
 from .limits import Admission, Reason
 from .tls import certificate_names, certifies
 from .turns import SLICE, Turns
@@ -70,7 +71,7 @@ class StreamConnection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=self._limits.unread_bytes)
         names = certificate_names(certificate)
         self.certified = frozenset((*names, *(self._must_certify or ())))
-        self.flow = Flow(self._name, (local[0], local[1]), (peer[0], peer[1]), self.number, names)
+        self.flow = Flow(self._name, (local[0], local[1]), peer_of(peer), self.number, names)
         self._owner.opened(self)
         self._arm(self._limits.idle)
 

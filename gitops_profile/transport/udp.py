@@ -10,11 +10,11 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from gitops_profile.sip import Flow
 
-from .address import LocalAddress
+from .address import LocalAddress, destination_of, peer_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class UDPTransport:
 
         From the address that the peer sent to (RFC 3581 §4): it, and each NAT on the way, waits for nobody else's.
         """
-        if not self._queue and not self._is_wild:
+        if not self._queue and not self._is_wild and "%" not in flow.remote[0]:
             try:
                 self._socket.sendto(data, flow.remote)
             except OSError:
@@ -152,7 +152,7 @@ class UDPTransport:
     def _flow(self, source: _Source, local: _Peer | None) -> Flow:
         if len(self._flows) >= MAX_FLOWS:
             self._flows.clear()
-        remote = cast(_Peer, source[:2])  # of IPv4 this is the same object
+        remote = peer_of(source)
         flow = self._flows[source, local] = Flow("udp", local or self._local.towards(remote[0]), remote)
         return flow
 
@@ -171,7 +171,7 @@ class UDPTransport:
                 return data, source, (local, self.bound[1]) if local is not None else None
         return data, source, None
 
-    def _send_from(self, data: bytes, remote: _Peer, source: str) -> None:
+    def _send_from(self, data: bytes, remote: _Source, source: str) -> None:
         packed = _packed(source)
         level, option = _PACKET_INFO[self._socket.family]
         info = struct.pack("=i4s4s", 0, packed, b"") if level == socket.IPPROTO_IP else struct.pack("=16si", packed, 0)
@@ -184,12 +184,13 @@ class UDPTransport:
 
     def _sent(self, data: bytes, remote: _Peer, source: str | None) -> bool:
         """Whether it needs no further try; False while the socket is full."""
+        to: _Source = destination_of(remote) if "%" in remote[0] else remote
         for left in (True, False):
             try:
                 if source is None:
-                    self._socket.sendto(data, remote)
+                    self._socket.sendto(data, to)
                 else:
-                    self._send_from(data, remote, source)
+                    self._send_from(data, to, source)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:
@@ -215,7 +216,7 @@ class UDPTransport:
                     continue
                 _, origin, kind, code, _, _, _ = _EXTENDED_ERROR.unpack_from(content)
                 if (origin, kind) in _UNREACHABLE and (origin, kind, code) != _FRAGMENTATION_NEEDED:
-                    self._loop.call_soon(self._failed, data, remote[:2])
+                    self._loop.call_soon(self._failed, data, peer_of(remote))
         return BURST
 
     def _failed(self, data: bytes, remote: tuple[str, int]) -> None:

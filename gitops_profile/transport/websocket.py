@@ -26,6 +26,7 @@ from .turns import Turns
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "sip"
+_OFFER = "Sec-WebSocket-Protocol"
 SLACK = 1 << 16
 """Bytes that a frame may be longer than a message may: a message that is a little too long gets its 513, which is an
 answer; a longer one ends the connection with code 1009."""
@@ -84,7 +85,7 @@ class WebSocketTransport:
             protocols=(SUBPROTOCOL,), autoping=False, heartbeat=limits.ping, compress=False, timeout=limits.linger,
             max_msg_size=limits.message_bytes + SLACK,
         )  # fmt: skip
-        await frames.prepare(request)
+        await frames.prepare(_with_one_offer(request))
         connection = _Connection(protocol, frames)
         self._connections[protocol.number] = connection
         try:
@@ -116,7 +117,7 @@ class WebSocketTransport:
             return web.Response(
                 status=426, text="SIP is spoken here, over WebSocket only.\n", headers={"Upgrade": "websocket"}
             )
-        offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", ()))
+        offered = ",".join(request.headers.getall(_OFFER, ()))
         if SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
             return web.Response(status=400, text="Offer the subprotocol sip: Sec-WebSocket-Protocol: sip (RFC 7118).\n")
         origin = request.headers.get("Origin")
@@ -129,6 +130,16 @@ class WebSocketTransport:
             if data.startswith(b"NOTIFY "):
                 self._on_failed(data, flow)
         self._on_burst()
+
+
+def _with_one_offer(request: web.BaseRequest) -> web.BaseRequest:
+    """The same, with all lines of subprotocols as one, which they mean (RFC 6455 §11.3.4): aiohttp reads the first."""
+    offers = request.headers.getall(_OFFER, ())
+    if len(offers) < 2:
+        return request
+    headers = request.headers.copy()
+    headers[_OFFER] = ",".join(offers)
+    return request.clone(headers=headers)
 
 
 class _Handshake(web.RequestHandler):

@@ -91,7 +91,7 @@ class Owners:
         to = _field(_TO, data, b"\r\nTo: ")
         if to is None:
             return self._with_care(data, flow)
-        if to[1] is not None and not data.startswith(b"ACK "):
+        if to[1] is not None and not data.startswith((b"ACK ", b"INVITE ")):
             return self._of[to[1][0]]
         if not self._is_shared(flow.remote[0]):
             return self.me
@@ -112,8 +112,9 @@ class Owners:
     def of_request(self, request: Request, flow: Flow) -> int:
         """The same, once it is parsed and checked."""
         tag = request.to_tag
-        # Our answer to an INVITE has a tag that names no worker, and its ACK must find the INVITE.
-        if tag is not None and request.method != "ACK":
+        # Our answer to an INVITE has a tag that names no worker, and its ACK must find the INVITE, which may have had
+        # another's tag: it is in no dialog of ours.
+        if tag is not None and request.method not in ("ACK", "INVITE"):
             return self.of_token(tag)
         if not self._is_shared(flow.remote[0]):
             return self.me

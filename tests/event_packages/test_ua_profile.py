@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from gitops_profile.event_packages import UAProfile
-from gitops_profile.event_packages.media import accepted
+from gitops_profile.event_packages.media import accepted, listed
 from gitops_profile.presentity import (
     PresentityTable,
     ProfileAdded,
@@ -195,6 +195,35 @@ def test_who_takes_only_links_gets_one() -> None:
     assert state is not None and state.withheld is None and b'URL="http://prov.example.com/x"' in state.content
 
 
+@pytest.mark.parametrize(
+    ("accept", "verdict"),
+    [
+        ("application/x-z100-device-profile, message/external-body", False),
+        ("text/xml;q=0, message/external-body", False),
+        ("message/external-body, message/*", False),
+        (EXTERNAL, True),
+        ("message/external-body, */*", True),
+        (",message / external-body ;q=0.5,", True),
+    ],
+)
+def test_a_link_leads_to_a_type_that_is_accepted_or_is_all_that_was_named(accept: str, verdict: bool) -> None:
+    """RFC 6080 §6.2.1: Accept lists the types of profiles beside the link's."""
+    profiles = package(url=HTTP)
+    assert profiles.accepts(str(ALICE), Audience(accept)) is verdict
+    state = profiles.state(str(ALICE), Audience(accept))
+    assert state is not None and (state.withheld is None) is verdict
+
+
+def test_a_document_that_becomes_another_type_is_withheld_from_who_takes_links_to_the_old_one() -> None:
+    of = table()
+    profiles = package(of, url=HTTP)
+    of.apply(ProfileChanged(ProfileDocument(ALICE, "application/json", b"{}", "q"), STAMP))
+    state = profiles.state(str(ALICE), Audience(EXTERNAL))
+    assert (
+        state is not None and state.link is None and state.withheld == "the subscriber does not accept application/json"
+    )
+
+
 def test_a_link_is_read_by_an_independent_mime_parser() -> None:
     """Checklist rows 47 and 48: RFC 4483 §5.6-5.12."""
     state = package(url=HTTPS).state(str(ALICE), Audience(EXTERNAL))
@@ -211,6 +240,12 @@ def test_a_link_is_read_by_an_independent_mime_parser() -> None:
     inner = email.message_from_bytes(body)
     assert inner.get_content_type() == "text/xml" and inner["Content-Disposition"] == "render"
     assert re.fullmatch(r"<[0-9a-f]{32}@prov\.example\.com>", inner["Content-ID"])
+
+
+def test_a_content_id_at_an_ipv6_address_has_it_in_brackets() -> None:
+    """RFC 5322 §3.6.4: no-fold-literal."""
+    state = package(url="https://[2001:db8::1]:8443/x").state(str(ALICE), Audience("message/external-body"))
+    assert state is not None and re.search(rb"\r\nContent-ID: <[0-9a-f]{32}@\[2001:db8::1\]>\r\n", state.content)
 
 
 def test_the_content_id_changes_with_the_content_and_with_nothing_else() -> None:
@@ -265,11 +300,19 @@ def test_an_unknown_device_is_refused_or_gets_the_default_by_policy() -> None:
         ("text/xml", True), ("TEXT/XML;charset=utf-8", True), ("text/*", True), ("*/*", True), ("a/b, text/xml", True),
         ("text/plain", False), ("text/xml;q=0", False), ("text/xml ; Q = 0.000", False),
         ("text/xml;q=0.001", True), ("text/xml;q=0,*/*", False), ("*/*;q=0, text/xml", True), ("text/*;q=0,*/*", False),
+        ("text / xml", True), ("text/\txml ;q=0.5", True), ("* / *", True), ("te xt/xml", False),
+        ("text /xml;q=0, */*", False),
         ("text/xml;a=b;q=0, text/xml", True), ("text/xml;q=0.0000", True), ("", False), ("application/url", False),
     ],
 )  # fmt: skip
 def test_accept_ranges(accept: str, verdict: bool) -> None:
     assert accepted(accept, "text/xml; charset=utf-8") is verdict
+
+
+def test_a_link_is_asked_for_with_white_space_around_the_slash_too() -> None:
+    """RFC 3261 §25.1: SLASH."""
+    assert listed("text/xml, message / external-body", "message/external-body")
+    assert not listed("message / *", "message/external-body")
 
 
 def test_a_link_is_made_anew_in_time_and_the_version_stays_the_same() -> None:

@@ -102,14 +102,15 @@ async def test_a_phone_with_an_ipv6_address_is_told_there() -> None:
     assert request.uri.lower() == "sip:[2001:db8::7]:5062;transport=tcp"
 
 
-async def test_a_proxy_reached_by_tls_has_to_certify_its_name() -> None:
-    office = Office(PushSettings(settle=0, longest=0, spread=0, proxy="sips:pbx.example.com"))
-    office.hosts["pbx.example.com"] = [Target("tls", "192.0.2.99", 5061)]
+@pytest.mark.parametrize("name", ["pbx.example.com", "pbx.example.com."])
+async def test_a_proxy_reached_by_tls_has_to_certify_its_name(name: str) -> None:
+    office = Office(PushSettings(settle=0, longest=0, spread=0, proxy=f"sips:{name}"))
+    office.hosts[name] = [Target("tls", "192.0.2.99", 5061)]
     office.write(1, notify=TO_AOR)
     await office.run(1)
     [(_, request, flow)] = office.sent
     assert (flow.transport, flow.peer) == ("tls", ("pbx.example.com",))
-    assert request.headers.get("route") == "<sips:pbx.example.com;lr>"
+    assert request.headers.get("route") == f"<sips:{name};lr>"
 
 
 async def test_a_contact_leads_nowhere_else_by_its_parameters() -> None:

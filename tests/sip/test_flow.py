@@ -14,6 +14,11 @@ def test_a_stored_flow_has_the_same_addresses_and_no_connection(transport: str) 
     assert (again.transport, again.local, again.remote, again.connection) == (*again_of(flow), 0)
 
 
+def test_a_stored_flow_keeps_its_link() -> None:
+    flow = Flow("udp", ("fe80::a", 5060), ("fe80::9%3", 5062))
+    assert Flow.parse(str(flow)) == flow and flow.source == "fe80::"
+
+
 def again_of(flow: Flow) -> tuple[str, tuple[str, int], tuple[str, int]]:
     return flow.transport, flow.local, flow.remote
 

@@ -250,6 +250,15 @@ def test_a_subscribe_without_a_from_tag_has_a_null_remote_tag() -> None:
     assert statuses(phone.subscribe()) == [481]
 
 
+def test_a_sender_without_a_scheme_is_one_and_a_contact_without_one_is_none() -> None:
+    """RFC 6080 §7.1 writes so."""
+    phone = Phone(Lab())
+    assert statuses(phone.subscribe(From="anonymous@example.com;tag=1234")) == [200, "NOTIFY"]
+    assert phone.notifies[0].headers.get("to") == "anonymous@example.com;tag=1234"
+    assert statuses(Phone(Lab()).subscribe(Contact="alice@192.0.2.9")) == [400]
+    assert statuses(Phone(Lab()).subscribe(Record_Route="proxy@192.0.2.9;lr")) == [400]
+
+
 @pytest.mark.parametrize(
     "who", ["<sip:anonymous@anonymous.invalid>;tag=x", '"Anonymous" <sip:c8oqz84zk7z@privacy.org>;tag=x']
 )

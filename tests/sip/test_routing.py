@@ -8,7 +8,7 @@ import pytest
 
 from gitops_profile.sip import Flow, Hop, NotifierSettings, Subscription, Target, lookups
 from gitops_profile.sip.dialog import Dialog
-from gitops_profile.sip.routing import flows_to, leads_back
+from gitops_profile.sip.routing import flows_to, is_same_host, leads_back
 from gitops_profile.sip.syntax import URI, Request
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, Lab, Phone, parsed, statuses
@@ -71,10 +71,57 @@ def test_a_stranger_cannot_send_our_notifies_to_somebody_else(
     assert {flow.remote[0] for _, _, flow in lab.sent} == {"192.0.2.9"}
 
 
-@pytest.mark.parametrize("contact", ["<sip:a@127.0.0.1>", "<sip:a@[::1]>", "<sip:a@224.0.1.75>", "<sip:a@0.0.0.0>"])
+NOBODY = (
+    "127.0.0.1", "[::1]", "224.0.1.75", "0.0.0.0", "[::ffff:127.0.0.1]", "[::ffff:e000:14b]", "[::ffff:0.0.0.0]",
+    "[::1%1]", "[ff02::1%eth0]", "[fe80::1]", "[fe80::1%4]", "192.0.2.9;maddr=127.0.0.1%1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("contact", [f"<sip:a@{host}>" for host in NOBODY])
 def test_nobody_sends_our_notifies_to_ourselves_or_to_a_group(contact: str) -> None:
     """Checklist row 65: being known is no reason."""
     assert subscribed(trusting(), contact)[1] == UDP
+
+
+def test_a_zone_is_no_part_of_an_address_and_nothing_is_sent_to_one() -> None:
+    """Linphone writes the zone of its interface, and Asterisk into the Via of what it passes on."""
+    near = Flow("udp", ("fe80::a", 5060), ("fe80::9", 5062))
+    lab = Lab()
+    via = "SIP/2.0/UDP [fe80::9%4]:5062;branch=z9hG4bK1;rport, SIP/2.0/UDP [fe80::7%eth0]:5062;branch=z9hG4bK2"
+    assert subscribed(lab, "<sip:alice@[fe80::9%4]:5062>", near, Via=via) == [near, near]
+    assert lab.sent[1][1].startswith(b"NOTIFY sip:alice@[fe80::9%4]:5062 SIP/2.0\r\n")  # as he wrote it (§12.2.1.1)
+    assert subscribed(trusting(), "<sip:alice@[2001:db8::7%4]:5070>", UDP6)[1].remote == ("2001:db8::7", 5070)
+
+
+def test_a_link_local_phone_is_notified_on_its_link_and_told_nothing_of_it() -> None:
+    near = Flow("udp", ("fe80::a", 5060), ("fe80::9%3", 5062))
+    settings = NotifierSettings(unlimited_sources=(ip_network("fe80::/10"),))
+    for lab in (Lab(), Lab(settings)):
+        phone = Phone(lab, flow=near)
+        phone.contact = "<sip:alice@[fe80::9]:5062>"
+        phone.subscribe()
+        lab.restart()
+        lab.change("alice", b"<b/>")
+        assert len(lab.sent) == 3 and {flow for _, _, flow in lab.sent} == {near}
+        assert not any(b"%" in data for _, data, _ in lab.sent)
+        assert b";received=fe80::9\r\n" in lab.sent[0][1]
+
+
+@pytest.mark.parametrize("name", ["phone.example.net", "Phone.Example.NET."])
+def test_a_certificate_has_the_name_without_a_dot_at_its_end(name: str) -> None:
+    """RFC 3261 §25.1 lets a hostname end with one."""
+    lab = trusting()
+    subscribed(lab, f"<sip:alice@{name};transport=tls>", TLS)
+    [(_, flow)] = looked_up(lab, Target("tls", ELSEWHERE, 5061))
+    assert flow.peer == ("phone.example.net",)
+
+
+def test_an_ipv4_mapped_address_is_the_ipv4_address_in_it() -> None:
+    """RFC 5118 §4.9."""
+    assert is_same_host("[::ffff:192.0.2.9]", "192.0.2.9") and not is_same_host("[::ffff:192.0.2.8]", "192.0.2.9")
+    assert subscribed(Lab(), "<sip:alice@[::ffff:192.0.2.9]:5062>")[1] is UDP
+    assert subscribed(Lab(), "<sip:alice@[::ffff:192.0.2.9]:5062;transport=tcp>", TCP)[1].connection == TCP.connection
+    assert subscribed(trusting(), f"<sip:alice@[::ffff:{ELSEWHERE}]:5070>")[1].remote == (ELSEWHERE, 5070)
 
 
 @pytest.mark.parametrize("contact", ["<sip:alice@10.1.1.9:5062;ob>", "<sip:alice@192.0.2.9:9999;ob>", "<sip:a@h;ob>"])

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from gitops_profile.phone import Phone, PhoneError, SubscriberSettings, open_phone
+from gitops_profile.sip import Flow
 from gitops_profile.transport import ListenAddress, ListenError, StreamLimits, bind_all
 from tests.transport.lab import Lab, eventually, options, talk
 
@@ -73,6 +74,59 @@ async def test_small_messages_leave_at_once_on_an_accepted_connection(lab: Lab) 
 async def test_a_stream_byte_by_byte(lab: Lab) -> None:
     """Checklist row 31: RFC 3261 §7.5, §18.3."""
     assert (await talk(lab.port, b"\r\n" + options(), pieces=10_000)).startswith(b"SIP/2.0 200")
+
+
+async def test_a_nul_between_messages_of_a_stream_is_no_part_of_one(lab: Lab) -> None:
+    assert (await talk(lab.port, b"\r\n\0" + options())).startswith(b"SIP/2.0 200")
+
+
+class Eager:
+    """A colleague whose everything is."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    def take_message(self, data: bytes, flow: Flow) -> bool:
+        self.messages.append(data)
+        return True
+
+    def take_to_send(self, data: bytes, flow: Flow) -> bool:
+        return True
+
+    def take_failure(self, data: bytes, flow: Flow) -> bool:
+        return True
+
+
+async def test_a_message_that_begins_with_a_nul_is_stun_on_udp_only(lab: Lab) -> None:
+    lab.endpoint.colleagues = eager = Eager()
+    for transport in ("udp", "tcp", "ws"):
+        lab.endpoint.receive(b"\0" + options(transport), Flow(transport, ("127.0.0.1", 5060), ("127.0.0.1", 5062)))
+    assert eager.messages == [b"\0" + options("tcp"), b"\0" + options("ws")]
+
+
+async def test_a_phone_on_tcp_that_asks_for_udp_where_there_is_none_is_notified_by_tcp_at_once() -> None:
+    """RFC 3261 §8.1.3.1, §17.1.4: what cannot be sent is a 503 now, and no time-out later."""
+    async with Lab(listen=["tcp:127.0.0.1:0"]) as lab:
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        subscribe = options().replace(b"OPTIONS", b"SUBSCRIBE").replace(b"sip:example.com", b"sip:alice@example.com")
+        contact = b"Event: ua-profile\r\nContact: <sip:alice@127.0.0.1:5062;transport=udp>\r\nContent-Length"
+        writer.write(subscribe.replace(b"Content-Length", contact))
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"NOTIFY ")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_answer_that_has_no_socket_is_nobodys_concern(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[bytes] = []
+    monkeypatch.setattr(lab.notifier, "transport_failed", lambda data, flow, *, now: failed.append(data))
+    monkeypatch.setattr(lab.endpoint, "_udp", {})
+    for data in (b"SIP/2.0 200 OK\r\n\r\n", b"NOTIFY sip:a@b SIP/2.0\r\n\r\n"):
+        lab.endpoint.send(data, Flow("udp", ("127.0.0.1", lab.port), ("127.0.0.1", 5062)))
+        assert failed == []  # never while the caller is still sending
+    await eventually(lambda: failed)
+    assert failed == [b"NOTIFY sip:a@b SIP/2.0\r\n\r\n"]
 
 
 async def test_a_double_line_end_is_answered_with_one(lab: Lab) -> None:

@@ -232,6 +232,10 @@ async def test_written_addresses_are_dropped_too(names: Names, host: str) -> Non
         await names.resolver().resolve("sip", host, None, None)
 
 
+async def test_a_zone_is_no_part_of_an_address(names: Names) -> None:
+    assert written(await names.resolver().resolve("sip", "[2001:db8::7%4]", None, None)) == ["udp 2001:db8::7 5060"]
+
+
 async def test_loopback_is_allowed_where_it_is_said(names: Names) -> None:
     resolver = names.resolver(allow_loopback=True)
     assert written(await resolver.resolve("sip", "local.test.example", 5060, None)) == ["udp 127.0.0.1 5060"]

@@ -8,6 +8,7 @@ import pytest
 
 from gitops_profile.phone import SubscriberSettings, open_phone
 from gitops_profile.sip import Flow, NotifyAnswered
+from gitops_profile.transport.address import destination_of, peer_of
 from gitops_profile.transport.udp import UDPTransport
 from tests.transport.lab import Lab, eventually, options
 
@@ -101,6 +102,50 @@ class FullSocket(socket.socket):
             self.tries -= 1
             raise BlockingIOError
         return super().sendto(*arguments)
+
+
+class LinkSocket(socket.socket):
+    """A socket that one phone on the link of interface 3 has sent to."""
+
+    sent: tuple[Any, ...] = ()
+    waits = True
+
+    def recvfrom(self, *_: Any) -> tuple[bytes, tuple[Any, ...]]:
+        if not self.waits:
+            raise BlockingIOError
+        self.waits = False
+        return options(), ("fe80::9", 5062, 0, 3)
+
+    def sendto(self, *arguments: Any) -> int:
+        self.sent = arguments
+        return len(arguments[0])
+
+
+async def test_a_link_local_phone_is_answered_on_its_link() -> None:
+    """RFC 4007 §6: without the number of the interface a machine with two of them sends nowhere."""
+    sock = LinkSocket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.bind(("::1", 0))
+    sock.setblocking(False)
+    heard: list[Flow] = []
+    transport = UDPTransport(sock, lambda _, flow: heard.append(flow), lambda: None, lambda *_: None)
+    transport._readable()
+    transport.send(b"answer", heard[0])
+    assert heard[0].remote == ("fe80::9%3", 5062) and sock.sent == (b"answer", ("fe80::9", 5062, 0, 3))
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "peer"),
+    [
+        (("192.0.2.9", 5062), ("192.0.2.9", 5062)),
+        (("2001:db8::9", 5062, 0, 0), ("2001:db8::9", 5062)),
+        (("2001:db8::9", 5062, 0, 3), ("2001:db8::9", 5062)),
+        (("febf::9", 5062, 0, 3), ("febf::9%3", 5062)),
+        (("fec0::9", 5062, 0, 3), ("fec0::9", 5062)),
+    ],
+)
+def test_the_link_is_a_part_of_a_link_local_address_only(source: tuple[Any, ...], peer: tuple[str, int]) -> None:
+    assert peer_of(source) == peer and destination_of(peer)[:2] == source[:2]
 
 
 async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_bound(

@@ -124,6 +124,21 @@ async def test_of_several_subprotocols_sip_is_chosen(web: Lab) -> None:
         assert client.subprotocol == "sip"
 
 
+async def test_several_lines_of_subprotocols_are_one_list(web: Lab) -> None:
+    """RFC 6455 §11.3.4."""
+    for lines in (["msrp", "sip"], ["sip", "msrp"], ["msrp, x", "y, sip"]):
+        offers = "".join(f"Sec-WebSocket-Protocol: {line}\r\n" for line in lines)
+        reader, writer = await asyncio.open_connection("127.0.0.1", web.ports["ws"])
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            + f"Sec-WebSocket-Key: MDAwMDAwMDAwMDAwMDAwMA==\r\n{offers}\r\n".encode()
+        )
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 101 ") and b"\r\nSec-WebSocket-Protocol: sip\r\n" in answer
+        writer.close()
+
+
 async def test_a_browser_that_only_looks_is_told_what_is_here(web: Lab) -> None:
     answer = await talk(web.ports["ws"], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 426 ") and b"over WebSocket only" in answer

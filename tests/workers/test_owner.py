@@ -78,7 +78,7 @@ def test_generated_and_damaged_messages_have_the_owners_that_the_parser_finds(ra
         ]
     ),
     st.sampled_from(["Call-ID: c1", "i: c1", "call-id:c1", "Call-ID: c 1", "Call-ID: c1 ", "Call-ID: c1\r\n "]),
-    st.sampled_from(["SUBSCRIBE", "ACK", "OPTIONS"]),
+    st.sampled_from(["SUBSCRIBE", "ACK", "INVITE", "OPTIONS"]),
     COUNTS,
 )
 @example("t: ", "<sip:a@b>", "", "\r\n", "\r\nTo: <sip:body>;tag=7\r\n\r\n", "i: c1", "SUBSCRIBE", 3)
@@ -148,6 +148,20 @@ def test_the_dialog_of_a_worker_is_found_from_wherever() -> None:
         assert parsed(refresh).to.tag == phone.to_tag  # type: ignore[union-attr]
         (held,) = lab.notifier.subscriptions()
         assert owners.of_subscription(held.id) == me
+
+
+@pytest.mark.parametrize("tag", ["", ";tag=1abc", ";tag=2abc"])
+@pytest.mark.parametrize("line", ["To: <sip:alice@example.com>", "t:<sip:alice@example.com>"])
+def test_the_ack_of_a_refused_invite_finds_whoever_refused_it(tag: str, line: str) -> None:
+    for flow in (PHONE, PROXY):
+        for me in range(3):
+            invite, ack = (
+                f"{method} sip:alice@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKi\r\n"
+                f"From: <sip:bob@example.com>;tag=b\r\n{line}{its}\r\nCall-ID: i1\r\nCSeq: 1 {method}\r\n\r\n"
+                for method, its in (("INVITE", tag), ("ACK", tag or ";tag=0d1c"))
+            )
+            owners = Owners(me, 3)
+            assert owners.of_message(invite.encode(), flow) == owners.of_message(ack.encode(), flow)
 
 
 def test_a_request_of_ours_that_failed_finds_whoever_made_it() -> None:

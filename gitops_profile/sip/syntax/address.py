@@ -5,15 +5,19 @@ import re
 import msgspec
 
 from .errors import SIPSyntaxError
-from .grammar import parse_parameters
+from .grammar import HOST, parse_parameters
 from .uri import URI
 
 # Possessive: no value of 64 KiB may cost more than one pass.
 _NAME_ADDR = re.compile(
     r"""(?P<display>"(?:[^"\\]|\\.)*+"\s*+|[^"<>,;:]*+)<(?P<uri>[^<>\s\x00-\x1f\x7f]++)>(?P<parameters>.*)""", re.DOTALL
 )
+# RFC 6080 §7.1 has a From without a scheme: it is repeated, and whoever goes by a URI asks for one.
 _ADDR_SPEC = re.compile(
-    r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?\x00-\x1f\x7f]++)\s*+(?P<parameters>(?:;.*)?)""", re.DOTALL
+    r"""(?P<uri>[A-Za-z][A-Za-z0-9+.\-]*:[^<>"\s;,?\x00-\x1f\x7f]++|[A-Za-z0-9\-_.!~*'()&=+$/%]++@(?:"""
+    + HOST
+    + r"""))\s*+(?P<parameters>(?:;.*)?)""",
+    re.DOTALL,
 )
 _ENDS_TAG = re.compile(r"[\s,;<>\"\x00-\x1f\x7f]")
 

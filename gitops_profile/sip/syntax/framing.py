@@ -46,14 +46,17 @@ class MessageReader:
             messages.append(message)
 
     def _skip_line_ends(self) -> int:
-        """Line ends before a start line: a double CRLF is a ping, a single one is not (RFC 5626 §4.4.1)."""
+        """Line ends before a start line: a double CRLF is a ping, a single one is not (RFC 5626 §4.4.1).
+
+        NULs go with them: Asterisk's keep-alive is CRLF and NUL, and OpenSIPS leaves one behind a response.
+        """
         pings = 0
         buffer = self._buffer
         while True:
             if buffer.startswith(b"\r\n\r\n"):
                 del buffer[:4]
                 pings += 1
-            elif buffer.startswith(b"\n"):
+            elif buffer.startswith((b"\n", b"\0")):
                 del buffer[:1]
             elif buffer.startswith(b"\r\n") and bytes(buffer[:4]) not in _HALF_PINGS:
                 del buffer[:2]  # what follows shows that it is no ping
@@ -84,7 +87,8 @@ class MessageReader:
 
     def _length(self, head: bytes) -> int:
         """The bytes of the body. Another malformed line is no reason to lose the stream, which may be a proxy's for
-        many phones: its message is refused once it is cut. A bare CR is one: it may end a line for somebody else."""
+        many phones: once it is cut, the line is passed by or its message refused. A bare CR is one: it may end a line
+        for somebody else."""
         lines = split_head(head)
         if any("\r" in line for line in lines):
             raise SIPSyntaxError("control character in a header")

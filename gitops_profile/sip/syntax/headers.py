@@ -11,6 +11,9 @@ _LONG = (
     "Via From To Call-ID CSeq Contact Content-Length Content-Type Event Expires Accept Max-Forwards User-Agent Allow "
     "Supported Allow-Events Route Record-Route Require Subscription-State Authorization Suppress-If-Match Server Date"
 )
+_ANSWERS = "Proxy-Authenticate WWW-Authenticate Retry-After SIP-ETag P-Asserted-Identity Timestamp"
+NEEDED = frozenset((*COMPACT_FORMS, *COMPACT_FORMS.values(), *_LONG.lower().split(), *_ANSWERS.lower().split()))
+"""Names of what something here reads, or might: a line that may have been meant as one of these is not passed by."""
 MAX_SPELLINGS = 1000
 
 

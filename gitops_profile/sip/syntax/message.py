@@ -8,7 +8,7 @@ import msgspec
 from .address import Address, Contact
 from .errors import SIPSyntaxError
 from .grammar import TOKEN
-from .headers import NAMES, Headers
+from .headers import NAMES, NEEDED, Headers
 from .uri import URI
 from .via import UNREAD_VIA, Via
 
@@ -25,8 +25,9 @@ MAX_VIAS = 100
 MAX_CSEQ = 2**32 - 1
 
 _FOLD = re.compile(r"\n[ \t]+")
-_CSEQ = re.compile(r"([0-9]{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
-_LENGTH = re.compile(r"[0-9]{1,9}")
+# Any number of digits is legal, as zeros before the number (RFC 3261 §25.1); more than 50 of them are absurd.
+_CSEQ = re.compile(r"((?=[0-9])0{0,50}+[0-9]{0,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)")
+_LENGTH = re.compile(r"(?=[0-9])0{0,50}+[0-9]{0,9}")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.ASCII)
 _BAD_URI = re.compile(r"[\s<>\x00-\x1f\x7f]")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE | re.ASCII)
@@ -228,15 +229,33 @@ def split_head(head: bytes) -> list[str]:
 
 
 def parse_fields(lines: list[str]) -> list[tuple[str, str]]:
-    """Header lines as fields; raises SIPSyntaxError."""
+    """Header lines as fields, without malformed ones that nobody needs (RFC 3261 §8.2.2); raises SIPSyntaxError."""
     if len(lines) > MAX_HEADERS:
         raise SIPSyntaxError("Message Too Large", status=513)
     if "\r" in "".join(lines):
         raise SIPSyntaxError("control character in a header")
     cut = [line.partition(":") for line in lines]
-    fields = [(NAMES[written], value.strip(" \t")) for written, colon, value in cut if colon]
-    if len(fields) != len(lines):
-        raise SIPSyntaxError("malformed header line")
+    try:
+        fields = [(NAMES[written], value.strip(" \t")) for written, colon, value in cut if colon]
+    except SIPSyntaxError:
+        return _well_formed(lines)
+    return fields if len(fields) == len(lines) else _well_formed(lines)
+
+
+def _well_formed(lines: list[str]) -> list[tuple[str, str]]:
+    """The fields without the malformed lines; raises SIPSyntaxError when one of those may be missed.
+
+    That is one which begins with a name that is needed, whatever stands around it, and one that goes on with nothing.
+    """
+    fields: list[tuple[str, str]] = []
+    for line in lines:
+        written, colon, value = line.partition(":")
+        if colon and TOKEN.fullmatch(written.rstrip(" \t")):
+            fields.append((NAMES[written], value.strip(" \t")))
+            continue
+        word = TOKEN.search(written.casefold())
+        if line.startswith((" ", "\t")) or (word is not None and word[0] in NEEDED):
+            raise SIPSyntaxError("malformed header line")
     return fields
 
 

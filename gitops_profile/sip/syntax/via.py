@@ -59,6 +59,8 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
     `received` that the sender wrote itself is taken out: it is ours to say. Everything else stays as it came.
     """
     host, port = source
+    if "%" in host:
+        host = host.partition("%")[0]  # the number of our interface is nobody else's business (RFC 4007 §11.2)
     wants_rport = "rport" in via.parameters
     if (
         wants_rport
@@ -67,7 +69,7 @@ def received_via(text: str, via: Via, source: tuple[str, int]) -> str:
         and "received" not in via.parameters
     ):
         return f"{text}={port};received={host}"  # as most end: 0.3 µs instead of 1.5
-    told = wants_rport or via.host.strip("[]") != host.lower()
+    told = wants_rport or via.host.strip("[]").partition("%")[0] != host.lower()
     if not told and "received" not in via.parameters:
         return text
     sent, _, rest = text.partition(";")

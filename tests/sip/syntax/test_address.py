@@ -20,6 +20,7 @@ from gitops_profile.sip.syntax import Address, SIPSyntaxError
         ("Alice  Liddell \t<sip:a@b>", "Alice  Liddell", "sip:a@b", {}),
         ("  <sip:a@b> ; Tag = x ;+sip.instance=\"<urn:uuid:1;2>\"", "", "sip:a@b",
          {"tag": "x", "+sip.instance": "<urn:uuid:1;2>"}),
+        ("anonymous@example.com;tag=1234", "", "anonymous@example.com", {"tag": "1234"}),  # RFC 6080 §7.1
         ("<isbn:2983792873>", "", "isbn:2983792873", {}),  # From may name anything
     ],
 )  # fmt: skip
@@ -32,6 +33,10 @@ def test_address(text: str, display: str, uri: str, parameters: dict[str, str | 
     [
         "",
         "Alice",
+        "@example.com",
+        "alice@",
+        "alice smith@example.com",
+        "alice@example.com, bob@example.com",
         '"Mr. J. User <sip:j.user@example.com>',  # RFC 4475 quotbal
         "Bell, Alexander <sip:a.g.bell@example.com>;tag=43",  # RFC 4475 baddn
         '"Watson, Thomas" < sip:t.watson@example.org >',  # RFC 4475 badaspec

@@ -126,6 +126,16 @@ def test_body_ends_where_content_length_says() -> None:
     assert request_of(crlf(SNOM).replace(b"Content-Length: 0\r\n", b"") + b"abc").body == b"abc"
 
 
+@pytest.mark.parametrize("zeros", [b"0", b"0" * 10, b"0" * 50])
+def test_numbers_may_begin_with_zeros(zeros: bytes) -> None:
+    data = crlf(SNOM).replace(b"CSeq: 1 ", b"CSeq: " + zeros + b"1 ")
+    request = request_of(data.replace(b"Content-Length: 0", b"Content-Length: " + zeros + b"3") + b"abcdef")
+    assert (request.cseq, request.body) == (1, b"abc")
+    assert request.cseq_text == f"{zeros.decode()}1 SUBSCRIBE"  # as it came: an answer repeats it
+    assert request_of(crlf(SNOM).replace(b"Length: 0", b"Length: " + zeros)).body == b""
+    assert request_of(crlf(SNOM).replace(b"CSeq: 1 ", b"CSeq: " + zeros + b" ")).cseq == 0
+
+
 def test_line_ends_before_the_start_line_do_not_count() -> None:
     assert request_of(b"\r\n\r\n" + crlf(SNOM)).method == "SUBSCRIBE"
 
@@ -144,12 +154,20 @@ def test_line_ends_before_the_start_line_do_not_count() -> None:
         (b"Call-ID: 1601223@192.0.2.9", b"Call-ID: a\xffb", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 1 NOTIFY", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: 4294967296 SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq:  SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: 0004294967296 SUBSCRIBE", 400),
+        (b"CSeq: 1 SUBSCRIBE", b"CSeq: " + b"0" * 5000 + b"1 SUBSCRIBE", 400),
+        (b"Content-Length: 0", b"Content-Length: " + b"0" * 5000, 400),
+        (b"Content-Length: 0", b"Content-Length:", 400),
         (b"CSeq: 1 SUBSCRIBE", b"CSeq: \xd9\xa1 SUBSCRIBE", 400),  # a digit of another script
         (b"Expires: 0", b"Expires: 0\r\nExpires: 1", 400),
         (b"Expires: 0", b"Event: presence", 489),
-        (b"Expires: 0", b"no colon here", 400),
-        (b"Expires: 0", "\u212a: x".encode(), 400),  # the Kelvin sign is no k in lower case
-        (b"Expires: 0", b": x", 400),
+        (b"Expires: 0", b"Expires 0", 400),
+        (b"Expires: 0", b"o ua-profile", 400),
+        (b"Expires: 0", b"Via SIP/2.0/UDP h:5060", 400),
+        (b"Expires: 0", b"Record-Route\x00: <sip:h;lr>", 400),
+        (b"Expires: 0", b"(Require): x", 400),
+        (b"Expires: 0", "\u212a: x".encode(), 400),  # the Kelvin sign is no k, but somebody may take it for one
         (b" SIP/2.0\r\nVia", b"\r\n SIP/2.0\r\nVia", 0),  # nothing of a start line may be folded
         (b"SIP/2.0\r\nVia", b"SIP/2.0\r\n Via", 400),
         (b"SIP/2.0\r\nVia", "\u017fIP/2.0\r\nVia".encode(), 0),
@@ -171,6 +189,21 @@ def test_what_is_wrong_is_said_with_a_request_to_answer(old: bytes, new: bytes, 
         return
     assert caught.value.status == status and caught.value.request is not None
     assert caught.value.request.headers.get("from") is not None
+
+
+@pytest.mark.parametrize("line", ["X Foo: bar", "P-Early-Media supported", "X/Y: z", "X@Y: 1", ": x", "X\0: y", "ü: x"])
+def test_a_malformed_line_that_nobody_needs_is_passed_by(line: str) -> None:
+    """RFC 3261 §8.2.2."""
+    good = request_of(crlf(SNOM))
+    for place in (b"Via:", b"Expires:", b"Content-Length:"):
+        for end in ("\r\n", "\r\n and it goes on\r\n", "\r\n\tContent-Length: 1\r\n"):
+            request = request_of(crlf(SNOM).replace(place, (line + end).encode() + place))
+            assert request.headers.fields == good.headers.fields
+
+
+def test_a_response_with_a_malformed_line_is_one() -> None:
+    response = parse_message(b"SIP/2.0 200 OK\r\nX Y: z\r\nVia: SIP/2.0/UDP h;branch=b\r\nCSeq: 7 NOTIFY\r\n\r\n")
+    assert isinstance(response, Response) and response.matching() == ("b", "h:5060", "NOTIFY")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ FIELDS = [
     b"Contact: <sip:a@b>;tag=", b'Contact: <sip:a@b>;x="', b"Contact: <sip:a@b> ;schemes=https",
     b"Contact: <sip:a@b>;;x", b"Contact: <sip:a@b;;>",
     b"Content-Length: 3", b"l: 0", b"Content-Length: 00", b"Content-Length: x", b"Content-Length: 9999999999",
+    b"Content-Length: 0000000000", b"CSeq: 00000000007 SUBSCRIBE",
     b"Supported:", b"Supported: ", b"Supported:  x", b"Supported: x ", b"Supported:x", b"Supported: x\t", b"X: \x00",
     b"X : y", b": y", b"no colon", b" folded", b"\tfolded", b"a;b: c", b"X: a\rb", b"X: a\nb", b"X: \xff", b"X: a: b",
     b"To:  <sip:a@b>", b"From:  <sip:a@b>;tag=a", b"Contact:  <sip:a@b>", b"Via:  SIP/2.0/UDP 192.0.2.9", b"Event:  x",

@@ -25,6 +25,7 @@ from gitops_profile.sip.syntax import URI, SIPSyntaxError
         ("sip:192.0.2.9:5060.", None, "192.0.2.9", 5060),  # Yealink's stray dot
         ("sip:alice:secret@example.com", "alice", "example.com", None),
         ("sip:user;par=u%40example.net@example.com", "user;par=u@example.net", "example.com", None),  # RFC 4475
+        ("sip:alice@[FE80::1%25eth0]:5062;transport=udp", "alice", "[fe80::1%25eth0]", 5062),  # Linphone, Asterisk
         ("sip:sips%3Auser%2540example.com@example.net", "sips:user%40example.com", "example.net", None),  # once only
         ("sip:a%00b@example.com", "a\x00b", "example.com", None),
         ("sip:%ff@example.com", "%FF", "example.com", None),
@@ -56,7 +57,10 @@ def test_uri_parts() -> None:
         ("sip:alice@example.com;x=\x00", 400),  # a Contact becomes the start line of our NOTIFY
         ("sip:alice@example.com?x=a b", 400),
         ('sip:alice@example.com;x="y"', 400),
-        ("sip:alice@[fe80::1%25eth0]", 400),  # a zone means nothing to anybody else
+        ("sip:alice@[fe80::1%]", 400),
+        ("sip:alice@[fe80::1%4", 400),
+        ("sip:alice@[%4]", 400),
+        ("sip:alice@192.0.2.1%4", 400),
         ("sip:alice@example.com:0", 400),
         ("sip:alice@example.com:65536", 400),
         ("sip:alice@example.com:5060x", 400),

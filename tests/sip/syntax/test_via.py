@@ -20,6 +20,7 @@ SOURCE = ("192.0.2.9", 40000)
         ("SIP/2.0/TLS phone.example.com", ("phone.example.com", 5061), None),
         ("SIP / 2.0\t/ UDP  192.0.2.2 : 5070 ; branch = z9hG4bK3", ("192.0.2.2", 5070), "z9hG4bK3"),  # RFC 4475
         ("SIP/2.0/UNKNOWN t4.example.com;branch=b", ("t4.example.com", 5060), "b"),
+        ("SIP/2.0/UDP [fe80::1%4]:5062;received=fe80::1%4;branch=b", ("[fe80::1%4]", 5062), "b"),  # Linphone
         ("SIP/2.0/UDP [2001:DB8::9:1]:5070;received=192.0.2.1;branch=b", ("[2001:db8::9:1]", 5070), "b"),
     ],
 )
@@ -32,7 +33,7 @@ def test_via(text: str, sent_by: tuple[str, int], branch: str | None) -> None:
     "text",
     ["", "SIP/7.0/UDP a;branch=b", "SIP/2.0/UDP", "SIP/2.0/UDP a b", "SIP/2.0/UDP a:x", "UDP a",
      "SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/2.0/UDP a:\u0665", "SIP/2.0/UDP a:0", "SIP/2.0/UDP a:65536",
-     "SIP/2.0/UDP [fe80::1%25eth0]"],
+     "SIP/2.0/UDP [fe80::1%]", "SIP/2.0/UDP h%4"],
 )  # fmt: skip
 def test_bad_via(text: str) -> None:
     with pytest.raises(SIPSyntaxError):
@@ -64,6 +65,19 @@ def test_received_and_rport(text: str, answered: str) -> None:
 def test_received_of_ipv6_is_compared_without_brackets() -> None:
     text = "SIP/2.0/UDP [2001:db8::1]:5060;branch=b"
     assert received_via(text, Via.parse(text), ("2001:db8::1", 5060)) == text
+
+
+def test_received_of_ipv6_is_compared_without_the_zone() -> None:
+    text = "SIP/2.0/UDP [fe80::1%eth0]:5060;branch=b"
+    assert received_via(text, Via.parse(text), ("fe80::1", 5060)) == text
+    assert received_via(text, Via.parse(text), ("fe80::2", 5060)) == f"{text};received=fe80::2"
+
+
+@pytest.mark.parametrize("end", [";rport", ";rport;branch=b"])
+def test_the_number_of_our_interface_is_told_to_nobody(end: str) -> None:
+    text = f"SIP/2.0/UDP [fe80::1]:5060{end}"
+    answered = text.replace(";rport", ";rport=5060")
+    assert received_via(text, Via.parse(text), ("fe80::1%3", 5060)) == f"{answered};received=fe80::1"
 
 
 @given(st.text() | st.text('SIP/2.0UDP ;=:,abc[]"', max_size=60), st.booleans())
