@@ -105,6 +105,10 @@ class DeviceDocuments:
             web.post(path, self._put, expect_handler=self._expect),
         ]
 
+    def named_by(self, path: str) -> ProfileKey | None:
+        """The profile that a path, as it is in a URL, names by its key; None when it names a file, or nothing."""
+        return self._asked(path).profile
+
     # -- GET -------------------------------------------------------------------------------------------------------
 
     async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -156,7 +160,9 @@ class DeviceDocuments:
     def _find(self, question: Question) -> Found:
         """The first profile that the name stands for. Each is looked up, whether an earlier one is there or not."""
         asked = question.asked
-        names = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        names = (
+            [asked.profile] if asked.profile is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        )
         documents = [(key, self._table.get(key) if key is not None else None) for key in names]
         key, document = next(((key, found) for key, found in documents if found is not None), (None, None))
         # Nobody's document costs as much as somebody else's (invariant I10).
@@ -183,7 +189,7 @@ class DeviceDocuments:
         if shown.sensitive and not client.is_https:
             return False
         if proof is None:
-            return not self._gate.wants_proof and not shown.sensitive and asked.user is None
+            return not self._gate.wants_proof and not shown.sensitive and asked.profile is None
         if proof.etag is not None and proof.etag != tag:
             return False
         if asked.file.kind is FileKind.COMMON:

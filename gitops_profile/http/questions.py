@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gitops_profile.devices import Claim, Vendor, read_user_agent, vendor_of
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey
 
-from .document_path import Asked
+from .document_path import Asked, may_hold_capability
 from .whole_answer import WholeAnswer
 
 MAX_KEPT = 4096
@@ -55,7 +55,7 @@ class Questions:
     """The newest ones. Without them a GET costs some 20 µs more (bench_http.py)."""
 
     def __init__(self, table: PresentityTable, read: Callable[[str], Asked]) -> None:
-        """`read` says what a path asks for: another thing when the table changed, and in time when there is a `~`."""
+        """`read` says what a path asks for: another when the table changed, and later when it holds a capability."""
         self._table = table
         self._read = read
         self._kept: dict[tuple[str, str | None], Question] = {}
@@ -70,7 +70,7 @@ class Questions:
         if known is not None:
             return known
         question = Question(self._read(path), agent)
-        if "~" not in path and len(path) + len(agent or "") <= MAX_LENGTH:  # a capability is over some day
+        if len(path) + len(agent or "") <= MAX_LENGTH and not may_hold_capability(path):
             if len(self._kept) >= MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[path, agent] = question
