@@ -6,10 +6,9 @@ One answer for whoever asks for something that is not there, or that is not for 
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache, partial
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -28,16 +27,15 @@ from gitops_profile.presentity import (
     PresentityTable,
     ProfileDocument,
     ProfileKey,
-    RevisionStamp,
     is_device_id,
     mac_of,
 )
 
-from .content import holds
 from .content_access import FetchRefused
 from .device_gate import DeviceGate
 from .device_passwords import Client
 from .device_proof import Proof
+from .document_answer import HEADERS, answer_of
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .listener import Below
@@ -52,11 +50,6 @@ DOCUMENTS_PATH = "p/"
 """Behind the public URL."""
 UPLOAD_SECONDS = 60.0
 MAX_USER_AGENT = 255
-_HEADERS = {
-    "Accept-Ranges": "none",
-    "Cache-Control": "private, no-cache",
-    "X-Content-Type-Options": "nosniff",
-}
 _NOBODYS = ProfileDocument(ProfileKey.device("nobody.invalid", "nobody"), "text/plain", b"", "", sensitive=True)
 """Stands in for a document that is not there."""
 
@@ -134,9 +127,9 @@ class DeviceDocuments:
             if found.document is None or not may:
                 self._miss(visit, proof, found.document)
                 raise _not_found()
-            return _answer(visit.request, found, self._table.revision_of(found.document.key)), found
+            return answer_of(visit.request, found, self._table.revision_of, time.time()), found
         except FetchRefused as refused:
-            return refused.answer(_HEADERS), None
+            return refused.answer(HEADERS), None
 
     def _note_get(self, visit: "_Visit", answer: WholeAnswer, found: Found | None) -> None:
         """Who was given nothing is not seen to have anything, and by HEAD he has seen the tag and nothing else."""
@@ -167,7 +160,9 @@ class DeviceDocuments:
         key, document = next(((key, found) for key, found in documents if found is not None), (None, None))
         # Nobody's document costs as much as somebody else's (invariant I10).
         shown = self._shown(question, document or _NOBODYS)
-        question.found = Found(key, document, shown, self._tag_of(shown))
+        # Without a domain in it, a name stands for the same one in each.
+        is_only = asked.profile is not None or (len(names) == 1 and asked.domain is not None)
+        question.found = Found(key, document, shown, self._tag_of(shown), is_only=is_only)
         return question.found
 
     def _is_known(self, asked: Asked) -> bool:
@@ -234,7 +229,7 @@ class DeviceDocuments:
             visit.proof = self._prove(visit)
             response = await self._take(request, visit, visit.proof)
         except FetchRefused as refused:
-            response = refused.response(_HEADERS)
+            response = refused.response(HEADERS)
         if response.status >= 300:
             response.force_close()  # what is still on its way is not read
         await send_response(request, response, self._write_seconds)
@@ -269,7 +264,7 @@ class DeviceDocuments:
         except OSError as error:
             logger.warning("an upload cannot be kept device=%s: %s", device, error.strerror or error)
             raise FetchRefused(507, "There is no room for it now.") from error
-        return web.Response(status=201 if is_new else 204, headers=_HEADERS)
+        return web.Response(status=201 if is_new else 204, headers=HEADERS)
 
     # -- both ------------------------------------------------------------------------------------------------------
 
@@ -308,45 +303,6 @@ class _Visit:
 async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     async for chunk in request.content.iter_chunked(1 << 16):
         yield chunk
-
-
-def _answer(request: Asking, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
-    changed = _moment(stamp.committed_at) if stamp is not None else (None, "")
-    if _has(request, found.tag, changed[0]):
-        if found.unchanged is None:
-            found.unchanged = WholeAnswer(304, _fields(found.tag, changed[1]))
-        return found.unchanged
-    if found.whole is None:
-        fields = [*_fields(found.tag, changed[1]), ("Content-Type", found.shown.content_type)]
-        found.whole = WholeAnswer(200, fields, found.shown.body)
-    return found.whole
-
-
-def _fields(tag: str, changed: str) -> list[tuple[str, str]]:
-    fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
-    return [*fields, ("Last-Modified", changed)] if changed else fields
-
-
-@lru_cache(maxsize=256)
-def _moment(committed_at: str) -> tuple[datetime, str]:
-    """A commit's time, and the same as HTTP writes it: made once, for all documents of a commit (5 µs)."""
-    moment = datetime.fromisoformat(committed_at).astimezone(UTC)
-    return moment, format_datetime(moment, usegmt=True)
-
-
-def _has(request: Asking, tag: str, changed: datetime | None) -> bool:
-    """Whether the client says that it has this version (RFC 9110 §13.1.2, §13.1.3)."""
-    named = request.headers.getall("If-None-Match", ())
-    if named:
-        return holds(named, tag)
-    since = request.headers.get("If-Modified-Since")
-    if since is None or changed is None:
-        return False
-    try:
-        # Only the very same time: after a revert or a force-push the newer document is the older commit.
-        return parsedate_to_datetime(since) == changed
-    except (ValueError, TypeError, OverflowError):
-        return False
 
 
 def _not_found() -> FetchRefused:

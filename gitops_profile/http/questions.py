@@ -4,7 +4,9 @@ Nothing in here depends on who asks: the gate judges each request, and what is k
 as much as what is kept of somebody's (invariant I10).
 """
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gitops_profile.devices import Claim, Vendor, read_user_agent, vendor_of
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey
@@ -18,12 +20,33 @@ MAX_LENGTH = 512
 """Characters of a path and a User-Agent that are worth keeping."""
 
 
+class Changed(NamedTuple):
+    """When a document was changed last."""
+
+    at: float
+    """Unix seconds."""
+    text: str
+    """As HTTP writes it."""
+
+
+NEVER = Changed(math.inf, "")
+"""Of what no time tells apart."""
+
+
 class Found:
     """What a question finds in the table."""
 
-    __slots__ = ("document", "key", "name", "shown", "tag", "unchanged", "whole")
+    __slots__ = ("changed", "document", "is_dated", "is_only", "key", "name", "shown", "tag", "unchanged", "whole")
 
-    def __init__(self, key: ProfileKey | None, document: ProfileDocument | None, shown: Presentation, tag: str) -> None:
+    def __init__(
+        self,
+        key: ProfileKey | None,
+        document: ProfileDocument | None,
+        shown: Presentation,
+        tag: str,
+        *,
+        is_only: bool,
+    ) -> None:
         self.key = key
         self.name = str(key) if key is not None else None
         self.document = document
@@ -31,6 +54,12 @@ class Found:
         self.shown = shown
         """What a phone of this kind is given of it."""
         self.tag = tag
+        self.is_only = is_only
+        """Whether no other document could be found by what was asked."""
+        self.changed: Changed | None = None
+        """Set when it was looked up."""
+        self.is_dated = False
+        """Whether the answers below say when it was changed."""
         self.whole: WholeAnswer | None = None
         self.unchanged: WholeAnswer | None = None
         """The 200 and the 304, once they were asked for."""
