@@ -74,6 +74,8 @@ class ProfileContent:
         answer, fetched = self._judge(request, request.raw_path.partition("?")[0])
         answer.write(request.transport)
         request.when_read(partial(self._note, fetched), WRITE_SECONDS)
+        if answer.is_last:
+            request.transport.close()
 
     def _judge(self, request: Asking, path: str) -> tuple[WholeAnswer, ContentFetched]:
         """What the client is answered, and what there is to say of it."""

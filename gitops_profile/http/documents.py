@@ -117,6 +117,8 @@ class DeviceDocuments:
         answer, found = self._judge(visit)
         answer.write(request.transport)
         request.when_read(partial(self._note_get, visit, answer, found), self._write_seconds)
+        if answer.is_last:
+            request.transport.close()
 
     def _judge(self, visit: "_Visit") -> tuple[WholeAnswer, Found | None]:
         """What the visitor is answered, and what he is given, if anything."""

@@ -111,7 +111,10 @@ class WebhookReceiver:
         except _Answer as early:
             answer = early
         self._on_received(WebhookReceived(source, answer.provider, answer.result, answer.reason))
-        return web.Response(status=answer.status, text=f"{answer}\n", headers=answer.headers)
+        response = web.Response(status=answer.status, text=f"{answer}\n", headers=answer.headers)
+        if answer.status == 429:
+            response.force_close()  # he is not listened to, and could hold the connection by asking again
+        return response
 
     async def _answer(self, request: web.Request, source: str) -> _Answer:
         waiting = self._throttle.blocked_for(source, self._clock())

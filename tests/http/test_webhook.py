@@ -113,6 +113,10 @@ async def test_who_guesses_has_to_wait_and_others_do_not_guess_for_him(receiver:
         await receiver.post(PUSH, JSON)
     status, _ = await receiver.post(PUSH, signed(PUSH))
     assert status == 429 and receiver.last[1] == "throttled"
+    reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+    writer.write(b"POST /hooks/git HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 429 ")  # and the connection is over
+    writer.close()
     receiver.now += 2.0
     assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202
 
