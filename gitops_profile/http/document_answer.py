@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from gitops_profile.presentity import ProfileKey, RevisionStamp
 
-from .content import holds
 from .plain_get import Asking
+from .preconditions import holds, refuse_unless_matching
 from .questions import NEVER, Changed, Found
 from .whole_answer import WholeAnswer
 
@@ -25,7 +25,11 @@ SETTLED = 2.0
 def answer_of(
     request: Asking, found: Found, revision_of: Callable[[ProfileKey], RevisionStamp | None], now: float
 ) -> WholeAnswer:
-    """What the client, who may have the document that was found, is answered; `now` is what goes into Date."""
+    """What the client, who may have the document that was found, is answered; `now` is what goes into Date.
+
+    Raises FetchRefused when he wants another version only.
+    """
+    refuse_unless_matching(request.headers, found.tag)
     if found.changed is None:
         found.changed = _changed(found, revision_of)
     is_dated = found.changed.at + SETTLED <= now

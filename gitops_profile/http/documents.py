@@ -40,8 +40,9 @@ from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .listener import Below
 from .plain_get import Asking, PlainGet
+from .preconditions import failed, wanted_before
 from .questions import Found, Question, Questions
-from .uploads import TooLarge, TooMany, UploadMode, Uploads
+from .uploads import NotAsWanted, TooLarge, TooMany, UploadMode, Uploads
 from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,8 @@ class DeviceDocuments:
     async def _expect(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Say what is wrong with an upload before it is sent (RFC 9110 §10.1.1)."""
         too_large = (request.content_length or 0) > self._uploads.limits.file_bytes
-        if too_large or self._uploads.mode is UploadMode.REFUSE or request.version < HttpVersion11:
+        is_part = hdrs.CONTENT_RANGE in request.headers
+        if too_large or is_part or self._uploads.mode is UploadMode.REFUSE or request.version < HttpVersion11:
             return None  # the handler says what is wrong, and who speaks HTTP/1.0 waits for nothing
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
@@ -249,14 +251,19 @@ class DeviceDocuments:
         if device is None or not known or not allowed:
             self._gate.missed(visit.client, device, exists=known, proof=proof)
             raise _not_found()
+        if hdrs.CONTENT_RANGE in request.headers:
+            raise FetchRefused(400, "A part of a file is not taken in.")  # RFC 9110 §14.5
+        before = wanted_before(request.headers)
         too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
         if (request.content_length or 0) > self._uploads.limits.file_bytes:
             raise too_large
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                is_new = await self._uploads.take(device, asked.name, _chunks(request))
+                is_new = await self._uploads.take(device, asked.name, _chunks(request), before=before)
         except TooLarge as error:
             raise too_large from error
+        except NotAsWanted as error:
+            raise failed() from error
         except TooMany as error:
             raise FetchRefused(503, "Too many are sending something now.", ("Retry-After", "60")) from error
         except TimeoutError as error:

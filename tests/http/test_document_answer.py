@@ -121,3 +121,22 @@ def test_a_commit_of_just_now_is_no_time_to_go_by_and_what_is_kept_of_an_answer_
         False, False, True, True, False,
     ]  # fmt: skip
     assert kept[0] is kept[1] and kept[2] is kept[3]
+
+
+@pytest.mark.parametrize(
+    "lines", [(), ("--header", "Content-Length: 0"), ("--head",)], ids=["plain", "aiohttp", "HEAD"]
+)
+async def test_who_wants_another_version_only_gets_none(lines: tuple[str, ...]) -> None:
+    """RFC 9110 §13.1.1, strong comparison; and who may not have it learns nothing by it (§13.2.1)."""
+    async with serving() as site:
+        tag = (await head_of(site.url(DESK)))[1]["etag"]
+        found = {}
+        for condition in ('"x"', f"W/{tag}", tag, f'"x", {tag}', "*"):
+            status, headers, content = await head_of(site.url(DESK), *lines, "--header", f"If-Match: {condition}")
+            found[condition] = status
+            assert status == 200 or ("etag" not in headers and b"<settings>" not in content)
+        assert list(found.values()) == [412, 412, 200, 200, 200]
+        both = ("--header", 'If-Match: "x"', "--header", f"If-None-Match: {tag}")
+        assert (await head_of(site.url(DESK), *lines, *both))[0] == 412  # RFC 9110 §13.2.2
+        assert (await head_of(site.url(UNKNOWN), *lines, "--header", "If-Match: *"))[0] == 404
+        assert not any(seen.key for seen in site.seen if seen.status == 412)  # which is no fault of the phone

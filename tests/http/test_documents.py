@@ -217,6 +217,46 @@ async def test_more_at_once_than_fit_into_memory_are_put_off(tmp_path: Path) -> 
         writer.close()
 
 
+async def test_a_part_of_a_file_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    """RFC 9110 §14.5."""
+    async with serving(keeping(tmp_path)) as site:
+        part = ("--data-binary", "x", "--header", "Content-Range: bytes 1-1/3")
+        for method in ("PUT", "POST"):
+            assert (await head_of(f"{site.root}{DESK}-app.log", "--request", method, *part))[0] == 400
+            assert (await head_of(f"{site.root}{UNKNOWN}-app.log", "--request", method, *part))[0] == 404
+        assert kept_in(tmp_path) == []
+
+
+async def test_an_upload_may_be_meant_as_the_first_or_not(tmp_path: Path) -> None:
+    """RFC 9110 §13.1.1, §13.1.2. None has an entity-tag."""
+    async with serving(keeping(tmp_path)) as site:
+
+        async def put(text: str, *conditions: str) -> int:
+            options = [part for condition in conditions for part in ("--header", condition)]
+            url = f"{site.root}{DESK}-app.log"
+            return (await head_of(url, "--request", "PUT", "--data-binary", text, *options))[0]
+
+        assert await put("a", "If-Match: *") == 412
+        assert kept_in(tmp_path) == []
+        assert await put("b", "If-None-Match: *") == 201
+        assert await put("c", "If-None-Match: *") == 412
+        assert await put("d", 'If-Match: "x"') == 412
+        assert await put("e", "If-Match: *", "If-None-Match: *") == 412
+        assert (tmp_path / DESK / f"{DESK}-app.log").read_text() == "b"
+        assert await put("f", "If-Match: *") == 204
+        assert await put("g", 'If-None-Match: "x"') == 204
+        assert (tmp_path / DESK / f"{DESK}-app.log").read_text() == "g"
+    async with serving() as site:  # which forgets them
+        assert [await put("h", "If-None-Match: *"), await put("i", "If-Match: *")] == [204, 412]
+
+
+async def test_of_two_that_are_to_be_the_first_one_is(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path)) as site:
+        options = ("--request", "PUT", "--data-binary", "x", "--header", "If-None-Match: *")
+        answers = await asyncio.gather(*(head_of(f"{site.root}{DESK}-app.log", *options) for _ in range(8)))
+        assert sorted(status for status, _, _ in answers) == [201, *[412] * 7]
+
+
 async def test_uploads_may_be_forgotten_or_refused() -> None:
     async with serving() as site:
         assert (await head_of(f"{site.root}{DESK}-app.log", "--data-binary", "x"))[0] == 204
