@@ -50,6 +50,9 @@ logger = logging.getLogger(__name__)
 DOCUMENTS_PATH = "p/"
 """Behind the public URL."""
 UPLOAD_SECONDS = 60.0
+"""For all of an upload to come; then 408."""
+SILENT_SECONDS = 10.0
+"""Without a byte of it; then 408, too. Of what is no chunk aiohttp tells nobody."""
 MAX_USER_AGENT = 255
 _NOBODYS = ProfileDocument(ProfileKey.device("nobody.invalid", "nobody"), "text/plain", b"", "", sensitive=True)
 """Stands in for a document that is not there."""
@@ -310,7 +313,12 @@ class _Visit:
 
 
 async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    async for chunk in request.content.iter_chunked(1 << 16):
+    """What comes of a body; raises TimeoutError when nothing does."""
+    while True:
+        async with asyncio.timeout(SILENT_SECONDS):
+            chunk = await request.content.read(1 << 16)
+        if not chunk:
+            return
         yield chunk
 
 

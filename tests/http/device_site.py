@@ -92,7 +92,7 @@ class DeviceSite:
             prefix="/p/", resolve=self.resolve, routes=lambda: self.routes, tag_of=lambda shown: shown.etag,
             see=self.seen.append, clock=self.now, write_seconds=self.write_seconds,
         )  # fmt: skip
-        self.listener = HTTPListener(documents.routes(), HTTPLimits(head_seconds=5.0))
+        self.listener = HTTPListener(documents.routes(), HTTPLimits(head_seconds=5.0, shutdown_seconds=0.1))
         self.root = ""
 
     def now(self) -> float:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gitops_profile.devices import How
 from gitops_profile.http import UploadLimits, UploadMode, Uploads
+from gitops_profile.http import documents as documents
 from gitops_profile.presentity import (
     ProfileChanged,
     ProfileDocument,
@@ -255,6 +256,33 @@ async def test_of_two_that_are_to_be_the_first_one_is(tmp_path: Path) -> None:
         options = ("--request", "PUT", "--data-binary", "x", "--header", "If-None-Match: *")
         answers = await asyncio.gather(*(head_of(f"{site.root}{DESK}-app.log", *options) for _ in range(8)))
         assert sorted(status for status, _, _ in answers) == [201, *[412] * 7]
+
+
+@pytest.mark.parametrize(
+    "head, body_",
+    [
+        ("Content-Length: 4", "ab"),
+        ("Transfer-Encoding: chunked", "2\r\nab\r\n"),
+        ("Transfer-Encoding: chunked", "no\r\n"),
+    ],
+    ids=["stops", "stops between chunks", "no chunk"],
+)
+async def test_an_upload_of_which_nothing_comes_is_given_up(
+    head: str, body_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "SILENT_SECONDS", 0.05)
+    async with serving(keeping(tmp_path)) as site:
+        address = urlsplit(site.root)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"PUT {address.path}{DESK}-app.log HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            while not site.uploads._under_way:  # noqa: ASYNC110  # else aiohttp itself answers what is no chunk
+                await asyncio.sleep(0.001)
+        writer.write(body_.encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+    assert kept_in(tmp_path) == []
 
 
 async def test_uploads_may_be_forgotten_or_refused() -> None:
