@@ -50,6 +50,8 @@ class SignatureCheck:
         self._body = hashlib.sha256()
         self.signed_id: str | None = None
         """The delivery's identity where the signature covers it, or where none does better."""
+        self.is_shown = False
+        """Whether the headers alone have shown that the sender has the secret."""
 
     def update(self, chunk: bytes) -> None:
         """The next part of the raw body."""
@@ -128,6 +130,7 @@ def _begin_token(headers: Headers, secrets: Secrets) -> SignatureCheck:
     if not found:
         raise Refused("wrong-signature")
     check = _TokenCheck("gitlab", (), ())
+    check.is_shown = True
     # Who has the token can make anything, so an identifier that is not signed is as good as any.
     named = [*headers.getall("Idempotency-Key", ()), *headers.getall("X-Gitlab-Event-UUID", ())]
     check.signed_id = named[0][:256] if named else None

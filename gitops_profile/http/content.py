@@ -1,7 +1,7 @@
 """Profile documents by URL: what a message/external-body points to (RFC 4483, RFC 6080 §5.2.2)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from .content_access import ContentAccess, FetchRefused
 from .content_links import ContentLinks
 from .listener import Below
 from .plain_get import Asking, PlainGet
+from .preconditions import holds, refuse_unless_matching
 from .whole_answer import WRITE_SECONDS, WholeAnswer
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ class ProfileContent:
         answer, fetched = self._judge(request, request.raw_path.partition("?")[0])
         answer.write(request.transport)
         request.when_read(partial(self._note, fetched), WRITE_SECONDS)
+        if answer.is_last:
+            request.transport.close()
 
     def _judge(self, request: Asking, path: str) -> tuple[WholeAnswer, ContentFetched]:
         """What the client is answered, and what there is to say of it."""
@@ -117,19 +120,11 @@ class ProfileContent:
 
 
 def _document(request: Asking, shown: Presentation, tag: str) -> WholeAnswer:
+    refuse_unless_matching(request.headers, tag)
     fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
     if holds(request.headers.getall("If-None-Match", ()), tag):
         return WholeAnswer(304, fields)
     return WholeAnswer(200, [*fields, ("Content-Type", shown.content_type)], shown.body)
-
-
-def holds(if_none_match: Sequence[str], etag: str) -> bool:
-    """Whether the client says that it has this version (RFC 9110 §13.1.2, weak comparison).
-
-    Some phones give the tag back without its quotes.
-    """
-    tags = (tag.strip() for value in if_none_match for tag in value.split(","))
-    return any(tag == "*" or tag.removeprefix("W/").strip('"') == etag for tag in tags)
 
 
 _HEADERS = {

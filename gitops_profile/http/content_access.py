@@ -21,7 +21,7 @@ from gitops_profile.presentity import ProfileKey
 
 from .client_address import Proxies, client_address, counted_address, forwarded_https, is_proxy
 from .plain_get import Asking
-from .whole_answer import WholeAnswer
+from .whole_answer import CLOSE, WholeAnswer
 
 GUESSES = frozenset({Reason.WRONG_RESPONSE, Reason.UNKNOWN_USER, Reason.ALGORITHM})
 """What counts as guessing: it needs a nonce of ours."""
@@ -56,8 +56,13 @@ class FetchRefused(Exception):
         self.headers = headers
 
     def answer(self, headers: Mapping[str, str]) -> WholeAnswer:
-        """As it is answered, with `headers` besides."""
+        """As it is answered, with `headers` besides.
+
+        Who is not listened to has no connection either: he could hold it for ever by asking again.
+        """
         fields = [*headers.items(), ("Content-Type", "text/plain; charset=utf-8"), *self.headers]
+        if self.status == 429:
+            fields.append(CLOSE)
         return WholeAnswer(self.status, fields, f"{self}\n".encode())
 
     def response(self, headers: Mapping[str, str]) -> web.Response:

@@ -57,9 +57,9 @@ class DeviceGate:
 
     def client(self, request: Asking) -> Client:
         """Who sent it."""
-        if not self._proxies:
-            return Client(request.remote or "unknown", request.secure, True)
         address = client_address(request, self._proxies)
+        if not self._proxies:
+            return Client(address, request.secure, True)
         said = forwarded_https(request, self._proxies)
         # A ban of a proxy would be one of everybody behind it, and its address is nobody's network.
         is_named = not is_proxy(address, self._proxies)

@@ -6,10 +6,9 @@ One answer for whoever asks for something that is not there, or that is not for 
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache, partial
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -28,22 +27,22 @@ from gitops_profile.presentity import (
     PresentityTable,
     ProfileDocument,
     ProfileKey,
-    RevisionStamp,
     is_device_id,
     mac_of,
 )
 
-from .content import holds
 from .content_access import FetchRefused
 from .device_gate import DeviceGate
 from .device_passwords import Client
 from .device_proof import Proof
+from .document_answer import HEADERS, answer_of
 from .document_links import DocumentLinks
 from .document_path import Asked, Resolve, read_path
 from .listener import Below
 from .plain_get import Asking, PlainGet
+from .preconditions import failed, wanted_before
 from .questions import Found, Question, Questions
-from .uploads import TooLarge, TooMany, UploadMode, Uploads
+from .uploads import NotAsWanted, TooLarge, TooMany, UploadMode, Uploads
 from .whole_answer import WRITE_SECONDS, WholeAnswer, send_response
 
 logger = logging.getLogger(__name__)
@@ -51,12 +50,10 @@ logger = logging.getLogger(__name__)
 DOCUMENTS_PATH = "p/"
 """Behind the public URL."""
 UPLOAD_SECONDS = 60.0
+"""For all of an upload to come; then 408."""
+SILENT_SECONDS = 10.0
+"""Without a byte of it; then 408, too. Of what is no chunk aiohttp tells nobody."""
 MAX_USER_AGENT = 255
-_HEADERS = {
-    "Accept-Ranges": "none",
-    "Cache-Control": "private, no-cache",
-    "X-Content-Type-Options": "nosniff",
-}
 _NOBODYS = ProfileDocument(ProfileKey.device("nobody.invalid", "nobody"), "text/plain", b"", "", sensitive=True)
 """Stands in for a document that is not there."""
 
@@ -105,6 +102,10 @@ class DeviceDocuments:
             web.post(path, self._put, expect_handler=self._expect),
         ]
 
+    def named_by(self, path: str) -> ProfileKey | None:
+        """The profile that a path, as it is in a URL, names by its key; None when it names a file, or nothing."""
+        return self._asked(path).profile
+
     # -- GET -------------------------------------------------------------------------------------------------------
 
     async def _get(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -120,6 +121,8 @@ class DeviceDocuments:
         answer, found = self._judge(visit)
         answer.write(request.transport)
         request.when_read(partial(self._note_get, visit, answer, found), self._write_seconds)
+        if answer.is_last:
+            request.transport.close()
 
     def _judge(self, visit: "_Visit") -> tuple[WholeAnswer, Found | None]:
         """What the visitor is answered, and what he is given, if anything."""
@@ -130,9 +133,9 @@ class DeviceDocuments:
             if found.document is None or not may:
                 self._miss(visit, proof, found.document)
                 raise _not_found()
-            return _answer(visit.request, found, self._table.revision_of(found.document.key)), found
+            return answer_of(visit.request, found, self._table.revision_of, time.time()), found
         except FetchRefused as refused:
-            return refused.answer(_HEADERS), None
+            return refused.answer(HEADERS), None
 
     def _note_get(self, visit: "_Visit", answer: WholeAnswer, found: Found | None) -> None:
         """Who was given nothing is not seen to have anything, and by HEAD he has seen the tag and nothing else."""
@@ -156,12 +159,16 @@ class DeviceDocuments:
     def _find(self, question: Question) -> Found:
         """The first profile that the name stands for. Each is looked up, whether an earlier one is there or not."""
         asked = question.asked
-        names = [asked.user] if asked.user is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        names = (
+            [asked.profile] if asked.profile is not None else [self._resolve(asked.domain, n) for n in asked.file.names]
+        )
         documents = [(key, self._table.get(key) if key is not None else None) for key in names]
         key, document = next(((key, found) for key, found in documents if found is not None), (None, None))
         # Nobody's document costs as much as somebody else's (invariant I10).
         shown = self._shown(question, document or _NOBODYS)
-        question.found = Found(key, document, shown, self._tag_of(shown))
+        # Without a domain in it, a name stands for the same one in each.
+        is_only = asked.profile is not None or (len(names) == 1 and asked.domain is not None)
+        question.found = Found(key, document, shown, self._tag_of(shown), is_only=is_only)
         return question.found
 
     def _is_known(self, asked: Asked) -> bool:
@@ -183,7 +190,7 @@ class DeviceDocuments:
         if shown.sensitive and not client.is_https:
             return False
         if proof is None:
-            return not self._gate.wants_proof and not shown.sensitive and asked.user is None
+            return not self._gate.wants_proof and not shown.sensitive and asked.profile is None
         if proof.etag is not None and proof.etag != tag:
             return False
         if asked.file.kind is FileKind.COMMON:
@@ -216,7 +223,8 @@ class DeviceDocuments:
     async def _expect(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Say what is wrong with an upload before it is sent (RFC 9110 §10.1.1)."""
         too_large = (request.content_length or 0) > self._uploads.limits.file_bytes
-        if too_large or self._uploads.mode is UploadMode.REFUSE or request.version < HttpVersion11:
+        is_part = hdrs.CONTENT_RANGE in request.headers
+        if too_large or is_part or self._uploads.mode is UploadMode.REFUSE or request.version < HttpVersion11:
             return None  # the handler says what is wrong, and who speaks HTTP/1.0 waits for nothing
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
@@ -228,7 +236,7 @@ class DeviceDocuments:
             visit.proof = self._prove(visit)
             response = await self._take(request, visit, visit.proof)
         except FetchRefused as refused:
-            response = refused.response(_HEADERS)
+            response = refused.response(HEADERS)
         if response.status >= 300:
             response.force_close()  # what is still on its way is not read
         await send_response(request, response, self._write_seconds)
@@ -246,14 +254,19 @@ class DeviceDocuments:
         if device is None or not known or not allowed:
             self._gate.missed(visit.client, device, exists=known, proof=proof)
             raise _not_found()
+        if hdrs.CONTENT_RANGE in request.headers:
+            raise FetchRefused(400, "A part of a file is not taken in.")  # RFC 9110 §14.5
+        before = wanted_before(request.headers)
         too_large = FetchRefused(413, f"At most {self._uploads.limits.file_bytes} bytes are taken in.")
         if (request.content_length or 0) > self._uploads.limits.file_bytes:
             raise too_large
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                is_new = await self._uploads.take(device, asked.name, _chunks(request))
+                is_new = await self._uploads.take(device, asked.name, _chunks(request), before=before)
         except TooLarge as error:
             raise too_large from error
+        except NotAsWanted as error:
+            raise failed() from error
         except TooMany as error:
             raise FetchRefused(503, "Too many are sending something now.", ("Retry-After", "60")) from error
         except TimeoutError as error:
@@ -263,7 +276,7 @@ class DeviceDocuments:
         except OSError as error:
             logger.warning("an upload cannot be kept device=%s: %s", device, error.strerror or error)
             raise FetchRefused(507, "There is no room for it now.") from error
-        return web.Response(status=201 if is_new else 204, headers=_HEADERS)
+        return web.Response(status=201 if is_new else 204, headers=HEADERS)
 
     # -- both ------------------------------------------------------------------------------------------------------
 
@@ -300,47 +313,13 @@ class _Visit:
 
 
 async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    async for chunk in request.content.iter_chunked(1 << 16):
+    """What comes of a body; raises TimeoutError when nothing does."""
+    while True:
+        async with asyncio.timeout(SILENT_SECONDS):
+            chunk = await request.content.read(1 << 16)
+        if not chunk:
+            return
         yield chunk
-
-
-def _answer(request: Asking, found: Found, stamp: RevisionStamp | None) -> WholeAnswer:
-    changed = _moment(stamp.committed_at) if stamp is not None else (None, "")
-    if _has(request, found.tag, changed[0]):
-        if found.unchanged is None:
-            found.unchanged = WholeAnswer(304, _fields(found.tag, changed[1]))
-        return found.unchanged
-    if found.whole is None:
-        fields = [*_fields(found.tag, changed[1]), ("Content-Type", found.shown.content_type)]
-        found.whole = WholeAnswer(200, fields, found.shown.body)
-    return found.whole
-
-
-def _fields(tag: str, changed: str) -> list[tuple[str, str]]:
-    fields = [*_HEADERS.items(), ("ETag", f'"{tag}"')]
-    return [*fields, ("Last-Modified", changed)] if changed else fields
-
-
-@lru_cache(maxsize=256)
-def _moment(committed_at: str) -> tuple[datetime, str]:
-    """A commit's time, and the same as HTTP writes it: made once, for all documents of a commit (5 µs)."""
-    moment = datetime.fromisoformat(committed_at).astimezone(UTC)
-    return moment, format_datetime(moment, usegmt=True)
-
-
-def _has(request: Asking, tag: str, changed: datetime | None) -> bool:
-    """Whether the client says that it has this version (RFC 9110 §13.1.2, §13.1.3)."""
-    named = request.headers.getall("If-None-Match", ())
-    if named:
-        return holds(named, tag)
-    since = request.headers.get("If-Modified-Since")
-    if since is None or changed is None:
-        return False
-    try:
-        # Only the very same time: after a revert or a force-push the newer document is the older commit.
-        return parsedate_to_datetime(since) == changed
-    except (ValueError, TypeError, OverflowError):
-        return False
 
 
 def _not_found() -> FetchRefused:

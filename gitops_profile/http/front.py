@@ -11,14 +11,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from .places import Places
 from .plain_get import PlainGet, read_plain_get
-from .whole_answer import UNHURRIED, WholeAnswer
+from .whole_answer import CLOSE, UNHURRIED, WholeAnswer
 
 logger = logging.getLogger(__name__)
 
 PlainHandler = Callable[[PlainGet], None]
 """Answers a plain GET by writing to its connection."""
-_BROKEN = WholeAnswer(500, [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")], b"500\n")
+_BROKEN = WholeAnswer(500, [("Content-Type", "text/plain; charset=utf-8"), CLOSE], b"500\n")
 
 
 class Front(asyncio.Protocol):
@@ -29,18 +30,26 @@ class Front(asyncio.Protocol):
         routes: Sequence[tuple[str, PlainHandler]],
         successor: Callable[[Front, asyncio.Transport], asyncio.Protocol | None],
         open_: set[Front],
+        places: Places,
         loop: asyncio.AbstractEventLoop,
+        peer: str | None = None,
     ) -> None:
         """`routes` are prefixes and who answers below them; `successor(front, transport)` takes the connection over.
 
-        It is one of `open_` as long as the connection is its own.
+        It is one of `open_` as long as the connection is its own. For a connection that is not made yet, but has its
+        place, `peer` is the address that has it.
         """
         self._routes = routes
         self._successor = successor
         self._open = open_
         self._loop = loop
+        self._places = places
+        self._has_place = peer is not None
+        self._is_made = False
         self._transport: asyncio.Transport | None = None
-        self._remote: str | None = None
+        self._other: asyncio.Protocol | None = None
+        """Who has the connection now."""
+        self._remote = peer
         self.is_secure = False
         """Whether it is TLS."""
         self._cut_off: asyncio.TimerHandle | None = None
@@ -53,9 +62,16 @@ class Front(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        transport = self._transport = cast(asyncio.Transport, transport)  # uvloop's has another base
-        peer = transport.get_extra_info("peername")
-        self._remote = str(peer[0]) if isinstance(peer, tuple) else None
+        transport = cast(asyncio.Transport, transport)  # uvloop's has another base
+        self._is_made = True
+        if not self._has_place:
+            peer = transport.get_extra_info("peername")
+            self._remote = str(peer[0]) if isinstance(peer, tuple) else None
+            self._has_place = self._places.take(self._remote)
+            if not self._has_place:
+                transport.close()
+                return
+        self._transport = transport
         self.is_secure = transport.get_extra_info("sslcontext") is not None
         self.waits_since = self._loop.time()
         transport.set_write_buffer_limits(UNHURRIED)
@@ -65,6 +81,8 @@ class Front(asyncio.Protocol):
         """See asyncio.Protocol."""
         transport = self._transport
         if transport is None or transport.is_closing():
+            if self._other is not None:
+                self._other.data_received(data)
             return
         found = read_plain_get(data)
         handler = self._handler_below(found[0]) if found is not None else None
@@ -87,14 +105,32 @@ class Front(asyncio.Protocol):
         self._transport = self._then = None
         if self._cut_off is not None:
             self._cut_off.cancel()
+        self._give_place_back()
+        other, self._other = self._other, None
+        if other is not None:
+            other.connection_lost(error)
+
+    def eof_received(self) -> bool | None:
+        """See asyncio.Protocol."""
+        return self._other.eof_received() if self._other is not None else None
+
+    def not_made(self) -> None:
+        """The handshake of a TLS connection is over; when it has failed, nobody else says so."""
+        if not self._is_made:
+            self._give_place_back()
 
     def pause_writing(self) -> None:
         """The peer does not read: he is heard no more until he does."""
-        if self._transport is not None:
+        if self._other is not None:
+            self._other.pause_writing()
+        elif self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """He reads again."""
+        if self._other is not None:
+            self._other.resume_writing()
+            return
         then, self._then = self._then, None
         if self._cut_off is not None:
             self._cut_off.cancel()
@@ -138,13 +174,17 @@ class Front(asyncio.Protocol):
         return None
 
     def _hand_over(self, transport: asyncio.Transport, data: bytes) -> None:
-        """For good: what else comes, comes to the other."""
+        """For good: what else comes, goes on to the other. Its place stays with us, who hear when it is lost."""
         self._open.discard(self)
         self._transport = None
-        other = self._successor(self, transport)
-        if other is None:
+        self._other = self._successor(self, transport)
+        if self._other is None:
             transport.abort()
             return
-        transport.set_protocol(other)
-        other.connection_made(transport)
-        other.data_received(data)
+        self._other.connection_made(transport)
+        self._other.data_received(data)
+
+    def _give_place_back(self) -> None:
+        if self._has_place:
+            self._has_place = False
+            self._places.give_back(self._remote)

@@ -10,6 +10,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from .front import Front
+
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024
@@ -38,10 +40,13 @@ class Handshakes:
     def accept_on(
         self,
         sock: socket.socket,
-        protocol: Callable[[], asyncio.Protocol | None],
+        protocol: Callable[[str | None], Front | None],
         context: Callable[[], ssl.SSLContext],
     ) -> None:
-        """Accept on a bound, non-blocking socket from now on; a connection without a protocol is closed at once."""
+        """Accept on a bound, non-blocking socket from now on.
+
+        `protocol(peer)`, by the peer's IP address, is whose the connection is; one without it is closed at once.
+        """
         sock.listen(BACKLOG)
         self._sockets.append(sock)
         self._accepting.append(asyncio.get_running_loop().create_task(self._accept(sock, protocol, context)))
@@ -58,20 +63,20 @@ class Handshakes:
     async def _accept(
         self,
         sock: socket.socket,
-        protocol: Callable[[], asyncio.Protocol | None],
+        protocol: Callable[[str | None], Front | None],
         context: Callable[[], ssl.SSLContext],
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(sock)
+                connection, address = await loop.sock_accept(sock)
             except ConnectionError:
                 continue  # it was gone before it was accepted
             except OSError as error:
                 logger.warning("no https connection can be accepted: %s", error.strerror)
                 await asyncio.sleep(PAUSE)
                 continue
-            wanted = protocol()
+            wanted = protocol(str(address[0]) if isinstance(address, tuple) else None)
             if wanted is None:
                 connection.close()
             else:
@@ -80,7 +85,7 @@ class Handshakes:
                 task.add_done_callback(self._opening.discard)
             await asyncio.sleep(0)  # an accept that need not wait does not yield: a flood must not stop the loop
 
-    async def _open(self, connection: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext) -> None:
+    async def _open(self, connection: socket.socket, protocol: Front, context: ssl.SSLContext) -> None:
         peer = _peer(connection)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -97,6 +102,8 @@ class Handshakes:
         except asyncio.CancelledError:
             connection.close()
             raise
+        finally:
+            protocol.not_made()
 
     def _say(self, peer: str, error: ssl.SSLCertVerificationError) -> None:
         """Somebody will ask why: a phone that shows a certificate of an unknown authority gets no answer at all."""

@@ -13,8 +13,10 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .client_address import Proxies
 from .front import Front, PlainHandler
 from .handshakes import Handshakes
+from .places import Places
 from .whole_answer import WRITE_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class HTTPLimits:
 
     connections: int = 1000
     """More are closed at once: a phone comes back, a full table of descriptors stops SIP too."""
+    source_share: float = 0.25
+    """How much of them one address may have, trusted proxies and Unix sockets aside: others still find a place."""
     head_seconds: float = 10.0
     """For the TLS handshake, and then for the first request's headers: idle connections cannot hold all places."""
     keepalive_seconds: float = 30.0
@@ -80,8 +84,12 @@ class Below:
 class HTTPListener:
     """Routes, served on any number of sockets."""
 
-    def __init__(self, routes: Iterable[web.RouteDef | Below], limits: HTTPLimits | None = None) -> None:
+    def __init__(
+        self, routes: Iterable[web.RouteDef | Below], limits: HTTPLimits | None = None, proxies: Proxies = ()
+    ) -> None:
+        """`proxies` are the networks of reverse proxies, from which any number of connections may come."""
         self._limits = limits or HTTPLimits()
+        self._places = Places(max(1, int(self._limits.connections * self._limits.source_share)), proxies)
         application = web.Application(client_max_size=self._limits.body_bytes)
         routes = list(routes)
         self._below = [route for route in routes if isinstance(route, Below)]
@@ -166,13 +174,19 @@ class HTTPListener:
         assert server is not None
         self._route, server.request_handler = server.request_handler, self._handle
 
-    def _connection(self) -> asyncio.Protocol | None:
-        """For one more connection; None when it is one too many, or the listener is closed."""
+    def _connection(self, peer: str | None = None) -> Front | None:
+        """For one more connection; None when it is one too many, or the listener is closed.
+
+        `peer` is its address where that is known before it is made.
+        """
         server = self._runner.server
         if server is None:
             return None
         if len(server.connections) + len(self._fronts) + len(self._handshakes) < self._limits.connections:
-            return Front(self._plain, self._succeed, self._fronts, asyncio.get_running_loop())
+            if peer is not None and not self._places.take(peer):
+                return None
+            loop = asyncio.get_running_loop()
+            return Front(self._plain, self._succeed, self._fronts, self._places, loop, peer)
         if not self._full:
             self._full = True
             logger.warning("http connections refused at=%d", self._limits.connections)
@@ -246,6 +260,7 @@ class HTTPListener:
             if late and transport is not None and not transport.is_closing():
                 transport.abort()
         self._end_closing()
+        self._places.look_who_is_full()
         if len(connections) + len(self._fronts) < self._limits.connections:
             self._full = False
 

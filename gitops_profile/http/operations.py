@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from .client_address import Proxies
 from .listener import Below, HTTPLimits, HTTPListener
 
 Health = Callable[[], tuple[bool, dict[str, Any]]]
@@ -24,11 +25,13 @@ class OperationsServer:
         metrics: Callable[[], bytes],
         routes: Iterable[web.RouteDef | Below] = (),
         limits: HTTPLimits | None = None,
+        proxies: Proxies = (),
     ) -> None:
+        """`proxies` are the networks of trusted reverse proxies."""
         self._health = health
         self._metrics = metrics
         own = [web.get("/healthz", self._healthz), web.get("/metrics", self._exposition)]
-        self._listener = HTTPListener([*own, *routes], limits)
+        self._listener = HTTPListener([*own, *routes], limits, proxies)
 
     async def start(self, host: str, port: int, context: Callable[[], ssl.SSLContext] | None = None) -> int:
         """Listen, with a `context` for HTTPS; the port that was bound. Raises OSError."""

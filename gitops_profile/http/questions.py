@@ -4,12 +4,14 @@ Nothing in here depends on who asks: the gate judges each request, and what is k
 as much as what is kept of somebody's (invariant I10).
 """
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from gitops_profile.devices import Claim, Vendor, read_user_agent, vendor_of
 from gitops_profile.presentity import Presentation, PresentityTable, ProfileDocument, ProfileKey
 
-from .document_path import Asked
+from .document_path import Asked, may_hold_capability
 from .whole_answer import WholeAnswer
 
 MAX_KEPT = 4096
@@ -18,12 +20,33 @@ MAX_LENGTH = 512
 """Characters of a path and a User-Agent that are worth keeping."""
 
 
+class Changed(NamedTuple):
+    """When a document was changed last."""
+
+    at: float
+    """Unix seconds."""
+    text: str
+    """As HTTP writes it."""
+
+
+NEVER = Changed(math.inf, "")
+"""Of what no time tells apart."""
+
+
 class Found:
     """What a question finds in the table."""
 
-    __slots__ = ("document", "key", "name", "shown", "tag", "unchanged", "whole")
+    __slots__ = ("changed", "document", "is_dated", "is_only", "key", "name", "shown", "tag", "unchanged", "whole")
 
-    def __init__(self, key: ProfileKey | None, document: ProfileDocument | None, shown: Presentation, tag: str) -> None:
+    def __init__(
+        self,
+        key: ProfileKey | None,
+        document: ProfileDocument | None,
+        shown: Presentation,
+        tag: str,
+        *,
+        is_only: bool,
+    ) -> None:
         self.key = key
         self.name = str(key) if key is not None else None
         self.document = document
@@ -31,6 +54,12 @@ class Found:
         self.shown = shown
         """What a phone of this kind is given of it."""
         self.tag = tag
+        self.is_only = is_only
+        """Whether no other document could be found by what was asked."""
+        self.changed: Changed | None = None
+        """Set when it was looked up."""
+        self.is_dated = False
+        """Whether the answers below say when it was changed."""
         self.whole: WholeAnswer | None = None
         self.unchanged: WholeAnswer | None = None
         """The 200 and the 304, once they were asked for."""
@@ -55,7 +84,7 @@ class Questions:
     """The newest ones. Without them a GET costs some 20 µs more (bench_http.py)."""
 
     def __init__(self, table: PresentityTable, read: Callable[[str], Asked]) -> None:
-        """`read` says what a path asks for: another thing when the table changed, and in time when there is a `~`."""
+        """`read` says what a path asks for: another when the table changed, and later when it holds a capability."""
         self._table = table
         self._read = read
         self._kept: dict[tuple[str, str | None], Question] = {}
@@ -70,7 +99,7 @@ class Questions:
         if known is not None:
             return known
         question = Question(self._read(path), agent)
-        if "~" not in path and len(path) + len(agent or "") <= MAX_LENGTH:  # a capability is over some day
+        if len(path) + len(agent or "") <= MAX_LENGTH and not may_hold_capability(path):
             if len(self._kept) >= MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[path, agent] = question

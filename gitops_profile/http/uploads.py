@@ -48,6 +48,10 @@ class TooMany(Exception):
     """More uploads at once than are taken in."""
 
 
+class NotAsWanted(Exception):
+    """There is an upload of this name already, or none, and the phone wants it otherwise."""
+
+
 class Uploads:
     """Takes uploads in, one folder for each device."""
 
@@ -58,20 +62,23 @@ class Uploads:
         self._writing = asyncio.Lock()
         self._under_way = 0
 
-    async def take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
+    async def take(self, device: str, name: str, chunks: AsyncIterator[bytes], *, before: bool | None = None) -> bool:
         """Take one in; whether there was none of this name before. The file has the new content whole, or the old one.
 
-        Raises TooLarge, TooMany, and OSError when it cannot be kept.
+        `before` says whether there has to be one, or must be none; None when that is all the same. Raises TooLarge,
+        TooMany, NotAsWanted, and OSError when it cannot be kept.
         """
         if self._under_way >= self.limits.at_once:
             raise TooMany
         self._under_way += 1
         try:
-            return await self._take(device, name, chunks)
+            return await self._take(device, name, chunks, before)
         finally:
             self._under_way -= 1
 
-    async def _take(self, device: str, name: str, chunks: AsyncIterator[bytes]) -> bool:
+    async def _take(self, device: str, name: str, chunks: AsyncIterator[bytes], before: bool | None) -> bool:
+        if before and self.mode is not UploadMode.KEEP:
+            raise NotAsWanted  # what is forgotten is not there
         received, size = [], 0
         async for chunk in chunks:
             size += len(chunk)
@@ -82,13 +89,16 @@ class Uploads:
         if self.mode is not UploadMode.KEEP:
             return False
         async with self._writing:
-            return await asyncio.to_thread(self._keep, device, name, b"".join(received))
+            return await asyncio.to_thread(self._keep, device, name, b"".join(received), before)
 
-    def _keep(self, device: str, name: str, content: bytes) -> bool:
+    def _keep(self, device: str, name: str, content: bytes, before: bool | None) -> bool:
+        """One at a time, so that what is found is what is replaced."""
         folder = self._folder / device
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / (name if _SAFE.fullmatch(name) else "upload")
         is_new = not path.exists()
+        if before is is_new:  # there is none and has to be one, or there is one and must be none
+            raise NotAsWanted
         fresh = path.with_name(f".{path.name}.new")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)

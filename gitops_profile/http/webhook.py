@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from gitops_profile.forge import (
     read_delivery,
 )
 
-from .client_address import Proxies, client_address
+from .client_address import Proxies, client_address, counted_address, is_proxy
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ BODY_SECONDS = 20.0
 """For all of a body to come; then 408."""
 AT_ONCE = 16
 """Bodies that are being read; more requests are answered 503."""
+AT_ONCE_EACH = 4
+"""Of these, of one address: a stranger who sends slowly must not keep the forge waiting."""
 _BROKEN = (OSError, ClientError, HttpProcessingError, web.RequestPayloadError)
 """What reading a body raises when the peer is gone, or its chunks are none."""
 FORM = "application/x-www-form-urlencoded"
@@ -98,7 +101,8 @@ class WebhookReceiver:
         self._wall = wall
         self._clock = clock
         self._throttle = Throttle()
-        self._reading = 0
+        self._reading: Counter[str | None] = Counter()
+        """Bodies, by who sends them."""
 
     def routes(self) -> list[web.RouteDef]:
         """For the listener; other methods are answered 405."""
@@ -111,32 +115,56 @@ class WebhookReceiver:
         except _Answer as early:
             answer = early
         self._on_received(WebhookReceived(source, answer.provider, answer.result, answer.reason))
-        return web.Response(status=answer.status, text=f"{answer}\n", headers=answer.headers)
+        response = web.Response(status=answer.status, text=f"{answer}\n", headers=answer.headers)
+        if answer.status == 429:
+            response.force_close()  # he is not listened to, and could hold the connection by asking again
+        return response
 
     async def _answer(self, request: web.Request, source: str) -> _Answer:
-        waiting = self._throttle.blocked_for(source, self._clock())
+        # A proxy that names no client is never blocked: that would be for everybody behind it.
+        who = counted_address(source) if not is_proxy(source, self._proxies) else None
+        waiting = self._throttle.blocked_for(who, self._clock()) if who is not None else 0.0
         if waiting:
             answer = _Answer(429, "throttled", "too many refused webhooks: wait")
             answer.headers["Retry-After"] = str(math.ceil(waiting))
             return answer
         form = _check_form(request)
-        if self._reading >= AT_ONCE:
+        if self._reading.total() >= AT_ONCE or (who is not None and self._reading[who] >= AT_ONCE_EACH):
             answer = _Answer(503, "busy", "too many webhooks at once")
             answer.headers["Retry-After"] = "5"
             return answer
-        self._reading += 1
+        self._reading[who] += 1
         try:
-            check = begin_check(request.headers, self._secrets(), self._wall())
-            body = await _read(request, check)
-            identity = check.finish()
+            provider, identity, body = await self._checked(request, who)
         except Refused as refused:
-            self._throttle.failed(source, self._clock())
+            self._failed(who)
             # One answer for all reasons: what is wrong is for our log.
             return _Answer(403, "refused", "not accepted", provider=_named(request), reason=str(refused))
         finally:
-            self._reading -= 1
-        self._throttle.succeeded(source)
-        return await self._act(request, check.provider, identity, body, form=form)
+            self._reading[who] -= 1
+            if not self._reading[who]:
+                del self._reading[who]
+        return await self._act(request, provider, identity, body, form=form)
+
+    async def _checked(self, request: web.Request, who: str | None) -> tuple[str, str, bytes | None]:
+        """Provider, identity and body of a delivery that is authentic; raises Refused, and _Answer.
+
+        Whoever does not send the body that would show that he has the secret has failed, too.
+        """
+        check = begin_check(request.headers, self._secrets(), self._wall())
+        try:
+            body = await _read(request, check)
+        except _Answer as early:
+            if early.status in (400, 408) and not check.is_shown:
+                self._failed(who)
+            raise
+        identity = check.finish()
+        self._throttle.succeeded(who)
+        return check.provider, identity, body
+
+    def _failed(self, who: str | None) -> None:
+        if who is not None:
+            self._throttle.failed(who, self._clock())
 
     async def _act(
         self, request: web.Request, provider: str, identity: str, body: bytes | None, *, form: bool

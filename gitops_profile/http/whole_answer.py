@@ -14,6 +14,8 @@ WRITE_SECONDS = 30.0
 """For a whole answer to leave: a slow reader holds a connection no longer."""
 UNHURRIED = 16 << 10
 """Bytes that may wait for a reader while nobody waits for him: asyncio's own low-water mark."""
+CLOSE = ("Connection", "close")
+"""The header of an answer behind which the connection ends (RFC 9112 §9.6)."""
 _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """What may stand in no header (RFC 9110 §5.5): aiohttp refuses the same."""
 
@@ -21,12 +23,14 @@ _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 class WholeAnswer:
     """Any answer whose body is known, and a 304 without one: written any number of times."""
 
-    __slots__ = ("_fields", "_start", "body", "status")
+    __slots__ = ("_fields", "_start", "body", "is_last", "status")
 
     def __init__(self, status: int, fields: Sequence[tuple[str, str]], body: bytes = b"") -> None:
         """`fields` are headers; Content-Length, Date and Server are added."""
         self.status = status
         self.body = body
+        self.is_last = CLOSE in fields
+        """Whether whoever writes it has to close the connection then."""
         self._fields = fields
         length = [("Content-Length", str(len(body)))] if status != 304 else []
         lines = [f"{name}: {value}\r\n" for name, value in (*fields, *length)]
@@ -35,7 +39,7 @@ class WholeAnswer:
         self._start = "".join([first, *lines]).encode() if is_plain else None
 
     def write(self, transport: asyncio.WriteTransport, *, bodiless: bool = False) -> None:
-        """Write it to a client of HTTP/1.1 whose connection goes on; `bodiless` for a HEAD.
+        """Write it to a client of HTTP/1.1 whose connection goes on, but for `is_last`; `bodiless` for a HEAD.
 
         Raises ValueError for a header with something in it that no header can have.
         """
@@ -47,14 +51,17 @@ class WholeAnswer:
     def response(self) -> web.Response:
         """The same as aiohttp's, which may be written once."""
         body = self.body if self.status != 304 else None
-        return web.Response(status=self.status, headers=self._fields, body=body)
+        response = web.Response(status=self.status, headers=self._fields, body=body)
+        if self.is_last:
+            response.force_close()
+        return response
 
     async def send(self, request: web.BaseRequest, seconds: float) -> web.StreamResponse:
         """Write it in time; what a handler returns. Raises ConnectionError, and ends the connection of a slow reader.
 
         A client of HTTP/1.0, or one that wants no further answer, has other headers: aiohttp knows them.
         """
-        if self._start is None or request.version != HttpVersion11 or not request.keep_alive:
+        if self.is_last or self._start is None or request.version != HttpVersion11 or not request.keep_alive:
             response = self.response()
             await send_response(request, response, seconds)
             return response

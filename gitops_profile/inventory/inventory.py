@@ -191,7 +191,8 @@ class Inventory:
             holding.fault = holding.fault_at = None
             self._bound(device)
             return True
-        if key not in device.holdings or status in (401, 404):  # a challenge is none, and neither is another file
+        # Asked by HEAD it has no version; a challenge is no fault, and neither is another file.
+        if key not in device.holdings or status < 400 or status in (401, 404):
             return False
         holding = device.holdings[key]
         holding.fault, holding.fault_at = f"GET answered {status}", sighting.at

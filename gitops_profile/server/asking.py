@@ -39,7 +39,7 @@ async def start_http(
 
     listen = config.http.listen
     assert listen is not None
-    server = OperationsServer(health, expose, routes)
+    server = OperationsServer(health, expose, routes, proxies=tuple(config.trusted_proxies))
     context = https.server if https is not None else None
     try:
         port = await server.start(listen.host, listen.port, context)

@@ -129,6 +129,8 @@ class Documents:
         url = f"{self.base}{key.domain}/{segment}/{folder}"
         if device is None:
             url += quote(key.name, safe="")
+            if self._documents.named_by(urlsplit(url).path) != key:
+                raise AdminError(f"no URL can hold the name {key.name!r}: it has a slash or the like, or is too long")
         return {"url": url, "key": str(key), "device": device, "expires_at": iso(expires)}
 
     def _key(self, text: str) -> ProfileKey:

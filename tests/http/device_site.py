@@ -63,6 +63,7 @@ class DeviceSite:
     guesses: list[Guess] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
     uploads: Uploads = field(default_factory=lambda: Uploads(UploadMode.DISCARD, Path("nowhere"), UploadLimits()))
+    routes: FileRoutes = field(default_factory=FileRoutes)
     write_seconds: float = 30.0
     skew: float = 0.0
     """Seconds that have passed: no others do."""
@@ -88,10 +89,10 @@ class DeviceSite:
         )  # fmt: skip
         documents = DeviceDocuments(
             self.table, self.gate, self.links, self.uploads,
-            prefix="/p/", resolve=self.resolve, routes=FileRoutes, tag_of=lambda shown: shown.etag,
+            prefix="/p/", resolve=self.resolve, routes=lambda: self.routes, tag_of=lambda shown: shown.etag,
             see=self.seen.append, clock=self.now, write_seconds=self.write_seconds,
         )  # fmt: skip
-        self.listener = HTTPListener(documents.routes(), HTTPLimits(head_seconds=5.0))
+        self.listener = HTTPListener(documents.routes(), HTTPLimits(head_seconds=5.0, shutdown_seconds=0.1))
         self.root = ""
 
     def now(self) -> float:

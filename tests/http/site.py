@@ -37,7 +37,7 @@ from tests.transport.authority import Authority
 DOMAIN, OPEN_DOMAIN = "example.com", "lab.example.com"
 ALICE = ProfileKey.user(DOMAIN, "alice")
 SAFE = ProfileKey.user(DOMAIN, "safe")
-STAMP = RevisionStamp("0" * 40, "A", "a@example.com", "2030-01-01T00:00:00Z", "a message")
+STAMP = RevisionStamp("0" * 40, "A", "a@example.com", "2020-01-01T00:00:00Z", "a message")
 PASSWORDS = {"alice": "wonderland", "safe": "strong", "admin": "help desk", "müller": "päss"}
 LOOPBACK = [IPv4Network("127.0.0.1/32")]
 HTTPS = {"X-Forwarded-Proto": "https"}

@@ -56,6 +56,8 @@ async def test_who_has_the_version_gets_304(site: Site, client: aiohttp.ClientSe
 
 async def test_who_has_another_version_gets_the_document(site: Site, client: aiohttp.ClientSession) -> None:
     where = site.here(site.put(document(ALICE, b"<alice/>")))
+    async with client.get(where, headers={"If-Match": '"0"'}) as response:
+        assert response.status == 412  # RFC 9110 §13.1.1
     async with client.get(where, headers={"If-None-Match": '"0"'}) as response:
         assert (response.status, await response.read()) == (200, b"<alice/>")
 

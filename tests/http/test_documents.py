@@ -5,7 +5,6 @@ import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +13,13 @@ from aiohttp import web
 
 from gitops_profile.devices import How
 from gitops_profile.http import UploadLimits, UploadMode, Uploads
-from gitops_profile.presentity import ProfileChanged, ProfileDocument, ProfileKey, Variant
+from gitops_profile.http import documents as documents
+from gitops_profile.presentity import (
+    ProfileChanged,
+    ProfileDocument,
+    ProfileKey,
+    Variant,
+)
 
 from .device_site import DESK, LOBBY, UNKNOWN, DeviceSite, body
 from .site import DOMAIN, STAMP, curl
@@ -53,43 +58,12 @@ async def test_a_phone_gets_its_document_with_what_caches_need() -> None:
         document = site.table.get(KEY)
         assert document is not None and (status, content) == (200, body(DESK))
         assert headers["etag"] == f'"{document.etag}"'
-        assert headers["last-modified"] == "Tue, 01 Jan 2030 00:00:00 GMT"  # the commit's time
+        assert headers["last-modified"] == "Wed, 01 Jan 2020 00:00:00 GMT"  # the commit's time
         assert headers["content-type"] == "text/xml" and headers["accept-ranges"] == "none"
         [seen] = site.seen
         assert (seen.how, seen.mac, seen.vendor, seen.model, seen.firmware, seen.status, seen.etag, seen.key) == (
             How.GET, DESK, "snom", "D785", "10.1.33.33", 200, document.etag, str(KEY),
         )  # fmt: skip
-
-
-async def test_a_phone_that_has_the_version_is_told_so() -> None:
-    async with serving() as site:
-        _, headers, _ = await head_of(site.url(DESK))
-        etag, date = headers["etag"], headers["last-modified"]
-        for condition in (
-            f"If-None-Match: {etag}", f"If-None-Match: W/{etag}", "If-None-Match: *", f'If-None-Match: "x", {etag}',
-            f"If-None-Match: {etag.strip(chr(34))}", f"If-Modified-Since: {date}",
-        ):  # fmt: skip
-            status, again, content = await head_of(site.url(DESK), "--header", condition)
-            assert (status, content, again["etag"]) == (304, b"", etag), condition
-        for condition in (
-            'If-None-Match: "another"', "If-Modified-Since: Wed, 02 Jan 2030 00:00:00 GMT", "If-Modified-Since: soon",
-            "If-Modified-Since: Tue, 01 Jan 2030 00:00:00 GMT\r\nIf-None-Match: \"another\"",
-        ):  # fmt: skip
-            options = [part for line in condition.split("\r\n") for part in ("--header", line)]
-            status, _, content = await head_of(site.url(DESK), *options)
-            assert (status, content) == (200, body(DESK)), condition
-
-
-async def test_after_a_revert_to_an_older_commit_nobody_keeps_the_newer_version() -> None:
-    async with serving() as site:
-        _, headers, _ = await head_of(site.url(DESK))
-        document = site.table.get(KEY)
-        assert document is not None
-        older = replace(STAMP, committed_at="2029-01-01T00:00:00Z")
-        changed = ProfileDocument(KEY, "text/xml", b"<older/>", document.path)
-        site.table.apply(ProfileChanged(changed, older))
-        status, _, content = await head_of(site.url(DESK), "--header", f"If-Modified-Since: {headers['last-modified']}")
-        assert (status, content) == (200, b"<older/>")
 
 
 async def test_head_says_the_same_and_sends_nothing() -> None:
@@ -242,6 +216,73 @@ async def test_more_at_once_than_fit_into_memory_are_put_off(tmp_path: Path) -> 
         assert (await reader.readline()).startswith(b"HTTP/1.1 201")
         assert (await head_of(f"{site.root}{DESK}-web.log", "--data-binary", "x"))[0] == 201
         writer.close()
+
+
+async def test_a_part_of_a_file_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    """RFC 9110 §14.5."""
+    async with serving(keeping(tmp_path)) as site:
+        part = ("--data-binary", "x", "--header", "Content-Range: bytes 1-1/3")
+        for method in ("PUT", "POST"):
+            assert (await head_of(f"{site.root}{DESK}-app.log", "--request", method, *part))[0] == 400
+            assert (await head_of(f"{site.root}{UNKNOWN}-app.log", "--request", method, *part))[0] == 404
+        assert kept_in(tmp_path) == []
+
+
+async def test_an_upload_may_be_meant_as_the_first_or_not(tmp_path: Path) -> None:
+    """RFC 9110 §13.1.1, §13.1.2. None has an entity-tag."""
+    async with serving(keeping(tmp_path)) as site:
+
+        async def put(text: str, *conditions: str) -> int:
+            options = [part for condition in conditions for part in ("--header", condition)]
+            url = f"{site.root}{DESK}-app.log"
+            return (await head_of(url, "--request", "PUT", "--data-binary", text, *options))[0]
+
+        assert await put("a", "If-Match: *") == 412
+        assert kept_in(tmp_path) == []
+        assert await put("b", "If-None-Match: *") == 201
+        assert await put("c", "If-None-Match: *") == 412
+        assert await put("d", 'If-Match: "x"') == 412
+        assert await put("e", "If-Match: *", "If-None-Match: *") == 412
+        assert (tmp_path / DESK / f"{DESK}-app.log").read_text() == "b"
+        assert await put("f", "If-Match: *") == 204
+        assert await put("g", 'If-None-Match: "x"') == 204
+        assert (tmp_path / DESK / f"{DESK}-app.log").read_text() == "g"
+    async with serving() as site:  # which forgets them
+        assert [await put("h", "If-None-Match: *"), await put("i", "If-Match: *")] == [204, 412]
+
+
+async def test_of_two_that_are_to_be_the_first_one_is(tmp_path: Path) -> None:
+    async with serving(keeping(tmp_path)) as site:
+        options = ("--request", "PUT", "--data-binary", "x", "--header", "If-None-Match: *")
+        answers = await asyncio.gather(*(head_of(f"{site.root}{DESK}-app.log", *options) for _ in range(8)))
+        assert sorted(status for status, _, _ in answers) == [201, *[412] * 7]
+
+
+@pytest.mark.parametrize(
+    "head, body_",
+    [
+        ("Content-Length: 4", "ab"),
+        ("Transfer-Encoding: chunked", "2\r\nab\r\n"),
+        ("Transfer-Encoding: chunked", "no\r\n"),
+    ],
+    ids=["stops", "stops between chunks", "no chunk"],
+)
+async def test_an_upload_of_which_nothing_comes_is_given_up(
+    head: str, body_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "SILENT_SECONDS", 0.05)
+    async with serving(keeping(tmp_path)) as site:
+        address = urlsplit(site.root)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"PUT {address.path}{DESK}-app.log HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            while not site.uploads._under_way:  # noqa: ASYNC110  # else aiohttp itself answers what is no chunk
+                await asyncio.sleep(0.001)
+        writer.write(body_.encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+    assert kept_in(tmp_path) == []
 
 
 async def test_uploads_may_be_forgotten_or_refused() -> None:

@@ -17,10 +17,11 @@ from gitops_profile.http.listener import Below
 from gitops_profile.http.plain_get import PlainGet
 from gitops_profile.http.whole_answer import WholeAnswer
 from gitops_profile.transport import Certificates
-from tests.transport.authority import Authority
+from tests.transport.authority import Authority, Issued
 
 from .device_site import DESK, DeviceSite, body
 from .site import DOMAIN
+from .test_handshakes import trusting
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 TEXT = ("Content-Type", "text/plain")
@@ -262,7 +263,7 @@ async def test_who_keeps_a_connection_for_nothing_loses_it(asked: bool) -> None:
 
 
 async def test_connections_that_only_asked_plainly_are_counted() -> None:
-    async with listening(HTTPLimits(connections=2)) as (_, address):
+    async with listening(HTTPLimits(connections=2, source_share=1.0)) as (_, address):
         connections = [await asyncio.open_connection(*address) for _ in range(2)]
         assert [await ask(connection, get()) for connection in connections] == [b"plain"] * 2
         assert await once(address) == b""  # one too many
@@ -335,3 +336,27 @@ async def test_a_realm_with_any_space_in_it_is_asked_for_plainly_too() -> None:
         await site.listener.close()
     for head in heads:
         assert head.startswith(b"HTTP/1.1 401 ") and 'realm="B\u00fcro\u00a0\t1"'.encode() in head
+
+
+@pytest.mark.parametrize("lines", [(), ("Content-Length: 0",)], ids=["plain", "aiohttp"])
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_who_is_not_listened_to_keeps_no_connection(lines: tuple[str, ...], secure: bool, issued: Issued) -> None:
+    """He held all of them for ever by asking again now and then."""
+    context = Certificates(issued.certificate, issued.key).server() if secure else None
+    site = await DeviceSite(ways=[Way.LINK], misses=1, context=context).start()
+    try:
+        host, _, port = site.root.split("/")[2].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=trusting() if secure else None)
+        writer.write(get(f"/p/{DOMAIN}/0004132a0001.xml", *lines).encode())
+        assert (await reader.readuntil(b"document here.\n")).startswith(b"HTTP/1.1 404 ")
+        writer.write(get(f"/p/{DOMAIN}/0004132a0002.xml", *lines).encode())
+        assert (await reader.readuntil(b"document here.\n")).startswith(b"HTTP/1.1 404 ")
+        writer.write(get(f"/p/{DOMAIN}/{DESK}.xml", *lines).encode())
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+    finally:
+        await site.listener.close()
+    assert answer.startswith(b"HTTP/1.1 429 ") and answer.count(b"HTTP/1.1") == 1
+    assert answer.count(b"Connection: close\r\n") == 1
+    assert [seen.status for seen in site.seen] == [404, 404, 429]

@@ -53,7 +53,7 @@ async def test_a_new_certificate_holds_from_the_next_connection_on(authority: Au
 @pytest.fixture
 async def secure(issued: Issued) -> AsyncIterator[tuple[str, int]]:
     """An https listener with little room and time."""
-    listener = HTTPListener([], HTTPLimits(connections=2, head_seconds=0.3))
+    listener = HTTPListener([], HTTPLimits(connections=2, source_share=1.0, head_seconds=0.3))
     yield await listener.listen("127.0.0.1", 0, Certificates(issued.certificate, issued.key).server)
     await listener.close()
 

@@ -117,7 +117,7 @@ async def test_a_bug_in_a_handler_is_logged(caplog: pytest.LogCaptureFixture) ->
 async def test_a_connection_too_many_is_closed_with_one_warning_and_a_place_comes_free(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with listening(HTTPLimits(connections=2)) as address:
+    async with listening(HTTPLimits(connections=2, source_share=1.0)) as address:
         async with connected(address) as one, connected(address) as two:
             for reader, writer in (one, two):
                 writer.write(GET)
@@ -177,7 +177,7 @@ async def test_close_lets_a_request_under_way_finish() -> None:
 
 
 async def test_requests_of_closed_connections_are_forgotten() -> None:
-    listener = HTTPListener([web.get("/hello", hello)], HTTPLimits(connections=3))
+    listener = HTTPListener([web.get("/hello", hello)], HTTPLimits(connections=3, source_share=1.0))
     address = await listener.listen("127.0.0.1", 0)
     for _ in range(30):
         async with connected(address) as (reader, writer):

@@ -113,6 +113,10 @@ async def test_who_guesses_has_to_wait_and_others_do_not_guess_for_him(receiver:
         await receiver.post(PUSH, JSON)
     status, _ = await receiver.post(PUSH, signed(PUSH))
     assert status == 429 and receiver.last[1] == "throttled"
+    reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+    writer.write(b"POST /hooks/git HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 429 ")  # and the connection is over
+    writer.close()
     receiver.now += 2.0
     assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202
 
@@ -123,6 +127,20 @@ async def test_behind_a_proxy_each_client_is_counted_by_itself(receiver: Receive
         await receiver.post(PUSH, JSON | {"X-Forwarded-For": "192.0.2.66"})
     assert receiver.received[-1] == WebhookReceived("192.0.2.66", "", "throttled")
     assert (await receiver.post(PUSH, signed(PUSH) | {"X-Forwarded-For": "192.0.2.66, 192.0.2.1"}))[0] == 202
+
+
+async def test_an_ipv6_customer_is_one_client(receiver: Receiver) -> None:
+    receiver.proxies.append(IPv4Network("127.0.0.1/32"))
+    for number in range(11):
+        await receiver.post(PUSH, JSON | {"X-Forwarded-For": f"2001:db8:1:2::{number:x}"})
+    assert receiver.received[-1] == WebhookReceived("2001:db8:1:2::a", "", "throttled")
+    assert (await receiver.post(PUSH, signed(PUSH) | {"X-Forwarded-For": "2001:db8:1:3::1"}))[0] == 202
+
+
+async def test_behind_a_proxy_that_names_nobody_nobody_is_blocked(receiver: Receiver) -> None:
+    receiver.proxies.append(IPv4Network("127.0.0.1/32"))
+    assert {(await receiver.post(PUSH, JSON))[0] for _ in range(12)} == {403}
+    assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
@@ -223,6 +241,7 @@ async def test_chunks_that_are_none_count_for_nothing(
 
 async def test_only_so_many_are_read_at_once(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "AT_ONCE", 2)
+    monkeypatch.setattr(webhook, "AT_ONCE_EACH", 2)
     head = "".join(f"{name}: {value}\r\n" for name, value in signed(PUSH).items())
     waiting = []
     for _ in range(2):
@@ -242,3 +261,49 @@ async def test_only_so_many_are_read_at_once(receiver: Receiver, monkeypatch: py
 async def test_an_empty_body_that_is_signed_is_a_reason_to_look(receiver: Receiver) -> None:
     headers = signed(b"")
     assert await receiver.post(b"", headers) == (202, "looking\n")
+
+
+async def send_slowly(receiver: Receiver, source: str, headers: dict[str, str]) -> asyncio.StreamWriter:
+    """A body of which half never comes."""
+    _, writer = await asyncio.open_connection("127.0.0.1", receiver.port, local_addr=(source, 0))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"POST /hooks/git HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n{head}\r\nhalf".encode())
+    await writer.drain()
+    return writer
+
+
+async def until(receiver: Receiver, *results: str) -> None:
+    async with asyncio.timeout(5):
+        while [one.result for one in receiver.received] != [*results]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_one_stranger_who_sends_slowly_leaves_room_for_the_forge(receiver: Receiver) -> None:
+    slow = [await send_slowly(receiver, "127.0.0.66", signed(PUSH)) for _ in range(webhook.AT_ONCE)]
+    await until(receiver, *["busy"] * (webhook.AT_ONCE - webhook.AT_ONCE_EACH))
+    assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202
+    for writer in slow:
+        writer.close()
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+async def test_bodies_that_do_not_come_are_failures_of_who_has_shown_nothing(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, breaks_off: bool
+) -> None:
+    if not breaks_off:
+        monkeypatch.setattr(webhook, "BODY_SECONDS", 0.05)
+    token = JSON | {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": SECRET}
+    for source, headers in (("127.0.0.66", signed(PUSH)), ("127.0.0.3", token)):
+        receiver.received.clear()
+        for number in range(1, 11):
+            writer = await send_slowly(receiver, source, headers)
+            if breaks_off:
+                writer.close()
+            await until(receiver, *["unreadable" if breaks_off else "too-slow"] * number)
+            writer.close()
+        (await send_slowly(receiver, source, headers)).close()
+        async with asyncio.timeout(5):
+            while len(receiver.received) < 11:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (receiver.last[1] == "throttled") is (source == "127.0.0.66")
+    assert (await receiver.post(PUSH, signed(PUSH)))[0] == 202

@@ -83,6 +83,15 @@ def test_what_a_known_phone_is_refused_is_a_fault_and_a_challenge_is_none() -> N
     assert [holding.fault, holding.fault_at] == ["GET answered 403", 201.0]
 
 
+@pytest.mark.parametrize("status", [200, 304])
+def test_who_only_looks_by_head_has_no_fault_and_no_newer_version(status: int) -> None:
+    inventory = Inventory()
+    inventory.see(GET)
+    inventory.see(GET._replace(at=103.0, status=status, etag=None))
+    holding = inventory.holders([KEY])[0].holdings[KEY]
+    assert [holding.fault, holding.etag, holding.fetched_at] == [None, "e1", 100.0]
+
+
 def test_whoever_fetched_a_common_file_holds_it() -> None:
     inventory = Inventory()
     common = "device/example.com/y000000000096"

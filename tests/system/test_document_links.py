@@ -13,11 +13,12 @@ pytestmark = [pytest.mark.system, pytest.mark.peer]
 
 DESK, LOBBY = "0004132a1122", "0004132a3344"
 ALICE, BOB = "user/example.com/alice", "user/example.com/bob"
+DOE, ROOM = "user/example.com/john.doe", "device/example.com/conf2"
 
 
 def start(lab: Lab, **provisioning: object) -> str:
     files = {f"profiles/device/example.com/{mac}.xml": f"<d>{mac}</d>".encode() for mac in (DESK, LOBBY)}
-    lab.git.commit({**files, **{f"profiles/{key}.xml": f"<u>{key}</u>".encode() for key in (ALICE, BOB)}})
+    lab.git.commit({**files, **{f"profiles/{key}.xml": f"<u>{key}</u>".encode() for key in (ALICE, BOB, DOE, ROOM)}})
     port = own_port()
     public = f"http://127.0.0.1:{port}/"
     file = lab.folder / "gitops-profile.yaml"
@@ -38,7 +39,8 @@ def test_a_link_opens_its_own_document_and_no_other(lab: Lab) -> None:
     desk, alice = link(lab, DESK), link(lab, ALICE)
     assert desk.startswith(f"{base}~") and desk.endswith("/")
     assert curl(f"{desk}{DESK}.xml")[::2] == (200, f"<d>{DESK}</d>".encode())
-    assert curl(alice)[::2] == (200, f"<u>{ALICE}</u>".encode())
+    for key in (ALICE, DOE, ROOM):
+        assert curl(link(lab, key))[::2] == (200, f"<u>{key}</u>".encode())
     for url in (f"{desk}{LOBBY}.xml", alice.replace("/user/alice", "/user/bob"), f"{base}{DESK}.xml"):
         assert curl(url)[0] == 404, url
 
