@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from .client_address import counted_address
 from .places import Places
 from .plain_get import PlainGet, read_plain_get
 from .whole_answer import CLOSE, UNHURRIED, WholeAnswer
@@ -98,6 +99,26 @@ class Front(asyncio.Protocol):
             _BROKEN.write(transport)
             transport.close()
         self.waits_since = self._loop.time()
+
+    @property
+    def rests(self) -> bool:
+        """Whether all that its peer has asked for has been answered and read: he keeps it for what may come."""
+        transport = self._transport
+        if transport is None or not self.has_asked or self._cut_off is not None or transport.is_closing():
+            return False
+        return transport.get_write_buffer_size() == 0
+
+    @property
+    def source(self) -> str | None:
+        """Whom it counts for; None of a Unix socket."""
+        return counted_address(self._remote) if self._remote is not None else None
+
+    def make_room(self) -> None:
+        """Close one that `rests`: somebody else needs its place, and has it from here on."""
+        self._open.discard(self)
+        self._give_place_back()
+        if self._transport is not None:
+            self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""

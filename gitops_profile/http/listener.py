@@ -89,7 +89,8 @@ class HTTPListener:
     ) -> None:
         """`proxies` are the networks of reverse proxies, from which any number of connections may come."""
         self._limits = limits or HTTPLimits()
-        self._places = Places(max(1, int(self._limits.connections * self._limits.source_share)), proxies)
+        share = max(1, int(self._limits.connections * self._limits.source_share))
+        self._places = Places(share, proxies, self._close_idlest)
         application = web.Application(client_max_size=self._limits.body_bytes)
         routes = list(routes)
         self._below = [route for route in routes if isinstance(route, Below)]
@@ -182,7 +183,8 @@ class HTTPListener:
         server = self._runner.server
         if server is None:
             return None
-        if len(server.connections) + len(self._fronts) + len(self._handshakes) < self._limits.connections:
+        is_full = len(server.connections) + len(self._fronts) + len(self._handshakes) >= self._limits.connections
+        if not is_full or self._close_idlest():
             if peer is not None and not self._places.take(peer):
                 return None
             loop = asyncio.get_running_loop()
@@ -191,6 +193,17 @@ class HTTPListener:
             self._full = True
             logger.warning("http connections refused at=%d", self._limits.connections)
         return None
+
+    def _close_idlest(self, source: str | None = None) -> bool:
+        """Close what somebody, or this source, keeps longest for what may come; whether there was such a connection.
+
+        A crowd that comes at once, as all phones of an office do after a commit, needs each for one file.
+        """
+        resting = [front for front in self._fronts if (source is None or front.source == source) and front.rests]
+        if not resting:
+            return False
+        min(resting, key=lambda front: front.waits_since).make_room()
+        return True
 
     def _succeed(self, front: Front, transport: asyncio.Transport) -> web.RequestHandler | None:
         """aiohttp's, for a connection on which something came that is not plain; its time is what is left of it.

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from .client_address import Proxies, counted_address, is_proxy
 
@@ -11,9 +12,12 @@ logger = logging.getLogger(__name__)
 class Places:
     """Counts them by `counted_address`. A Unix socket and a trusted proxy may have any number: others are behind it."""
 
-    def __init__(self, most: int, proxies: Proxies = ()) -> None:
-        """`most` connections for one address."""
+    def __init__(
+        self, most: int, proxies: Proxies = (), make_room: Callable[[str], bool] = lambda source: False
+    ) -> None:
+        """`most` connections for one address; `make_room(source)` has one of them given back if it can be spared."""
         self._most = most
+        self._make_room = make_room
         self._proxies = proxies
         self._open: Counter[str] = Counter()
         self._full: set[str] = set()
@@ -27,7 +31,7 @@ class Places:
         if peer is None or is_proxy(peer, self._proxies):
             return True
         source = counted_address(peer)
-        if self._open[source] < self._most:
+        if self._open[source] < self._most or self._make_room(source):
             self._open[source] += 1
             return True
         if source not in self._full:

@@ -144,16 +144,41 @@ async def test_a_proxy_has_any_number() -> None:
             writer.close()
 
 
-async def test_a_place_is_held_by_plain_gets_too_and_by_silence() -> None:
+async def test_who_has_been_answered_makes_room_and_who_has_not_does_not() -> None:
+    """All phones of an office come at once after a commit, from one address, and keep what they have for a while."""
     site = Site(LIMITS)
     _, port = await site.listener.listen("127.0.0.1", 0)
-    held = [await connect(port, "127.0.0.66") for _ in range(2)]
-    assert await status(held[0], get()) == b"200"
-    assert await once(port, "127.0.0.66", text=get()) == b""
-    with suppress(ConnectionResetError):
-        assert await held[1][0].read() == b""  # silent for too long
+    first, second = [await connect(port, "127.0.0.66") for _ in range(2)]
+    assert await status(first, get()) == b"200"
+    assert await status(second, get()) == b"200"
+    crowd = [await connect(port, "127.0.0.66")]
+    assert await status(crowd[0], get()) == b"200"
+    await first[0].read()
+    assert first[0].at_eof() and not second[0].at_eof(), "it was kept the longest"
+    for _ in range(3):
+        crowd.append(await connect(port, "127.0.0.66"))
+        assert await status(crowd[-1], get()) == b"200"
+    silent = [await connect(port, "127.0.0.66") for _ in range(2)]
+    assert await once(port, "127.0.0.66", text=get()) == b"", "they may ask at any moment"
+    for reader, _ in silent:
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""  # silent for too long
     assert await once(port, "127.0.0.66", text=get()) == b"200"
+    await site.listener.close()
+    for _, writer in (first, second, *crowd, *silent):
+        writer.close()
+    await until_free(site.listener)
+
+
+async def test_when_all_places_are_taken_the_longest_kept_makes_room() -> None:
+    site = Site(LIMITS)
+    _, port = await site.listener.listen("127.0.0.1", 0)
+    held = [await connect(port, f"127.0.1.{number}") for number in range(8)]
+    for one in held:
+        assert await status(one, get()) == b"200"
+    assert await once(port, "127.0.0.66", text=get()) == b"200"
+    await held[0][0].read()
+    assert [reader.at_eof() for reader, _ in held] == [True] + 7 * [False]
     await site.listener.close()
     for _, writer in held:
         writer.close()
-    await until_free(site.listener)
