@@ -284,7 +284,9 @@ class DeviceDocuments:
         """Tell who was seen. Who asked for a file of many is who he has shown to be, else who his User-Agent says."""
         question, proof = visit.question, visit.proof
         claim, agent, own_mac = question.claim, question.agent, question.asked.file.mac
-        mac = own_mac or (mac_of(proof.subject) if proof is not None else None) or claim.mac
+        shown_mac = own_mac or (mac_of(proof.subject) if proof is not None else None)
+        mac = shown_mac or claim.mac
+        is_proven = proof is not None and proof.subject in (mac, question.device, key)
         vendor = question.vendor if mac == own_mac else vendor_of(None, mac, claim.vendor)
         source = visit.client.address
         self._see(
@@ -292,7 +294,8 @@ class DeviceDocuments:
                 how, self._clock(), source, mac=mac, vendor=vendor.known_name,
                 model=claim.model, firmware=claim.firmware, serial=claim.serial,
                 user_agent=agent[:MAX_USER_AGENT] if agent else None, key=key, etag=tag, status=status,
-                proven=proof is not None and proof.subject in (mac, question.device, key),
+                # A link of a user, or of a room, shows nothing of the MAC that whoever has it says.
+                proven=is_proven and mac == shown_mac,
             )
         )  # fmt: skip
         # Never the path: a capability in it opens documents (invariant I7).

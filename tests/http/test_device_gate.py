@@ -178,6 +178,18 @@ async def test_a_link_opens_its_own_document_until_it_expires(make: Make, secure
         assert await curl(site.url(DESK, segment.replace("~", tilde)), "--insecure") == HIDDEN
 
 
+async def test_whoever_has_a_link_of_a_user_or_a_room_is_not_the_phone_that_he_says_he_is(make: Make) -> None:
+    """Else the challenge of that phone's check-sync would be answered where he is."""
+    site = await make(ways={Way.LINK})
+    says_desk = ("--user-agent", f"Yealink SIP-T46G 28.83.0.50 {':'.join(DESK[at : at + 2] for at in range(0, 12, 2))}")
+    for key in (ProfileKey.user(DOMAIN, "alice"), ProfileKey.device(DOMAIN, "lobby")):
+        site.table.apply(ProfileAdded(ProfileDocument(key, "text/xml", b"<x/>", f"{key}.xml"), STAMP))
+        segment = site.links.segment(str(key), site.now() + 60)
+        url = f"{site.root}{segment}/{key.profile_type}/{key.name}"
+        assert (await curl(url, *says_desk))[0] == (await curl(url))[0] == "200"
+    assert [(one.mac, one.proven) for one in site.seen] == [(DESK, False), (None, True)] * 2
+
+
 async def test_a_link_for_one_version_opens_no_other(make: Make, secure: dict[str, Any]) -> None:
     site = await make(ways={Way.LINK}, **secure)
     document = site.table.get(ProfileKey.device(DOMAIN, DESK))
