@@ -2,7 +2,9 @@
 
 import pytest
 
-from .tree import whole
+from gitops_profile.loader import Loader
+
+from .tree import change, whole
 
 DOUBLING = "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(24) %}STEP{% endfor %}{{ ns.x|length }}"
 
@@ -102,3 +104,24 @@ def test_joining_in_markup_escapes_values_and_keeps_markup() -> None:
                                   "content_types: {.xml: text/é}"])  # fmt: skip
 def test_settings_that_would_do_harm_are_refused(text: str) -> None:
     assert [p.path for p in whole({"profiles.yaml": text}).problems] == ["profiles.yaml"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+        "{{ 1" + "+1" * 5000 + " }}",
+        "{% for a in many %}" * 30 + "{% endfor %}" * 30,
+        "{% if 1 %}" * 200 + "{% endif %}" * 200,
+        "{% if 1 %}" + "{% elif 1 %}" * 4000 + "{% endif %}",
+        "{{ " + "9" * 5000 + " }}",
+    ],
+)
+def test_what_cannot_be_compiled_is_a_problem_of_its_template(template: str) -> None:
+    body, problems = render(template)
+    assert not body and problems.splitlines()[0].startswith("templates/t.cfg.j2: template: cannot be compiled")
+    loader, files = Loader(), {"user/example.com/a.yaml": "body: x\n", "templates/t.cfg.j2": "x"}
+    whole(files, loader)
+    assert [p.path for p in change(loader, files, {**files, "templates/t.cfg.j2": template}).problems] == [
+        "templates/t.cfg.j2"
+    ]
