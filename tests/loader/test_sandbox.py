@@ -62,9 +62,60 @@ def test_what_would_differ_on_another_run_is_a_problem(template: str) -> None:
     assert not body and problems
 
 
+@pytest.mark.parametrize("name", ["t.cfg.j2", "t.xml.j2", "t.htm.j2", "t.json.j2"])
+@pytest.mark.parametrize(
+    ("template", "hint"),
+    [
+        ("{% extends 'base.j2' %}{% block b %}{{ super }}{% endblock %}", "with ()"),
+        ("{% block t %}a{% endblock %}{{ self.t }}", "with ()"),
+        ("{% macro m() %}a{% endmacro %}{{ m }}", "with ()"),
+        ("{{ joiner(', ') }}", "with ()"),
+        ("{{ [joiner(', ')] }}", "with ()"),
+        ("{{ {'a': (1, joiner(', '))} }}", "with ()"),
+        ("{{ {joiner(', '): 1} }}", "with ()"),
+        ("{{ 'a' ~ joiner(', ') }}", "with ()"),
+        ("{{ [1, 2]|join(joiner(', ')) }}", "with ()"),
+        ("{{ [{'a': joiner(', ')}]|join(',', attribute='a') }}", "with ()"),
+        ("{{ '%s' % joiner(', ') }}", "with ()"),
+        ("{{ joiner(', ')|upper }}", "with ()"),
+        ("{{ joiner(', ')|string }}", "with ()"),
+        ("{{ joiner(', ')|e }}", "with ()"),
+        ("{{ joiner(', ')|urlencode }}", "with ()"),
+        ("{{ [('a', joiner(', '))]|urlencode }}", "with ()"),
+        ("{{ 'abc'|replace('a', joiner(', ')) }}", "with ()"),
+        ("{{ {'a': joiner(', ')}|xmlattr }}", "with ()"),
+        ("{{ cycler('a', 'b') }}", ".next()"),
+        ("{{ many|reverse }}", "use join or list"),
+        ("{{ {'a': 1}.items() }}", "use join or list"),
+        ("{{ many|map('string')|upper }}", "use join or list"),
+        ("{{ namespace(a=1) }}", "a Namespace is no value"),
+        ("{{ self }}", "a TemplateReference is no value"),
+        ("{% for n in many %}{{ loop }}{% endfor %}", "a LoopContext is no value"),
+        ("{{ [missing] }}", "'missing' is undefined"),
+    ],
+)
+def test_what_is_no_data_is_not_written(template: str, hint: str, name: str) -> None:
+    files = {"templates/base.j2": "{% block b %}a{% endblock %}", f"templates/{name}": template}
+    manifest = f"template: {name}\nvalues: {{many: [1, 2]}}\n"
+    result = whole({**files, "user/example.com/a.yaml": manifest})
+    assert not result.documents and [hint in str(problem) for problem in result.problems] == [True], result.problems
+
+
 @pytest.mark.parametrize(
     ("template", "body"),
     [
+        ("{% set s = joiner(', ') %}{% for n in many %}{{ s() }}{{ n }}{% endfor %}", "1, 2, 3"),
+        ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.current }}", "aba"),
+        ("{% set ns = namespace(a=1) %}{% set ns.a = 2 %}{{ ns.a }}{{ ns|attr('a') }}", "22"),
+        ("{% block t %}a{% endblock %}{{ self.t() }}{% macro m() %}b{% endmacro %}{{ m() }}", "aab"),
+        ("{{ many|reverse|join }}{{ many|reverse|list }}{{ {'a': 1}.items()|list }}", "321[3, 2, 1][('a', 1)]"),
+        (
+            "{{ {'a': none, 'b': [true, 1.5]} }}{{ [[1, 2]]|groupby(0)|first }}",
+            "{'a': None, 'b': [True, 1.5]}(1, [[1, 2]])",
+        ),
+        ("{{ {'a b': 1}|urlencode }}{{ {'a': '/'}.items()|urlencode }}{{ 'a b'|urlencode }}", "a+b=1a=%2Fa%20b"),
+        ("{{ [{'a': none}, {'a': yes}]|join('-', attribute='a') }}{{ [1, 2]|join(none) }}", "None-True1None2"),
+        ("{{ missing|default(many|map('string'))|join }}{{ many|sum }}", "1236"),
         ("{{ 'line%02d' % 7 }}|{{ '%s-%s' % (title, 2) }}", "line07|x-2"),
         ("{{ 7 % 4 }} {{ 2 ** 5 }} {{ 3 * 4 }} {{ 1 + 1.5 }}", "3 32 12 2.5"),
         ("{{ title ~ none ~ yes ~ 1 }}", "xtrue1"),
