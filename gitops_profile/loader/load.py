@@ -10,7 +10,7 @@ from itertools import chain
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 
-from .aliases import place_of_alias, read_aliases
+from .aliases import places_of_aliases, read_aliases
 from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned, retold
@@ -363,30 +363,28 @@ class Load:
             else:
                 own = key_of_path(path)
                 keys = (own, *read_aliases(path, read, own))
-        problems = [problem for key in keys if (problem := self._conflict(path, keys[0], key)) is not None]
-        if problems:
-            raise UnreadableProfile(*problems)
+        conflicts = {key: said for key in keys if (said := self._conflict(path, keys[0], key)) is not None}
+        if conflicts:
+            places = places_of_aliases(self.state.manifests[path], keys[0]) if len(keys) > 1 else {}
+            places[keys[0]] = (0, 0)
+            raise UnreadableProfile(*(Problem(path, *places[key], *said) for key, said in conflicts.items()))
         for key in keys:
             self.state.owners[key] = path
         self.state.keys[path] = keys
         return document
 
-    def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> Problem | None:
-        """Why the document at `path` cannot have `key`, its own or an alias: another file has it."""
+    def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> tuple[str, str, str] | None:
+        """Why the document at `path` cannot have `key`, its own or an alias: message, hint and rule."""
         other = self.state.owners.get(key)
         if key.profile_type is ProfileType.DEVICE and key.name[:12] in self.state.settings.decoys:
             what = f"{key.name[:12]} is a decoy in {SETTINGS}: its phone would raise an alarm and be shut out"
-            return Problem(path, 0, 0, what, "a decoy is a MAC that no phone has", "decoy")
+            return what, "a decoy is a MAC that no phone has", "decoy"
         if other is None or other == path:
             return None
         verb = "made by" if self.state.keys[other][0] == key else "an alias in"
         if key == own:
-            hint = "one profile, one file: remove one of them"
-            return Problem(path, 0, 0, f"{key} is also {verb} {other}", hint, "duplicate-key")
-        place = place_of_alias(self.state.manifests[path], own, key)
-        return Problem(
-            path, *place, f"alias: {key} is also {verb} {other}", "remove it in one of the two files", "duplicate-key"
-        )
+            return f"{key} is also {verb} {other}", "one profile, one file: remove one of them", "duplicate-key"
+        return f"alias: {key} is also {verb} {other}", "remove it in one of the two files", "duplicate-key"
 
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:
