@@ -16,6 +16,7 @@ from .build import Builder
 from .concern import concerned, retold
 from .credentials import CredentialFinder
 from .layout import DOCUMENTS, SETTINGS, Kind, key_of_path, kind_of, leaves_tree
+from .lfs import IS_LFS_POINTER, LFS_POINTER
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, hide, overlay
 from .problem import Problem, UnreadableProfile
@@ -134,9 +135,10 @@ class Load:
                     break
         content = blobs[blob]
         if content is _TOO_LARGE:
-            raise UnreadableProfile(
-                Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed", rule=_FORBIDDEN)
-            )
+            what = f"is too large; at most {MAX_FILE} bytes are allowed"
+            raise UnreadableProfile(Problem(path, 0, 0, what, rule=_FORBIDDEN))
+        if content.startswith(LFS_POINTER):
+            raise UnreadableProfile(Problem(path, 0, 0, *IS_LFS_POINTER, _FORBIDDEN))
         return content
 
     def wanted(self) -> list[str]:
@@ -223,19 +225,15 @@ class Load:
             self._kinds[file.path] = kind  # nearly all
             return True
         if file.mode == "120000":
-            self._problems.append(
-                Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here", _FORBIDDEN)
-            )
+            what = "is a symbolic link", "put the file itself here"
         elif file.mode == "160000":
-            self._problems.append(
-                Problem(file.path, 0, 0, "is a submodule", "put the files themselves here", _FORBIDDEN)
-            )
+            what = "is a submodule", "put the files themselves here"
         elif (file.size or 0) > MAX_FILE:
-            what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed"
-            self._problems.append(Problem(file.path, 0, 0, what, rule=_FORBIDDEN))
+            what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed", ""
         else:
             self._kinds[file.path] = kind
             return True
+        self._problems.append(Problem(file.path, 0, 0, *what, _FORBIDDEN))
         return False
 
     def _kind(self, path: str) -> Kind:
