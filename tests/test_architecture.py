@@ -16,8 +16,8 @@ PACKAGE = "gitops_profile"
 ROOT = Path(gitops_profile.__file__).parent
 
 EVERYTHING = (
-    "access admin_client config devices digest door event_packages eventlog forge http inventory loader metrics plan "
-    "pnp presentity processes push reconcile sip source state subscriptions transport windows workers"
+    "access admin_client config devices digest door event_packages eventlog forge http inventory loader log_lines "
+    "metrics plan pnp presentity processes push reconcile sip source state subscriptions transport windows workers"
 )
 # room: the rooms it may import. A room that is not here has not been thought about.
 MAY_IMPORT = {
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "state": "",
     "sqlite_trouble": "",
     "processes": "",
+    "log_lines": "",
     "devices": "presentity",
     "inventory": "sqlite_trouble devices presentity",
     "pnp": "sip devices",

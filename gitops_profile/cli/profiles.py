@@ -9,11 +9,12 @@ import typer
 
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable, verify
-from gitops_profile.presentity import InvalidKey, Presentation, ProfileDocument, ProfileKey
+from gitops_profile.presentity import InvalidKey, Presentation, ProfileDocument, ProfileKey, UnknownEvent
 from gitops_profile.reconcile import (
     Difference,
     Loaded,
     LoaderProcess,
+    LoadStalled,
     Outcome,
     Verdict,
     compare,
@@ -119,13 +120,15 @@ def log_verify(
             commit, differences, kept = asyncio.run(_compare(settings, repository, folder))
     except LogCorrupt as error:
         fail(str(error), PROBLEM)
-    except LogUnavailable as error:
+    except LoadStalled as error:
+        fail(f"what git has cannot be loaded, so the log cannot be compared: {error}", PROBLEM)
+    except (LogUnavailable, UnknownEvent) as error:
         fail(str(error))
     if output is Format.JSON:
         rows = [{"key": d.key, "what": d.what} for d in differences]
         emit_json(
             {"records": report.records, "segments": report.segments, "commit": commit, "differences": rows}
-            | {"held_back": held_back}
+            | {"held_back": kept}
         )
     else:
         say(f"{report.records} records in {report.segments} segments, each as it was written")

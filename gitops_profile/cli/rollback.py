@@ -29,7 +29,7 @@ from gitops_profile.source import (
 from .history import keys_of
 from .options import ConfigFile, Output, Path_, Repo, configured
 from .output import PROBLEM, Format, emit_json, fail, printable, say
-from .plan import plan, plan_data, read_plan
+from .plan import CHANGES, plan, plan_data, read_plan
 
 _KEY = re.compile(r"sips?:|(user|device|local-network)/[^/]+")
 MAX_NAMED = 20
@@ -167,8 +167,11 @@ def _as_text(reverter: Reverter, made: _Made, change: _Change, settings: Config)
     try:
         plan(f"{made.base}..{commit}", repo=str(made.folder), path=settings.repository.path)
     except typer.Exit as end:
+        # Only what is known to be loadable is published: a status that is not listed here counts as unknown.
         if end.exit_code == PROBLEM:
             fail("the commit has the problems above: no branch has it, and nothing was pushed", PROBLEM)
+        if end.exit_code not in (0, CHANGES):
+            fail("what the commit would do is not known: no branch has it, and nothing was pushed")
     is_new = made.publish(reverter)
     if made.push:
         say(f"pushed {commit[:12]} to the branch {branch} of {remote}")

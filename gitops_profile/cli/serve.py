@@ -6,13 +6,13 @@ import asyncio
 import gc
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gitops_profile.config import Config
+from gitops_profile.log_lines import begin_log
 from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Path_, Ref, Repo, State, configured
@@ -49,11 +49,7 @@ def serve(
     Prints one line that begins with "ready" once phones can subscribe. SIGTERM or Ctrl-C stops it and keeps the
     subscriptions.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log(logging.DEBUG if verbose else logging.INFO)
     for noisy in ("watchdog", "git"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Its warnings are one line for each answer to a TLS peer that has just gone: a flood, at the peer's choice.

@@ -5,6 +5,7 @@ from gitops_profile.presentity import InvalidKey, ProfileKey, ProfileType
 from .layout import unescaped
 from .manifest import ReadManifest
 from .problem import Problem, UnreadableProfile
+from .yaml_reader import Place
 
 _SCHEMES = ("sip", "sips")
 _TYPES = frozenset(profile_type.value for profile_type in ProfileType)
@@ -52,8 +53,9 @@ def read_aliases(path: str, read: ReadManifest, profile: ProfileKey) -> tuple[Pr
     return tuple(keys)
 
 
-def place_of_alias(read: ReadManifest, profile: ProfileKey, alias: ProfileKey) -> tuple[int, int]:
-    """Line and column of the alias that became this key."""
-    texts = read.manifest.aliases
-    number = next(number for number, text in enumerate(texts) if alias_key(text, profile) == alias)
-    return read.data.place(("aliases", number))
+def places_of_aliases(read: ReadManifest, profile: ProfileKey) -> dict[ProfileKey, Place]:
+    """Line and column of each alias, where it is first, by the key that it became."""
+    places: dict[ProfileKey, Place] = {}
+    for number, text in enumerate(read.manifest.aliases):
+        places.setdefault(alias_key(text, profile), read.data.place(("aliases", number)))
+    return places

@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import chain, islice
 from typing import Any
 
 from gitops_profile.presentity import Presentation, ProfileDocument
@@ -23,6 +24,9 @@ from .yaml_reader import DataPath
 
 MAX_WARNINGS = 1000
 """Of one load; more would be read by nobody."""
+MAX_SEARCHED = 8 << 30
+"""Bytes of bodies that values are looked for in, of one load, each body once for each value: some ten seconds."""
+NOT_SEARCHED = "has more values to look for than there is time for: from here on they were not looked for"
 RULE = "plaintext-credential"
 HINT = "say `sensitive: true`, take it out of the repository, or list it in public_credentials of profiles.yaml"
 
@@ -37,6 +41,8 @@ _ABOUT = re.compile(
     r"|retries|interval|prompt|label|hint|name|realm|algorithm|visible|show|hide|change|reset)s?$"
 )
 _NAME_BEFORE = re.compile(r"([\w.$\[\]-]+)[\"']?\s*(?:[=:>]|\s[Vv]alue\s*=)\s*[\"']?(?:<!\[CDATA\[)?$")
+_FAR_BEFORE = 400
+"""Characters in which the name of a value is looked for: a line of thousands would be gone through for each."""
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
@@ -48,15 +54,17 @@ class CredentialFinder:
         self._builder = Builder(state)
         self._in_layers: dict[tuple[str, DataPath], list[tuple[DataPath, Any]]] = {}
         self._in_texts: dict[str, list[Problem]] = {}
+        self._told: set[tuple[str, DataPath]] = set()
+        self._searched = 0
 
     def find(self, documents: Iterable[ProfileDocument]) -> tuple[Problem, ...]:
         """Warnings, at most MAX_WARNINGS; no value is in them."""
         found: set[Problem] = set()
-        for document in documents:
-            found.update(self._of(document))
+        for warning in chain.from_iterable(map(self._of, documents)):
+            found.add(warning)
             if len(found) >= MAX_WARNINGS:
                 break
-        return tuple(sorted(found)[:MAX_WARNINGS])
+        return tuple(sorted(found))
 
     def _of(self, document: ProfileDocument) -> Iterator[Problem]:
         read = self._state.manifests.get(document.path)
@@ -77,12 +85,23 @@ class CredentialFinder:
         for number, layer in enumerate(layers):
             file, data, place = layer
             for leaf, value in self._suspicious(layer):
+                path_there = (*place, *leaf)
+                if (file, path_there) in self._told:
+                    continue
                 if any(has(nearer.value, (*prefix, *leaf)) for _, nearer, prefix in layers[:number]):
                     continue  # another value is in its place
+                if self._searched > MAX_SEARCHED:
+                    return
+                self._searched += len(body)
+                if self._searched > MAX_SEARCHED:
+                    yield Problem(path, 0, 0, NOT_SEARCHED, "put fewer credentials into what many inherit", RULE)
+                    return
                 text = str(value)
-                if text.encode() in body or html.escape(text).encode() in body:
+                escaped = html.escape(text)
+                if text.encode() in body or (escaped != text and escaped.encode() in body):
+                    self._told.add((file, path_there))
                     dotted = ".".join(map(str, ("values", *leaf)))
-                    yield from self._warning(file, *data.place((*place, *leaf)), dotted)
+                    yield from self._warning(file, *data.place(path_there), dotted)
 
     def _suspicious(self, layer: Layer) -> list[tuple[DataPath, Any]]:
         file, data, place = layer
@@ -115,7 +134,7 @@ class CredentialFinder:
 
     def _once(self, file: str, content: bytes) -> list[Problem]:
         if file not in self._in_texts:
-            self._in_texts[file] = list(self._in_text(file, content))
+            self._in_texts[file] = list(islice(self._in_text(file, content), MAX_WARNINGS))
         return self._in_texts[file]
 
     def _in_text(self, file: str, content: bytes) -> Iterator[Problem]:
@@ -154,7 +173,7 @@ def _hidden(line: str, shown: str) -> Iterator[tuple[int, str, str]]:
         if following.strip():
             found = line.find(following, begin)
             end = found if found >= begin else end
-        named = _NAME_BEFORE.search(line[:begin])
+        named = _NAME_BEFORE.search(line[max(0, begin - _FAR_BEFORE) : begin])
         yield begin + 1, named[1] if named else "", line[begin:end]
         at = end
 

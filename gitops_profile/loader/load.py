@@ -10,12 +10,13 @@ from itertools import chain
 
 from gitops_profile.presentity import ProfileDocument, ProfileKey, ProfileType
 
-from .aliases import place_of_alias, read_aliases
+from .aliases import places_of_aliases, read_aliases
 from .bases import Bases, base_name, read_base
 from .build import Builder
 from .concern import concerned, retold
 from .credentials import CredentialFinder
 from .layout import DOCUMENTS, SETTINGS, Kind, key_of_path, kind_of, leaves_tree
+from .lfs import IS_LFS_POINTER, LFS_POINTER
 from .manifest import read_defaults, read_manifest
 from .overlay import fold, hide, overlay
 from .problem import Problem, UnreadableProfile
@@ -134,9 +135,10 @@ class Load:
                     break
         content = blobs[blob]
         if content is _TOO_LARGE:
-            raise UnreadableProfile(
-                Problem(path, 0, 0, f"is too large; at most {MAX_FILE} bytes are allowed", rule=_FORBIDDEN)
-            )
+            what = f"is too large; at most {MAX_FILE} bytes are allowed"
+            raise UnreadableProfile(Problem(path, 0, 0, what, rule=_FORBIDDEN))
+        if content.startswith(LFS_POINTER):
+            raise UnreadableProfile(Problem(path, 0, 0, *IS_LFS_POINTER, _FORBIDDEN))
         return content
 
     def wanted(self) -> list[str]:
@@ -223,19 +225,15 @@ class Load:
             self._kinds[file.path] = kind  # nearly all
             return True
         if file.mode == "120000":
-            self._problems.append(
-                Problem(file.path, 0, 0, "is a symbolic link", "put the file itself here", _FORBIDDEN)
-            )
+            what = "is a symbolic link", "put the file itself here"
         elif file.mode == "160000":
-            self._problems.append(
-                Problem(file.path, 0, 0, "is a submodule", "put the files themselves here", _FORBIDDEN)
-            )
+            what = "is a submodule", "put the files themselves here"
         elif (file.size or 0) > MAX_FILE:
-            what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed"
-            self._problems.append(Problem(file.path, 0, 0, what, rule=_FORBIDDEN))
+            what = f"is {file.size} bytes long; at most {MAX_FILE} are allowed", ""
         else:
             self._kinds[file.path] = kind
             return True
+        self._problems.append(Problem(file.path, 0, 0, *what, _FORBIDDEN))
         return False
 
     def _kind(self, path: str) -> Kind:
@@ -363,30 +361,28 @@ class Load:
             else:
                 own = key_of_path(path)
                 keys = (own, *read_aliases(path, read, own))
-        problems = [problem for key in keys if (problem := self._conflict(path, keys[0], key)) is not None]
-        if problems:
-            raise UnreadableProfile(*problems)
+        conflicts = {key: said for key in keys if (said := self._conflict(path, keys[0], key)) is not None}
+        if conflicts:
+            places = places_of_aliases(self.state.manifests[path], keys[0]) if len(keys) > 1 else {}
+            places[keys[0]] = (0, 0)
+            raise UnreadableProfile(*(Problem(path, *places[key], *said) for key, said in conflicts.items()))
         for key in keys:
             self.state.owners[key] = path
         self.state.keys[path] = keys
         return document
 
-    def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> Problem | None:
-        """Why the document at `path` cannot have `key`, its own or an alias: another file has it."""
+    def _conflict(self, path: str, own: ProfileKey, key: ProfileKey) -> tuple[str, str, str] | None:
+        """Why the document at `path` cannot have `key`, its own or an alias: message, hint and rule."""
         other = self.state.owners.get(key)
         if key.profile_type is ProfileType.DEVICE and key.name[:12] in self.state.settings.decoys:
             what = f"{key.name[:12]} is a decoy in {SETTINGS}: its phone would raise an alarm and be shut out"
-            return Problem(path, 0, 0, what, "a decoy is a MAC that no phone has", "decoy")
+            return what, "a decoy is a MAC that no phone has", "decoy"
         if other is None or other == path:
             return None
         verb = "made by" if self.state.keys[other][0] == key else "an alias in"
         if key == own:
-            hint = "one profile, one file: remove one of them"
-            return Problem(path, 0, 0, f"{key} is also {verb} {other}", hint, "duplicate-key")
-        place = place_of_alias(self.state.manifests[path], own, key)
-        return Problem(
-            path, *place, f"alias: {key} is also {verb} {other}", "remove it in one of the two files", "duplicate-key"
-        )
+            return f"{key} is also {verb} {other}", "one profile, one file: remove one of them", "duplicate-key"
+        return f"alias: {key} is also {verb} {other}", "remove it in one of the two files", "duplicate-key"
 
     def _gone(self, documents: dict[ProfileKey, ProfileDocument], affected: list[str]) -> frozenset[ProfileKey]:
         if self._whole:

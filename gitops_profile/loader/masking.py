@@ -23,7 +23,7 @@ _SHORT = (
 _NUMBERED = r"\bP(?:2|196|34|406|506|606|1706|1806|1359)(?![\w.])"
 _NAME = rf"(?:{_WORDS}|{_SHORT}|{_NUMBERED})"
 # Every repetition is bounded or never goes back: a document of one very long line must not cost more than its length.
-_QUOTED = r"\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'[^']*+(?:'|\Z)"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|'[^']*+(?:'|\Z)"
 _TEXT = r"(?:<!\[CDATA\[(?:(?!\]\]>).)*+(?:\]\]>)?|[^<])++"
 _TAG = rf"<(?![/!?])[^<>]{{0,128}}{_NAME}[^<>]{{0,256}}(?<!/)>"
 _INNER_TAGS = r"(?:\s{0,64}<(?![/!?])[^<>]{1,128}(?<!/)>){0,2}"
@@ -38,11 +38,13 @@ _VALUE_NAMED = re.compile(rf"(<[^<>]{{0,128}}?){_VALUE}(?=[^<>]{{0,128}}{_NAME}[
 _USERINFO = re.compile(r"(://[^/\s:@\"'<>]{0,128}:)([^@/\s\"'<>]{1,256})(?=@)")
 _BLOCK_HEAD = rf"{_NAME}[\w.$-]{{0,64}}[\"']?[ \t]{{0,16}}:[ \t]{{1,16}}[|>][-+0-9]{{0,2}}[ \t\r]{{0,16}}\n"
 _BLOCK = re.compile(rf"({_BLOCK_HEAD})(.+)", re.DOTALL)
-_PAIR = re.compile(
-    rf"({_NAME}[\w.$\[\]-]{{0,64}}(?:[\"'][ \t]{{0,16}}:\s{{0,64}}|[\"']?[ \t]{{0,16}}[=:][ \t]{{0,64}}))"
-    rf"({_QUOTED}|\[[^\]]*+|\{{[^}}]*+|[^\s\"'\[{{][^\r\n]*+)",
-    re.DOTALL,
-)
+_PAIR_NAME = rf"{_NAME}[\w.$\[\]-]{{0,64}}(?:[\"'][ \t]{{0,16}}:\s{{0,64}}|[\"']?[ \t]{{0,16}}[=:][ \t]{{0,64}})(?=\S)"
+_PAIR_VALUE = rf"{_QUOTED}|\[[^\]]*+|\{{[^}}]*+"
+_PAIR = re.compile(rf"({_PAIR_NAME})({_PAIR_VALUE}|[^\s\"'\[{{][^\r\n]*+)", re.DOTALL)
+# The two halves of it: a line may hold thousands of pairs, and the value of each would go to its end.
+_PAIR_HEAD = re.compile(_PAIR_NAME)
+_ENCLOSED = re.compile(_PAIR_VALUE, re.DOTALL)
+_LINE_END = re.compile(r"[\r\n]")
 _UNQUOTED_END = re.compile(r"[\s&;,<>\"'}]")
 _MAY_BE = re.compile(rf"{_NAME}|://[^/\s]{{0,400}}@|-----BEGIN|<[A-Za-z][^<>]*+\Z")
 
@@ -94,7 +96,7 @@ def _mask(text: str) -> str:
         text = pattern.sub(lambda found: found[1] + found[2] + _in_quotes(found[3]), text)
     for pattern in (_KEYED, _ELEMENT, _BLOCK):
         text = pattern.sub(_after, text)
-    return _PAIR.sub(_pair, text)
+    return _without_pairs(text)
 
 
 _masked_line = lru_cache(maxsize=1 << 14)(_shown)
@@ -120,21 +122,55 @@ def _in_quotes(value: str) -> str:
     return quote + (_veiled(value[1 : len(value) - len(closing)]) or _MARK) + closing
 
 
-def _pair(found: re.Match[str]) -> str:
-    """`name = value`: a bare value ends with the line, or where it stands among others, at what ends it there."""
-    name, value = found[1], found[2]
-    if value.startswith(_MARK):
-        return found[0]
-    if value[0] in "\"'":
-        return name + _in_quotes(value)
-    if value[0] in "[{":
-        return name + value[0] + _veiled(value[1:])
-    before = found.string[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
-    if not re.search(r"[<>{&?;,]", before):
-        return name + _MARK
-    end = _UNQUOTED_END.search(value)
-    rest = value[end.start() :] if end else ""
-    return name + _MARK + _mask(rest)
+def _without_pairs(text: str) -> str:
+    """Each `name = value` without its value. One pass, however many there are: what a bare value among others leaves
+    of its line is looked at for itself, as if the line began there.
+    """
+    pieces: list[str] = []
+    at, begin, end = 0, 0, len(text)
+    while True:
+        found = _PAIR_HEAD.search(text, at, end)
+        if found is None:
+            pieces.append(text[at:end])
+            if end == len(text):
+                return "".join(pieces)
+            at, begin, end = end, 0, len(text)  # that was the rest of a line
+            continue
+        value = found.end()
+        pieces.append(text[at:value])
+        if text[value] in "\"'[{":
+            shown, at = _enclosed(text, value, end)
+            pieces.append(shown)
+            continue
+        line_end = end if begin else _end_of_line(text, value)
+        if text.startswith(_MARK, value):
+            pieces.append(text[value:line_end])
+            at = line_end
+            continue
+        pieces.append(_MARK)
+        at = line_end
+        if _is_among_others(text, max(begin, found.start() - 200), found.start()):
+            bare = _UNQUOTED_END.search(text, value, line_end)
+            if bare is not None:
+                at, begin, end = bare.start(), bare.start(), line_end
+
+
+def _end_of_line(text: str, at: int) -> int:
+    found = _LINE_END.search(text, at)
+    return len(text) if found is None else found.start()
+
+
+def _enclosed(text: str, at: int, end: int) -> tuple[str, int]:
+    """A value in quotes or brackets without what it says, and where it ends."""
+    found = _ENCLOSED.match(text, at, end)
+    assert found is not None, "what is not closed goes on to the end"
+    value = found[0]
+    return (_in_quotes(value) if value[0] in "\"'" else value[0] + _veiled(value[1:])), found.end()
+
+
+def _is_among_others(text: str, begin: int, name: int) -> bool:
+    """Whether a bare value ends before its line does: others stand before its name."""
+    return re.search(r"[<>{&?;,]", text[begin:name].rpartition("\n")[2]) is not None
 
 
 # -- secrets of several lines ------------------------------------------------------------------------------------

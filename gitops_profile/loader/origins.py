@@ -4,7 +4,7 @@ It is found on demand by reading the few files concerned once more, with the pla
 The values are merged as for a document, and a final value is that of the nearest layer that has its path.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +57,7 @@ class Provenance:
 class _Layer:
     file: str
     data: dict[str, Any]
-    places: dict[DataPath, Place]
+    places: Mapping[DataPath, Place]
     content: bytes
 
 

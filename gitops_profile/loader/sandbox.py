@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import wraps
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
-from typing import Any
+from typing import Any, NoReturn
 
 from jinja2 import Template, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context, LoopContext, Undefined
+from jinja2.filters import make_attrgetter
+from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Cycler, Joiner
 from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
 
 MAX_WORK = 8 << 20
 """Characters and items that one document may make on its way, and STEP for each turn and call."""
@@ -26,6 +29,11 @@ _MAX_ARGUMENT = 1000
 _FILTERS_GONE = ("random", "center", "indent", "format", "urlize", "pprint")
 # Their numbers say how much is made.
 _SIZED = frozenset({"batch", "round", "slice", "tojson", "wordwrap"})
+# They write what they are given, whatever it is, and so are given data only.
+_WRITING = frozenset(
+    "capitalize e escape forceescape lower replace safe string striptags title trim truncate upper wordcount "
+    "wordwrap xmlattr".split()
+)
 _TEXT_METHODS = frozenset(
     "capitalize casefold count endswith find isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace "
     "isupper lower lstrip partition removeprefix removesuffix rfind rpartition rsplit rstrip split splitlines "
@@ -58,6 +66,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters["string"] = self._bounded("string", lambda value: value if isinstance(value, str) else text(value))
         self.filters["replace"] = self._bounded("replace", self._bounded_replace(self.filters["replace"]))
         self.filters["join"] = self._bounded("join", self._bounded_join(self.filters["join"]))
+        self.filters["urlencode"] = self._bounded("urlencode", self._bounded_urlencode(self.filters["urlencode"]))
         self.filters[_EACH] = self._each
         self.filters[_KEPT] = self._bounded(_KEPT, lambda value: value)
         self.concat = self._concat  # type: ignore[method-assign]  # a class attribute there, ours counts
@@ -80,7 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif operator == "%" and isinstance(left, str):
             if _WIDE_FORMAT.search(left):
                 raise SecurityError("a width may have three digits at most, and values have no names here")
-            self.charge(len(left) + left.count("%") * _MAX_ARGUMENT + extent(right))
+            self.charge(len(left) + left.count("%") * _MAX_ARGUMENT + written_extent(right))
         elif not all(isinstance(n, int | float) and abs(n) < _MAX_NUMBER for n in (left, right)):
             raise SecurityError(f"{operator} is only for numbers below {_MAX_NUMBER}")
         elif operator == "**" and abs(right) > _MAX_EXPONENT:
@@ -143,11 +152,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         first = 1 if hasattr(function, "jinja_pass_arg") else 0
+        measured = written_extent if name in _WRITING else extent
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             given = (*args[first:], *kwargs.values())
-            size = sum(extent(value) for value in given)
+            size = sum(map(measured, given))
             if name in _SIZED:
                 size += self._sized(name, given)
             self.charge(STEP + size)
@@ -179,10 +189,26 @@ class Sandbox(ImmutableSandboxedEnvironment):
         @wraps(function)
         def join(context: Any, value: Any, d: Any = "", attribute: Any = None) -> Any:
             values = list(value)
-            self.charge(len(values) * (len(str(d)) + 1) + sum(extent(each) for each in values))
-            return function(context, values if attribute is not None else [text(v) for v in values], d, attribute)
+            written_extent(d)
+            size = len(values) * (len(str(d)) + 1)
+            if attribute is None:
+                self.charge(size + sum(extent(each) for each in values))
+                return function(context, [text(v) for v in values], d)
+            values = list(map(make_attrgetter(self, attribute), values))
+            self.charge(size + sum(written_extent(each) for each in values))
+            return function(context, values, d)
 
         return join
+
+    def _bounded_urlencode(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def urlencode(value: Any) -> Any:
+            pairs = isinstance(value, Iterable) and not isinstance(value, str | dict | Undefined)
+            value = list(value) if pairs else value
+            self.charge(written_extent(value))
+            return function(value)
+
+        return urlencode
 
 
 class _Turns:
@@ -241,6 +267,12 @@ class _Rewrite(NodeTransformer):
         return made
 
 
+_DATA = frozenset({str, Markup, Made, int, float, bool, type(None)})
+"""What the YAML reader makes, and templates; lists, tuples and mappings of it besides."""
+_FUNCTIONS = (BuiltinFunctionType, FunctionType, MethodType, type, Template)
+_CALLED = (*_FUNCTIONS, Macro, BlockReference, Joiner)
+
+
 def text(value: Any) -> Any:
     """A value as configuration files write it: nothing for null, true and false in lower case.
 
@@ -250,11 +282,9 @@ def text(value: Any) -> Any:
         return value
     if type(value) is int:
         return str(value)
-    extent(value)
     if value is None:
         return ""
-    if isinstance(value, GeneratorType | range):
-        raise SecurityError("a list that is not made yet cannot be written: use join or list")
+    written_extent(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -272,10 +302,45 @@ def extent(value: Any) -> int:
         elif isinstance(item, dict):
             waiting += item.values()
             total += 1 + sum(len(str(key)) for key in item)
-        elif isinstance(item, BuiltinFunctionType | FunctionType | MethodType | type | Template):
-            raise SecurityError("a function is no value: call it with ()")
+        elif isinstance(item, _FUNCTIONS):
+            _refuse(item)
         else:
             total += 1
         if total > MAX_WORK or len(waiting) > MAX_WORK:
             raise SecurityError("a value is too large")
     return total
+
+
+def written_extent(value: Any) -> int:
+    """The same of a value that is written: raises SecurityError also for what is no data, wherever it is inside."""
+    if type(value) in _DATA:
+        return len(value) if isinstance(value, str) else 1
+    if isinstance(value, Undefined):
+        return 1  # says itself what is missing
+    total = extent(value)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if type(item) in _DATA:
+            continue
+        if isinstance(item, list | tuple):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += item
+            waiting += item.values()
+        elif isinstance(item, Undefined):
+            str(item)  # raises what it says; in a list it would be written as "Undefined"
+        else:
+            _refuse(item)
+    return total
+
+
+def _refuse(value: Any) -> NoReturn:
+    """Say what is to be written in place of something that is no data."""
+    if isinstance(value, _CALLED):
+        raise SecurityError("a function is no value: call it with ()")
+    if isinstance(value, Cycler):
+        raise SecurityError("a cycler is no value: write its .next() or .current")
+    if isinstance(value, Iterable) and not isinstance(value, LoopContext):
+        raise SecurityError("a list that is not made yet cannot be written: use join or list")
+    raise SecurityError(f"a {type(value).__name__} is no value: write something that it holds")

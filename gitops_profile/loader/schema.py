@@ -12,6 +12,8 @@ from .yaml_data import YAMLData
 M = TypeVar("M", bound=BaseModel)
 _LISTED = 20
 """Names in a hint."""
+MAX_MISFITS = 200
+"""Problems of one file; whoever has more has given it another form altogether, and each costs a search."""
 
 
 def validate(path: str, data: YAMLData, model: type[M]) -> M:
@@ -25,7 +27,8 @@ def validate(path: str, data: YAMLData, model: type[M]) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         problems = []
-        for item in error.errors(include_url=False, include_context=False, include_input=False):
+        items = error.errors(include_url=False, include_context=False, include_input=False)
+        for item in items[:MAX_MISFITS]:
             line, column = data.place(item["loc"])
             message, hint, rule = str(item["msg"]), "", "wrong-value"
             if item["type"] == "extra_forbidden":
@@ -34,6 +37,10 @@ def validate(path: str, data: YAMLData, model: type[M]) -> M:
             elif item["loc"]:
                 message = f"{'.'.join(str(part) for part in item['loc'])}: {message}"
             problems.append(Problem(path, line, column, message, hint, rule))
+        if len(items) > MAX_MISFITS:
+            more = f"and {len(items) - MAX_MISFITS} more problems in this file"
+            place = data.place(items[MAX_MISFITS]["loc"])
+            problems.append(Problem(path, *place, more, "is it the right kind of file?", "wrong-value"))
         raise UnreadableProfile(*problems) from error
 
 

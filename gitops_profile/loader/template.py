@@ -65,6 +65,11 @@ class Templates:
             return [Problem(path, error.lineno, 0, f"template: {error.message}", rule="template")]
         except TemplateError as error:
             return [Problem(f"templates/{name}", 0, 0, f"template: {error}", rule="template")]
+        except Exception as error:
+            # Neither Jinja2's parser nor Python's compiler says in one way that something is too deep or too long.
+            what = f"template: cannot be compiled: {type(error).__name__}: {error}"
+            hint = "" if isinstance(error, ValueError) else "is it nested very deeply?"
+            return [Problem(f"templates/{name}", 0, 0, what, hint, "template")]
         return []
 
     def uses(self, name: str) -> frozenset[str] | None:
@@ -88,7 +93,7 @@ class Templates:
                 continue  # `ignore missing`: it will matter once it is there
             try:
                 tree = self._lines.parse(self._sources[current])
-            except TemplateSyntaxError:
+            except (TemplateSyntaxError, RecursionError, ValueError):
                 continue  # reported by `problems`
             for used in meta.find_referenced_templates(tree):
                 if used is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
@@ -24,9 +25,15 @@ class YAMLData:
         """Where the value at `path` stands (a mapping's at its key), or else the nearest known value around it."""
         return nearest(self.places(), path)
 
-    def places(self) -> dict[DataPath, Place]:
+    def places(self) -> Mapping[DataPath, Place]:
         """Where every value stands, as above; what an alias stands for has no place of its own."""
-        return Reader(events(self.text), keep_places=True).read()[1]
+        return _places(self.text)
+
+
+@lru_cache(maxsize=4)
+def _places(text: str) -> Mapping[DataPath, Place]:
+    """Kept of the last files: who asks for one place asks for more, and each would read the whole file again."""
+    return Reader(events(text), keep_places=True).read()[1]
 
 
 def nearest(places: Mapping[DataPath, Place], path: DataPath) -> Place:

@@ -16,6 +16,7 @@ from typing import Any
 
 from gitops_profile.config import Config
 from gitops_profile.eventlog import LogCorrupt, LogUnavailable
+from gitops_profile.log_lines import begin_log
 from gitops_profile.presentity import ProfileKey, UnknownEvent
 from gitops_profile.processes import end_with_the_server
 from gitops_profile.reconcile import FollowedTable
@@ -174,7 +175,7 @@ def main() -> None:
     end_with_the_server()  # a worker without its server answers nobody
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the main process decides
         signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    begin_log(logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # as in `serve`
     logging.getLogger("gitops_profile.server.credentials").setLevel(logging.ERROR)  # said once, by the main process
     gc.set_threshold(50_000, 20, 50)  # as in `serve`

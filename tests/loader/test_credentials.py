@@ -1,8 +1,11 @@
 """Credentials in plain text: found where they are written, with no value in the warning, and few false alarms."""
 
+import time
+from itertools import pairwise
+
 import pytest
 
-from gitops_profile.loader import Loader, Problem
+from gitops_profile.loader import Loader, Problem, credentials
 
 from .tree import Files, entry, run
 
@@ -124,3 +127,35 @@ def test_what_the_settings_list_is_not_warned_of() -> None:
 
 def test_bytes_that_are_no_text_are_passed_over() -> None:
     assert places({f"{ALICE}.bin": b"\xff\xfepassword=hunter2"}) == []
+
+
+@pytest.mark.parametrize(
+    ("extension", "pattern"),
+    [
+        (".json", '{{"user":"u","pin":{}}},'),
+        (".json", '{{"pin":"xxx"}},'),
+        (".cfg", "u.pin = {}\n"),
+        (".cfg", "pin={}&"),
+    ],
+)
+def test_thousands_in_one_file_cost_no_more_than_its_length(extension: str, pattern: str) -> None:
+    def cost(count: int) -> float:
+        text = "".join(pattern.format(100_000 + number) for number in range(count))
+        begun = time.process_time()
+        found = warnings({f"{ALICE}{extension}": text})
+        assert len(found) in (0, min(count, credentials.MAX_WARNINGS), 1)
+        return time.process_time() - begun
+
+    costs = [cost(count) for count in (1000, 4000, 16_000)]
+    assert all(second < 8 * first + 0.3 for first, second in pairwise(costs)), costs
+
+
+def test_what_is_told_once_is_not_looked_for_again_and_looking_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = "".join(f"    pin{n}: 47110{n}\n" for n in range(10))
+    shared: dict[str, str | bytes] = {
+        "defaults.yaml": f"template: t.cfg.j2\nvalues:\n  of:\n{pins}", "templates/t.cfg.j2": "{{ of.pin0 }}",
+    }  # fmt: skip
+    files = {**shared, **{f"user/example.com/u{n}.yaml": "values: {}\n" for n in range(9)}}
+    assert places(files) == ["defaults.yaml:4:5 values.of.pin0"]
+    monkeypatch.setattr(credentials, "MAX_SEARCHED", 6 * 20)
+    assert places(files) == ["defaults.yaml:4:5 values.of.pin0", "user/example.com/u2.yaml:0:0 has"]

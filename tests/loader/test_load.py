@@ -97,6 +97,25 @@ def test_every_problem_is_reported_not_only_the_first() -> None:
     assert {p.path for p in whole({**GOOD, **broken}).problems} == set(broken)
 
 
+@pytest.mark.parametrize(
+    "path", ["user/example.com/x.xml", "user/example.com/x.yaml", "files/x.bin", "templates/x.j2", "defaults.yaml",
+             "bases/x.yaml", "profiles.yaml"],
+)  # fmt: skip
+def test_a_pointer_of_git_lfs_is_no_file(path: str) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d7a" * 16 + "\nsize 12345\n"
+    loader = Loader()
+    whole(GOOD, loader)
+    for result in (whole({**GOOD, path: pointer}), change(loader, GOOD, {**GOOD, path: pointer})):
+        (problem,) = [problem for problem in result.problems if problem.path == path]
+        assert "a pointer of Git LFS" in problem.message and ".gitattributes" in problem.hint
+        assert problem.rule == "forbidden-file"
+
+
+def test_a_document_may_speak_of_git_lfs() -> None:
+    text = "# version https://git-lfs.github.com/spec/v1\n"
+    assert not whole({**GOOD, "user/example.com/x.cfg": text}).problems
+
+
 @pytest.mark.parametrize(("mode", "words"), [("120000", "symbolic link"), ("160000", "submodule")])
 def test_links_and_submodules_are_refused(mode: str, words: str) -> None:
     result = run(Loader().whole([entry("user/example.com/x.xml", "/etc/passwd", mode)]), {})

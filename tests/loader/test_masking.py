@@ -45,6 +45,7 @@ def lines(text: str) -> list[str]:
         "linekey.1.api_key: hush",
         r'key = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----"',
         "password: 'hush",
+        'password: "hush\\',
     ],
 )
 def test_what_looks_like_a_credential_is_masked(line: str) -> None:
@@ -156,6 +157,9 @@ def test_whatever_is_written_the_lines_stay_as_many(text: str) -> None:
         "value=",
         '<a value="pass',
         "<password>",
+        "{pin=1,",
+        '{"user":"u","pin":1234},',
+        'pin="x\\',
     ],
 )
 def test_a_long_line_costs_no_more_than_its_length(piece: str) -> None:
@@ -168,6 +172,11 @@ def test_a_long_line_costs_no_more_than_its_length(piece: str) -> None:
     cost(100)
     costs = [cost(count) for count in (4_000, 16_000)]
     assert all(second < 12 * first + 0.2 for first, second in pairwise(costs)), costs
+
+
+def test_thousands_of_pairs_in_one_line_are_masked_each() -> None:
+    line = ",".join(f'{{"name":"u{n}","pin":{1000 + n}}}' for n in range(3000))
+    assert masked(line) == ",".join(f'{{"name":"u{n}","pin":<secret>}}' for n in range(3000))
 
 
 def test_masking_eats_no_tag() -> None:

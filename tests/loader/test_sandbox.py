@@ -2,7 +2,9 @@
 
 import pytest
 
-from .tree import whole
+from gitops_profile.loader import Loader
+
+from .tree import change, whole
 
 DOUBLING = "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(24) %}STEP{% endfor %}{{ ns.x|length }}"
 
@@ -60,9 +62,60 @@ def test_what_would_differ_on_another_run_is_a_problem(template: str) -> None:
     assert not body and problems
 
 
+@pytest.mark.parametrize("name", ["t.cfg.j2", "t.xml.j2", "t.htm.j2", "t.json.j2"])
+@pytest.mark.parametrize(
+    ("template", "hint"),
+    [
+        ("{% extends 'base.j2' %}{% block b %}{{ super }}{% endblock %}", "with ()"),
+        ("{% block t %}a{% endblock %}{{ self.t }}", "with ()"),
+        ("{% macro m() %}a{% endmacro %}{{ m }}", "with ()"),
+        ("{{ joiner(', ') }}", "with ()"),
+        ("{{ [joiner(', ')] }}", "with ()"),
+        ("{{ {'a': (1, joiner(', '))} }}", "with ()"),
+        ("{{ {joiner(', '): 1} }}", "with ()"),
+        ("{{ 'a' ~ joiner(', ') }}", "with ()"),
+        ("{{ [1, 2]|join(joiner(', ')) }}", "with ()"),
+        ("{{ [{'a': joiner(', ')}]|join(',', attribute='a') }}", "with ()"),
+        ("{{ '%s' % joiner(', ') }}", "with ()"),
+        ("{{ joiner(', ')|upper }}", "with ()"),
+        ("{{ joiner(', ')|string }}", "with ()"),
+        ("{{ joiner(', ')|e }}", "with ()"),
+        ("{{ joiner(', ')|urlencode }}", "with ()"),
+        ("{{ [('a', joiner(', '))]|urlencode }}", "with ()"),
+        ("{{ 'abc'|replace('a', joiner(', ')) }}", "with ()"),
+        ("{{ {'a': joiner(', ')}|xmlattr }}", "with ()"),
+        ("{{ cycler('a', 'b') }}", ".next()"),
+        ("{{ many|reverse }}", "use join or list"),
+        ("{{ {'a': 1}.items() }}", "use join or list"),
+        ("{{ many|map('string')|upper }}", "use join or list"),
+        ("{{ namespace(a=1) }}", "a Namespace is no value"),
+        ("{{ self }}", "a TemplateReference is no value"),
+        ("{% for n in many %}{{ loop }}{% endfor %}", "a LoopContext is no value"),
+        ("{{ [missing] }}", "'missing' is undefined"),
+    ],
+)
+def test_what_is_no_data_is_not_written(template: str, hint: str, name: str) -> None:
+    files = {"templates/base.j2": "{% block b %}a{% endblock %}", f"templates/{name}": template}
+    manifest = f"template: {name}\nvalues: {{many: [1, 2]}}\n"
+    result = whole({**files, "user/example.com/a.yaml": manifest})
+    assert not result.documents and [hint in str(problem) for problem in result.problems] == [True], result.problems
+
+
 @pytest.mark.parametrize(
     ("template", "body"),
     [
+        ("{% set s = joiner(', ') %}{% for n in many %}{{ s() }}{{ n }}{% endfor %}", "1, 2, 3"),
+        ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.current }}", "aba"),
+        ("{% set ns = namespace(a=1) %}{% set ns.a = 2 %}{{ ns.a }}{{ ns|attr('a') }}", "22"),
+        ("{% block t %}a{% endblock %}{{ self.t() }}{% macro m() %}b{% endmacro %}{{ m() }}", "aab"),
+        ("{{ many|reverse|join }}{{ many|reverse|list }}{{ {'a': 1}.items()|list }}", "321[3, 2, 1][('a', 1)]"),
+        (
+            "{{ {'a': none, 'b': [true, 1.5]} }}{{ [[1, 2]]|groupby(0)|first }}",
+            "{'a': None, 'b': [True, 1.5]}(1, [[1, 2]])",
+        ),
+        ("{{ {'a b': 1}|urlencode }}{{ {'a': '/'}.items()|urlencode }}{{ 'a b'|urlencode }}", "a+b=1a=%2Fa%20b"),
+        ("{{ [{'a': none}, {'a': yes}]|join('-', attribute='a') }}{{ [1, 2]|join(none) }}", "None-True1None2"),
+        ("{{ missing|default(many|map('string'))|join }}{{ many|sum }}", "1236"),
         ("{{ 'line%02d' % 7 }}|{{ '%s-%s' % (title, 2) }}", "line07|x-2"),
         ("{{ 7 % 4 }} {{ 2 ** 5 }} {{ 3 * 4 }} {{ 1 + 1.5 }}", "3 32 12 2.5"),
         ("{{ title ~ none ~ yes ~ 1 }}", "xtrue1"),
@@ -102,3 +155,24 @@ def test_joining_in_markup_escapes_values_and_keeps_markup() -> None:
                                   "content_types: {.xml: text/é}"])  # fmt: skip
 def test_settings_that_would_do_harm_are_refused(text: str) -> None:
     assert [p.path for p in whole({"profiles.yaml": text}).problems] == ["profiles.yaml"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+        "{{ 1" + "+1" * 5000 + " }}",
+        "{% for a in many %}" * 30 + "{% endfor %}" * 30,
+        "{% if 1 %}" * 200 + "{% endif %}" * 200,
+        "{% if 1 %}" + "{% elif 1 %}" * 4000 + "{% endif %}",
+        "{{ " + "9" * 5000 + " }}",
+    ],
+)
+def test_what_cannot_be_compiled_is_a_problem_of_its_template(template: str) -> None:
+    body, problems = render(template)
+    assert not body and problems.splitlines()[0].startswith("templates/t.cfg.j2: template: cannot be compiled")
+    loader, files = Loader(), {"user/example.com/a.yaml": "body: x\n", "templates/t.cfg.j2": "x"}
+    whole(files, loader)
+    assert [p.path for p in change(loader, files, {**files, "templates/t.cfg.j2": template}).problems] == [
+        "templates/t.cfg.j2"
+    ]
