@@ -130,7 +130,7 @@ class Server:
             self._store = await kept.open_store(self._state, self._stack)
             if self._source.is_remote:
                 await self._open_source()  # only who holds the state folder may tidy up the clone in it
-            await self._check_ref()
+            await self._source.check_ref(served_before=await asyncio.to_thread(self._state.log.is_dir))
             log = await kept.open_log(self._state, self._snapshot, self._stack)
         else:
             self._store, log = await kept.open_kept(self._state, self._snapshot, self._stack)
@@ -226,19 +226,6 @@ class Server:
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
 
-    async def _check_ref(self) -> None:
-        """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
-        ref = self._config.repository.ref
-        try:
-            found = await self._source.resolve(ref)
-        except SourceUnavailable as error:
-            logger.warning("source unavailable: %s", error)
-            return
-        served_before = await asyncio.to_thread(self._state.log.is_dir)
-        if found is None and not self._source.repository.is_empty and not served_before:
-            where = self._source.repository.git_dir
-            raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
-
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
         parts = (self._answers(), self._lifecycle, self._waiting, self._hardware, self._ladder)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
@@ -276,9 +263,9 @@ class Server:
     async def _drain(self) -> None:
         """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
         reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
-        if reason is None:
+        if reason is None or not self.bound:
             return
-        await self._taking_up.done.wait()
+        await self._taking_up.settle()
         logger.info("draining subscriptions=%d", len(self._subscriptions))
         self._subscriptions.drain(reason, now=self._endpoint.now())
         self._endpoint.pump()

@@ -14,6 +14,7 @@ from gitops_profile.source import (
     Clone,
     CloneSettings,
     FetchReport,
+    NotARepository,
     RefTracker,
     RemoteAccess,
     Revision,
@@ -92,6 +93,21 @@ class Source:
     def glance(self) -> str | None:
         """The commit of the ref where a look at files tells it, before it is open; None where git has to be asked."""
         return glance(self.location, self._config.repository.ref) if self._clone is None else None
+
+    async def check_ref(self, *, served_before: bool) -> None:
+        """A ref that is not there is a mistake, unless the repository is empty or a log can serve without it.
+
+        Raises NotARepository for the mistake.
+        """
+        ref = self._config.repository.ref
+        try:
+            found = await self.resolve(ref)
+        except SourceUnavailable as error:
+            logger.warning("source unavailable: %s", error)
+            return
+        if found is None and not self.repository.is_empty and not served_before:
+            where = self.repository.git_dir
+            raise NotARepository(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def close(self) -> None:
         """End every git process."""

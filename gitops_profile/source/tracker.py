@@ -40,7 +40,7 @@ class RefGone:
 
 @dataclass(frozen=True, slots=True)
 class SourceDown:
-    """What the ref is at is not known before the remote has answered."""
+    """What the ref is at is not known yet: the remote has to answer, or a repository of this machine to be mended."""
 
     reason: str
 
@@ -131,8 +131,8 @@ class RefTracker:
 
     async def __aiter__(self) -> AsyncIterator[Revision | RefGone | SourceDown]:
         """Each revision once, the first look included; RefGone when the ref is not there. A commit is yielded again
-        after the clone was made anew. Of a clone, the first is what was fetched
-        earlier, or SourceDown.
+        after the clone was made anew. SourceDown comes for each look until one has succeeded; of a clone, the first is
+        what was fetched earlier, or SourceDown.
         """
         await asyncio.to_thread(self.open)
         last: str | None = None
@@ -161,6 +161,8 @@ class RefTracker:
                 trouble = trouble or error
                 self.doubt()
             await self._note(trouble)
+            if first and trouble is not None and self._clone is None:
+                yield SourceDown(str(trouble))  # whoever waits for the first look is to know that it was in vain
             await self._pause()
 
     async def _look_at_clone(self) -> Revision | SourceDown:

@@ -1,5 +1,6 @@
 """A server that is killed: dialogs go on, what is missing is delivered, and nothing else."""
 
+import json
 import signal
 import socket
 import sqlite3
@@ -132,13 +133,8 @@ def _subscribe(port: int, cseq: int, to: bytes = b"To: <sip:alice@example.com>")
     return b"\r\n".join([*lines, b"Content-Length: 0\r\n\r\n"])
 
 
-def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory(lab: Lab) -> None:
-    lab.write(alice=1, bob=1)
-    lab.server.start()
-    alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
-    alice.has(1), bob.has(1)
-    lab.settled(2)
-    lab.server.end(signal.SIGKILL)
+def _multiply(lab: Lab) -> None:
+    """Many more subscriptions like that of alice; the server is down."""
     with closing(sqlite3.connect(lab.server.state / "subscriptions.db", isolation_level=None)) as database:
         names = [row[1] for row in database.execute("PRAGMA table_info(subscription)") if row[1] != "number"]
         # Nobody is there to answer their NOTIFYs, which none is owed. Before and behind the two in the order of ids.
@@ -153,6 +149,16 @@ def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory
             "WHERE resource = 'user/example.com/alice'",
             (MANY,),
         )
+
+
+def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory(lab: Lab) -> None:
+    lab.write(alice=1, bob=1)
+    lab.server.start()
+    alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
+    alice.has(1), bob.has(1)
+    lab.settled(2)
+    lab.server.end(signal.SIGKILL)
+    _multiply(lab)
     lab.server.start()
     assert len(lab.ask("subscriptions")) == MANY + 2, "whoever asks for all of them waits for them"
     lab.write(bob=2)
@@ -162,3 +168,44 @@ def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory
     lab.write(alice=2)
     lab.server.start()
     assert alice.has(2)[1].body == profile("alice", 2), "found among the others, and told"
+
+
+@pytest.mark.parametrize("broken", ["empty ref", "missing commit"])
+def test_a_ref_that_cannot_be_read_keeps_nobody_from_being_served(lab: Lab, broken: str) -> None:
+    """What a power cut may leave. All subscriptions are taken up, and the server ends when it is told to."""
+    head = lab.write(alice=1)
+    lab.server.start()
+    phone = lab.phone("watch", "alice", 2)
+    phone.has(1)
+    lab.settled(1)
+    lab.server.end(signal.SIGKILL)
+    _multiply(lab)
+    if broken == "empty ref":
+        (lab.git.folder / ".git/refs/heads/main").write_text("")
+    else:
+        head = lab.write(alice=2)
+        (lab.git.folder / ".git/objects" / head[:2] / head[2:]).rename(lab.folder / "away")
+    lab.server.start("--config", _settings(lab, subscriptions={"on_stop": "deactivate"}))
+    eventually("all are taken up", lambda: lab.ask("status")["taking_up"] == 0)
+    source = lab.ask("status")["source"]
+    assert lab.ask("status")["ready"] and source["last_fetch_error"] in lab.server.stderr()
+    (lab.git.folder / ".git/refs/heads/main").write_text(f"{head}\n")
+    if broken == "missing commit":
+        (lab.folder / "away").rename(lab.git.folder / ".git/objects" / head[:2] / head[2:])
+    else:
+        lab.write(alice=2)
+    lab.ask("reconcile")
+    assert [n.body for n in phone.finish()] == [profile("alice", 1), profile("alice", 2)]
+    assert lab.server.end() == 0
+
+
+def test_a_server_that_serves_nothing_yet_has_nobody_to_send_elsewhere_when_it_stops(lab: Lab) -> None:
+    lab.server.launch("--config", _settings(lab, subscriptions={"on_stop": "deactivate"}))
+    eventually("it waits", lambda: "waiting for the first commit" in lab.server.stderr())
+    assert lab.server.end() == 0
+
+
+def _settings(lab: Lab, **settings: object) -> str:
+    file = lab.folder / "gitops-profile.yaml"
+    file.write_text(json.dumps(settings))  # JSON is YAML
+    return str(file)
