@@ -116,7 +116,7 @@ class Server:
         self._stack.push_async_callback(self._source.close)
         glanced = self._source.glance()
         if not self._source.is_remote and glanced is None:
-            await self._open_source()
+            await self._open_source(spared=await asyncio.to_thread(self._state.log.is_dir))
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._crew = Crew(config)
         self._stack.callback(self._crew.release)
@@ -152,9 +152,10 @@ class Server:
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         # GitPython and a look at git take 0.1 s: where they will change nothing, they come behind `ready`.
-        self._looks_later = glanced is not None and self._reconciler.knows(glanced)
+        served = self._journal.table.applied is not None
+        self._looks_later = served and glanced is not None and self._reconciler.knows(glanced)
         if not self._looks_later:
-            await self._open_source()
+            self._looks_later = not await self._open_source(spared=served)
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._snapshots = Snapshots(
             self._journal,
@@ -182,11 +183,15 @@ class Server:
         await self._statuses.open()
         self._stack.push_async_callback(self._statuses.close)
 
-    async def _open_source(self) -> None:
+    async def _open_source(self, *, spared: bool = False) -> bool:
+        """Whether git reads the repository. It must, unless it is `spared`, for a log serves until it does."""
         try:
             await self._source.open()
-        except SourceUnavailable as error:
+        except (NotARepository, SourceUnavailable) as error:
+            if spared:
+                return False
             raise CannotServe(" ".join(str(error).split())) from error
+        return True
 
     def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
         """The notifier, those of the other workers, and who asks them."""
@@ -328,7 +333,7 @@ class Server:
         """Look at git, again and again."""
         if self._looks_later:
             await self._announced.wait()
-            await self._open_source()
+            await self._tracker.await_opening(self._source.open)
         await self._follower.track()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:

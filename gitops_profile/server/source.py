@@ -42,6 +42,7 @@ class Source:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         """Raises NotARepository for a URL or ref that can never work; touches nothing."""
         self._opened: Repository | None = None
+        self._closed_for = "the repository is not open yet"
         self._config = config
         self._metrics = metrics
         address = parse_address(config.repository.url)
@@ -80,14 +81,19 @@ class Source:
             return
         if self._clone is not None:
             await self._clone.prepare()
-        self._opened = await asyncio.to_thread(_open, self.location)
-        await asyncio.to_thread(self.tracker.open)
+        try:
+            opened = await asyncio.to_thread(_open, self.location)
+            await asyncio.to_thread(self.tracker.open)
+        except (NotARepository, SourceUnavailable) as error:
+            self._closed_for = str(error)
+            raise
+        self._opened = opened
 
     @property
     def repository(self) -> Repository:
         """It; raises SourceUnavailable before it is open."""
         if self._opened is None:
-            raise SourceUnavailable("the repository is not open yet")
+            raise SourceUnavailable(self._closed_for)
         return self._opened
 
     def glance(self) -> str | None:
@@ -195,6 +201,9 @@ class Source:
 
 
 def _open(location: Path) -> Repository:
-    from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
-
+    try:
+        from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
+    except ImportError as error:  # GitPython looks for git when it is imported
+        said = str(error).partition("\n")[0]
+        raise SourceUnavailable(f"git cannot be used: {said} Install git, and put it into PATH") from error
     return Repository(location)

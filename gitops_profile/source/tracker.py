@@ -9,14 +9,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .clone import Clone
-from .errors import SourceUnavailable
+from .errors import NotARepository, SourceUnavailable
 from .revision import Revision
 from .schedule import FetchSchedule
 from .trouble import shown
@@ -95,6 +95,20 @@ class RefTracker:
             from .repository import Repository  # GitPython takes 0.04 s, and runs git
 
             self._opened = Repository(self._location)
+
+    async def await_opening(self, opening: Callable[[], Awaitable[None]]) -> None:
+        """Until `opening` succeeds, each try of which counts as a look: for a server whose log serves meanwhile.
+
+        It fails by raising NotARepository or SourceUnavailable.
+        """
+        while True:
+            self._wanted.clear()
+            self._begun += 1
+            try:
+                return await opening()
+            except (NotARepository, SourceUnavailable) as error:
+                await self._note(SourceUnavailable(str(error)))
+            await self._pause()
 
     @property
     def _repository(self) -> Repository:

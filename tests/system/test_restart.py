@@ -1,6 +1,8 @@
 """A server that is killed: dialogs go on, what is missing is delivered, and nothing else."""
 
 import json
+import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -8,7 +10,9 @@ from contextlib import closing
 
 import pytest
 
-from .lab import Lab, Message, eventually, profile
+from gitops_profile.http import AdminError
+
+from .lab import Lab, Message, eventually, file_of, profile
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 MANY = 3000
@@ -209,3 +213,77 @@ def _settings(lab: Lab, **settings: object) -> str:
     file = lab.folder / "gitops-profile.yaml"
     file.write_text(json.dumps(settings))  # JSON is YAML
     return str(file)
+
+
+def _breaks(lab: Lab, how: str) -> None:
+    """What has git not open a repository."""
+    folder = lab.git.folder / ".git"
+    match how:
+        case "config":
+            with (folder / "config").open("a") as config:
+                config.write("[core\n")
+        case "extension":
+            (folder / "config").write_text("[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfoo = bar\n")
+        case "HEAD":
+            (folder / "HEAD").unlink()
+        case "folder":
+            lab.git.folder.rename(lab.folder / "away")
+        case "no git":
+            (lab.folder / "bin").mkdir()
+            lab.server.environment["PATH"] = str(lab.folder / "bin")
+
+
+def _mends(lab: Lab, how: str) -> None:
+    if how == "no git":
+        (lab.folder / "bin/git").symlink_to(shutil.which("git") or "")
+    elif how == "folder":
+        (lab.folder / "away").rename(lab.git.folder)
+    else:
+        (lab.git.folder / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        (lab.git.folder / ".git/config").write_text("[core]\n\trepositoryformatversion = 0\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "new"), [("config", True), ("extension", False), ("HEAD", True), ("folder", False), ("no git", False)]
+)
+def test_a_repository_that_git_does_not_open_is_served_from_the_log_until_it_does(
+    lab: Lab, how: str, new: bool
+) -> None:
+    lab.write(alice=1)
+    lab.server.start()
+    lab.server.end()
+    if new:
+        lab.write(alice=2)
+    _breaks(lab, how)
+    lab.server.start()
+    eventually("it says what is wrong", lambda: lab.ask("status")["source"]["last_fetch_error"])
+    told = lab.ask("status")["source"]["last_fetch_error"]
+    assert f"source unavailable ref=main: {told}" in lab.server.stderr()
+    with pytest.raises(AdminError, match=re.escape(told[:40])):
+        lab.ask("reconcile")
+    assert [row["key"] for row in lab.ask("presentities")] == ["user/example.com/alice"]
+    _mends(lab, how)
+    head = lab.write(alice=3)
+    assert lab.ask("reconcile")["commit"] == head
+    assert lab.ask("status")["source"]["last_fetch_error"] is None and lab.server.end() == 0
+
+
+@pytest.mark.parametrize("how", ["config", "folder", "no git"])
+def test_without_a_log_nothing_can_be_served_and_the_server_says_why(lab: Lab, how: str) -> None:
+    lab.write(alice=1)
+    _breaks(lab, how)
+    lab.server.launch()
+    assert lab.server.wait() == 2
+    line = lab.server.stderr().splitlines()[-1]
+    assert line.startswith("gitops-profile: ") and (str(lab.git.folder) in line or "git" in line)
+
+
+def test_a_server_whose_first_revision_was_bad_goes_on_looking_after_a_restart(lab: Lab) -> None:
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "nonsense: 1\n"})
+    lab.server.launch()
+    eventually("it waits", lambda: "waiting for a good one" in lab.server.stderr())
+    assert lab.server.end() == 0
+    lab.server.launch()
+    eventually("it has begun", lambda: lab.server.stderr().count("event log opened") == 2)
+    lab.git.commit({"profiles/user/example.com/alice.yaml": None, file_of("bob"): profile("bob", 1)})
+    lab.server.wait_ready()

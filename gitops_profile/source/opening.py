@@ -1,0 +1,36 @@
+"""A repository, opened with GitPython: what is wrong with it is said once, in words for an operator."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import git
+
+from .errors import NotARepository
+from .trouble import refusal
+
+
+def open_git(location: Path, environment: Mapping[str, str]) -> git.Repo:
+    """The repository in which `location` is, and `environment` for each git command in it; raises NotARepository."""
+    try:
+        repository = git.Repo(location, search_parent_directories=True)
+    except git.NoSuchPathError as error:
+        raise NotARepository(f"{location}: no such folder") from error
+    except git.InvalidGitRepositoryError as error:
+        raise NotARepository(
+            f"{location} is not in a git repository; name one with --repo, or make one with: git init"
+        ) from error
+    repository.git.update_environment(**environment)
+    try:
+        repository.git.rev_parse("--git-dir")
+    except git.GitCommandError as error:
+        raise NotARepository(refusal(location, error.stderr, said(error))) from error
+    except git.GitCommandNotFound as error:
+        raise NotARepository(f"{location} cannot be read: there is no git in PATH") from error
+    return repository
+
+
+def said(error: git.GitCommandError) -> str:
+    """What git itself said on standard error, the last line of it, and that before it which it belongs to."""
+    lines = error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip().splitlines() or [""]
+    belongs = len(lines) > 1 and lines[-1][:1].isspace()  # "fatal: unknown repository extension found:", and which
+    return " ".join(line.strip() for line in lines[-2 if belongs else -1 :])

@@ -1,0 +1,53 @@
+"""What cannot be opened says why, and what to do."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from gitops_profile.source import NotARepository, Repository
+from tests.repositories import Git
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Git:
+    repository = Git(tmp_path / "work")
+    repository.commit({"a": "1"})
+    return repository
+
+
+def test_no_repository_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotARepository, match="git init"):
+        Repository(tmp_path)
+    with pytest.raises(NotARepository, match="no such folder"):
+        Repository(tmp_path / "nowhere")
+
+
+def test_a_repository_of_another_user_says_which_command_allows_it(work: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # what git's own tests use instead of a second user
+    with pytest.raises(NotARepository) as caught:
+        Repository(work.folder)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    command = f"git config --global --add safe.directory {work.folder}"
+    assert f"as {user}: {command}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_repository_that_git_cannot_read_says_why(work: Git) -> None:
+    (work.folder / ".git/config").write_text("[core\n")
+    with pytest.raises(NotARepository, match=r"bad config line 1"):
+        Repository(work.folder)
+
+
+def test_an_extension_that_git_does_not_know_is_named(work: Git) -> None:
+    (work.folder / ".git/config").write_text("[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfoo = bar\n")
+    with pytest.raises(NotARepository, match="unknown repository extension found: foo$"):
+        Repository(work.folder)
+
+
+def test_without_git_it_says_so(work: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotARepository, match="no git in PATH"):
+        Repository(work.folder)
