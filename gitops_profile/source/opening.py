@@ -8,9 +8,20 @@ import git
 from .errors import NotARepository
 from .trouble import refusal
 
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    # A hook has the first after `git --literal-pathspecs commit`, as Magit runs it: git would then look for a file that
+    # is named ":(literal)profiles/", find none, and say that nothing has changed.
+    **dict.fromkeys([f"GIT_{kind}_PATHSPECS" for kind in ("LITERAL", "GLOB", "NOGLOB", "ICASE")], "0"),
+}
+
 
 def open_git(location: Path, environment: Mapping[str, str]) -> git.Repo:
-    """The repository in which `location` is, and `environment` for each git command in it; raises NotARepository."""
+    """The repository in which `location` is, whose git commands mean the same whoever starts them.
+
+    They have `environment` besides. Raises NotARepository.
+    """
     try:
         repository = git.Repo(location, search_parent_directories=True)
     except git.NoSuchPathError as error:
@@ -19,7 +30,7 @@ def open_git(location: Path, environment: Mapping[str, str]) -> git.Repo:
         raise NotARepository(
             f"{location} is not in a git repository; name one with --repo, or make one with: git init"
         ) from error
-    repository.git.update_environment(**environment)
+    repository.git.update_environment(**_ENVIRONMENT, **environment)
     try:
         repository.git.rev_parse("--git-dir")
     except git.GitCommandError as error:

@@ -22,10 +22,7 @@ from .revision import Revision, parse_commit
 
 _OPERATOR = re.compile(r"[~^:]|@\{")
 """What makes an expression of a name: `main~1`, `main@{yesterday}`."""
-_ENVIRONMENT = {
-    "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0",
-    "GIT_GRAFT_FILE": os.devnull,
-}  # fmt: skip
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_GRAFT_FILE": os.devnull}
 
 
 class FileEntry(msgspec.Struct, frozen=True, gc=False):

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import git
 
-from .errors import NotARepository
+from .opening import open_git
 
-_ENVIRONMENT = {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
 _NOBODY = {
     f"GIT_{who}_{what}": text
     for who in ("AUTHOR", "COMMITTER")
@@ -50,12 +49,8 @@ class Reverter:
 
     def __init__(self, location: Path) -> None:
         """Raises NotARepository."""
-        try:
-            self._repo = git.Repo(location, search_parent_directories=True)
-        except (git.NoSuchPathError, git.InvalidGitRepositoryError) as error:
-            raise NotARepository(f"{location} is not in a git repository; name one with --repo") from error
+        self._repo = open_git(location, {})
         self._git = self._repo.git
-        self._git.update_environment(**_ENVIRONMENT)
 
     def close(self) -> None:
         """End every git process."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.source import NotARepository, Repository
+from gitops_profile.source import NotARepository, Repository, Reverter
 from tests.repositories import Git
 
 
@@ -51,3 +51,21 @@ def test_without_git_it_says_so(work: Git, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotARepository, match="no git in PATH"):
         Repository(work.folder)
+
+
+@pytest.mark.parametrize("kind", ["LITERAL", "GLOB", "NOGLOB", "ICASE"])
+def test_pathspecs_mean_the_same_whatever_git_has_told_a_hook(
+    work: Git, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    first = work.commit({"profiles/a": "1", "profiles/b": "1", "Profiles/b": "1"})
+    second = work.commit({"profiles/a": "2"})
+    monkeypatch.setenv(f"GIT_{kind}_PATHSPECS", "1")
+    repository, reverter = Repository(work.folder), Reverter(work.folder)
+    assert [file.path for file in repository.changes(first, second, "profiles").changed] == ["a"]
+    assert [file.path for file in repository.index_files("profiles")] == ["a", "b"]
+    work("rm", "-q", "--cached", "profiles/b")
+    assert repository.staged_paths("profiles") == {"b"}
+    assert reverter.last_change(second, ["profiles/b"]) == first
+    assert reverter.file_at(second, "profiles/a") is not None and reverter.file_at(second, "profiles/c") is None
+    repository.close()
+    reverter.close()
