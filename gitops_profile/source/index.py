@@ -21,7 +21,7 @@ def read_index(commands: git.Git, folder: str) -> list[Entry]:
 
 def read_staged(commands: git.Git, folder: str) -> set[str]:
     """Paths under the folder that the index has otherwise than HEAD, removed ones too; raises SourceUnavailable."""
-    options = ("--cached", "--name-only", "--no-renames", "--no-ext-diff", "-z")
+    options = ("--cached", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
     return {_inside(folder, name) for name in _lines(commands, "diff", *options, folder=folder)}
 
 

@@ -349,7 +349,9 @@ class Repository:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
         if prefix not in self._differs:
             limit = ["--", f":(literal){prefix}"] if prefix else []
-            arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
+            # Whatever .gitmodules says: a folder that became a submodule would be no change at all.
+            how = ("-r", "-z", "--no-renames", "--ignore-submodules=none")
+            arguments = ("diff-tree", "--stdin", *how, *limit)
             self._differs[prefix] = GitProcess(self._repo.git, self.place, *arguments)
         differ = self._differs[prefix]
         end = f"end-{secrets.token_hex(8)}\n".encode()

@@ -89,6 +89,22 @@ def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     repository.close()
 
 
+def test_a_submodule_is_a_change_whatever_gitmodules_says_of_it(work: Git) -> None:
+    """With `ignore = all` git shows none: what was in the folder before would stay in force (invariants I1 and I5)."""
+    first = work.head()
+    work.write({".gitmodules": '[submodule "x"]\n\tpath = profiles/sub\n\turl = ../x.git\n\tignore = all\n'})
+    work("rm", "-rq", "profiles/sub")
+    work("add", ".gitmodules")
+    work("update-index", "--add", "--cacheinfo", f"160000,{first},profiles/sub")
+    repository = opened(work)
+    assert repository.staged_paths("profiles") == {"sub", "sub/b.xml"}
+    work("commit", "-q", "-m", "a submodule")
+    changes = repository.changes(first, work.head(), "profiles")
+    assert [(file.path, file.mode) for file in changes.changed] == [("sub", "160000")]
+    assert changes.removed == ("sub/b.xml",)
+    repository.close()
+
+
 def test_names_may_be_any_bytes(work: Git) -> None:
     odd = os.fsdecode(b"caf\xe9")
     first = work.head()
