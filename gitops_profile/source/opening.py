@@ -1,5 +1,6 @@
 """A repository, opened with GitPython: what is wrong with it is said once, in words for an operator."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def open_git(location: Path, environment: Mapping[str, str]) -> git.Repo:
     """
     try:
         repository = git.Repo(location, search_parent_directories=True)
+        folder = repository.working_tree_dir
+        if folder is not None and not os.path.isabs(folder) and "GIT_WORK_TREE" not in os.environ:
+            # A submodule's git folder says where its files are, relative to itself (core.worktree). GitPython takes it
+            # as relative to the folder in which the process was started.
+            repository = git.Repo(os.path.join(repository.git_dir, folder))
     except git.NoSuchPathError as error:
         raise NotARepository(f"{location}: no such folder") from error
     except git.InvalidGitRepositoryError as error:

@@ -69,3 +69,38 @@ def test_pathspecs_mean_the_same_whatever_git_has_told_a_hook(
     assert reverter.file_at(second, "profiles/a") is not None and reverter.file_at(second, "profiles/c") is None
     repository.close()
     reverter.close()
+
+
+def test_a_submodule_is_read_by_its_git_folder_wherever_the_process_was_started(
+    work: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes of ours are told the git folder, and start in the folder of whoever runs the command."""
+    around = Git(tmp_path / "around")
+    around("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(work.folder), "phones")
+    by_files = Repository(around.folder / "phones")
+    monkeypatch.chdir(tmp_path)
+    by_git_dir = Repository(by_files.git_dir)
+    assert by_git_dir.work_tree is not None and by_git_dir.work_tree.samefile(around.folder / "phones")
+    assert by_git_dir.git_dir == by_files.git_dir == around.folder / ".git/modules/phones"
+    assert [file.path for file in by_git_dir.index_files(".")] == ["a"]
+    by_files.close()
+    by_git_dir.close()
+
+
+def test_what_a_hook_of_another_repository_has_in_its_environment_is_not_followed(
+    work: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitPython 3.1.60 is the first that reads the repository that was named, in a linked worktree, too."""
+    other, side = Git(tmp_path / "other"), tmp_path / "side"
+    other.commit({"b": "1"})
+    work("worktree", "add", "-q", "-b", "side", str(side))
+    (side / "staged").write_text("1")
+    work("-C", str(side), "add", "-A")
+    linked = Repository(side)
+    monkeypatch.setenv("GIT_DIR", str(other.folder / ".git"))
+    repository, by_git_dir = Repository(work.folder), Repository(linked.git_dir)
+    head = repository.rev_parse("HEAD~0")
+    assert head is not None and [file.path for file in repository.list_files(head, ".")] == ["a"]
+    assert by_git_dir.staged_paths(".") == {"staged"}
+    for opened in (linked, repository, by_git_dir):
+        opened.close()
