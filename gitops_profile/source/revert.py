@@ -102,9 +102,10 @@ class Reverter:
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
             self._run("read-tree", onto, environment=index)
+            nothing = "0" * len(self._tree(onto))  # 64 digits in a repository with SHA-256
             # A removal first: a file may come where a folder was.
             for path, found in sorted(files.items(), key=lambda item: item[1] is not None):
-                mode, blob = (found.mode, found.blob) if found is not None else ("0", "0" * 40)
+                mode, blob = (found.mode, found.blob) if found is not None else ("0", nothing)
                 line = f"{mode} {blob}\t{path}\0".encode("utf-8", "surrogateescape")
                 self._run("update-index", "-z", "--index-info", environment=index, given=line)
             return self._run("write-tree", environment=index)

@@ -109,6 +109,14 @@ def test_a_conflict_names_its_files_and_what_to_do(git: Git, reverter: Reverter)
     assert caught.value.files == ("a", "b")
 
 
+def test_a_file_is_removed_in_a_repository_with_sha_256(tmp_path: Path, reverter: Reverter) -> None:
+    git = Git(tmp_path / "sha256", object_format="sha256")
+    git.commit({"a": "a\n", "b": "b\n"})
+    of_256 = Reverter(git.folder)
+    assert git("ls-tree", "--name-only", of_256.tree_with("HEAD", {"b": None})) == "a"
+    of_256.close()
+
+
 def test_files_are_set_without_an_index_of_their_own(git: Git, reverter: Reverter) -> None:
     first = git.head()
     git.commit({"b": "c\n", "x": "x\n", "d/e": "e\n"})
