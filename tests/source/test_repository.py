@@ -89,6 +89,25 @@ def test_symlinks_and_submodules_are_told_by_their_mode(work: Git) -> None:
     repository.close()
 
 
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_what_is_only_meant_to_be_added_is_not_staged(tmp_path: Path, object_format: str) -> None:
+    """`git add -N` has git show a file, and commit nothing of it; a file that is really empty is staged."""
+    git = Git(tmp_path / "other", object_format=object_format)
+    names = ("empty", "emptied", "gone", "gone-empty", "kept", "plain")
+    git.commit({f"p/{name}": "" if "empty" in name else "x" for name in names})
+    git.write({"p/new": "x", "p/new-empty": "", "p/emptied": "", "p/meant": "x", "p/meant-empty": ""})
+    git("add", "p/new", "p/new-empty", "p/emptied")
+    git("rm", "-q", "--cached", "p/gone", "p/gone-empty", "p/plain")
+    git("add", "-N", "p/meant", "p/meant-empty", "p/gone", "p/gone-empty")
+    repository = opened(git)
+    index = [file.path for file in repository.index_files("p")]
+    assert index == ["emptied", "empty", "kept", "new", "new-empty"]
+    assert repository.staged_paths("p") == {"new", "new-empty", "emptied", "gone", "gone-empty", "plain"}
+    git("commit", "-q", "-m", "what git makes of it")
+    assert [file.path for file in repository.list_files(git.head(), "p")] == index
+    repository.close()
+
+
 def test_a_submodule_is_a_change_whatever_gitmodules_says_of_it(work: Git) -> None:
     """With `ignore = all` git shows none: what was in the folder before would stay in force (invariants I1 and I5)."""
     first = work.head()
