@@ -118,7 +118,7 @@ class Reverter:
 
     def revert_message(self, commit: str) -> str:
         """As `git revert` writes it."""
-        subject = self._run("log", "-1", "--format=%B", commit).strip("\n").partition("\n")[0]
+        subject = self._run("log", "-1", "--no-show-signature", "--format=%B", commit).strip("\n").partition("\n")[0]
         parents = self._parents(commit)
         of_merge = f", reversing\nchanges made to {parents[0]}" if len(parents) > 1 else ""
         return f'Revert "{subject}"\n\nThis reverts commit {commit}{of_merge}.\n'
