@@ -15,10 +15,10 @@ ENVIRONMENT = {
 class Git:
     """One repository."""
 
-    def __init__(self, folder: Path, *, bare: bool = False) -> None:
+    def __init__(self, folder: Path, *, bare: bool = False, object_format: str = "sha1") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self("init", "-q", "-b", "main", *(["--bare"] if bare else []))
+        self("init", "-q", "-b", "main", *(["--bare"] if bare else []), f"--object-format={object_format}")
 
     def __call__(self, *arguments: str, given: bytes = b"") -> str:
         done = subprocess.run(

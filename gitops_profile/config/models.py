@@ -1,5 +1,6 @@
 """The settings as types. The names are the contract: files, variables and flags are made from them."""
 
+import posixpath
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,7 +34,9 @@ class RepositorySettings(Section):
         default=".", min_length=1, description="path or URL of the repository: https, ssh, git, file, or git@host:path"
     )
     ref: str = Field(default="main", min_length=1, description="the branch or tag that is served")
-    path: str = Field(default="profiles", min_length=1, description="the profiles folder in it; . for its root")
+    path: Annotated[str, AfterValidator(posixpath.normpath)] = Field(  # ./profiles/ as git names it: profiles
+        default="profiles", min_length=1, description="the profiles folder in it; . for its root"
+    )
     poll: Seconds = Field(default=30.0, gt=0, le=DAY, description="seconds between looks, beside being told at once")
     fetch: Seconds = Field(default=60.0, ge=1, le=DAY, description="seconds between fetches from a remote")
     timeout: Seconds = Field(

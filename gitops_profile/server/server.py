@@ -116,7 +116,7 @@ class Server:
         self._stack.push_async_callback(self._source.close)
         glanced = self._source.glance()
         if not self._source.is_remote and glanced is None:
-            await self._open_source()
+            await self._open_source(spared=await asyncio.to_thread(self._state.log.is_dir))
         # First of all, so that a port that is taken is all that is said, and nothing is written.
         self._crew = Crew(config)
         self._stack.callback(self._crew.release)
@@ -130,7 +130,7 @@ class Server:
             self._store = await kept.open_store(self._state, self._stack)
             if self._source.is_remote:
                 await self._open_source()  # only who holds the state folder may tidy up the clone in it
-            await self._check_ref()
+            await self._source.check_ref(served_before=await asyncio.to_thread(self._state.log.is_dir))
             log = await kept.open_log(self._state, self._snapshot, self._stack)
         else:
             self._store, log = await kept.open_kept(self._state, self._snapshot, self._stack)
@@ -152,9 +152,10 @@ class Server:
             progress=self._progress, rewrites=config.trust.rewrites, trust=self._signatures.trust,
         )  # fmt: skip
         # GitPython and a look at git take 0.1 s: where they will change nothing, they come behind `ready`.
-        self._looks_later = glanced is not None and self._reconciler.knows(glanced)
+        served = self._journal.table.applied is not None
+        self._looks_later = served and glanced is not None and self._reconciler.knows(glanced)
         if not self._looks_later:
-            await self._open_source()
+            self._looks_later = not await self._open_source(spared=served)
         self._follower = Follower(self._tracker, self._reconciler, self._journal, self._metrics)
         self._snapshots = Snapshots(
             self._journal,
@@ -182,11 +183,15 @@ class Server:
         await self._statuses.open()
         self._stack.push_async_callback(self._statuses.close)
 
-    async def _open_source(self) -> None:
+    async def _open_source(self, *, spared: bool = False) -> bool:
+        """Whether git reads the repository. It must, unless it is `spared`, for a log serves until it does."""
         try:
             await self._source.open()
-        except SourceUnavailable as error:
+        except (NotARepository, SourceUnavailable) as error:
+            if spared:
+                return False
             raise CannotServe(" ".join(str(error).split())) from error
+        return True
 
     def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
         """The notifier, those of the other workers, and who asks them."""
@@ -226,19 +231,6 @@ class Server:
             raise CannotServe(f"{error.filename}: {error.strerror}; {hint}") from error
         return secret
 
-    async def _check_ref(self) -> None:
-        """A ref that is not there is a mistake, unless the repository is empty or the log can serve without it."""
-        ref = self._config.repository.ref
-        try:
-            found = await self._source.resolve(ref)
-        except SourceUnavailable as error:
-            logger.warning("source unavailable: %s", error)
-            return
-        served_before = await asyncio.to_thread(self._state.log.is_dir)
-        if found is None and not self._source.repository.is_empty and not served_before:
-            where = self._source.repository.git_dir
-            raise CannotServe(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
-
     async def _serve(self, on_ready: Callable[["Server"], None], stop: asyncio.Event) -> None:
         parts = (self._answers(), self._lifecycle, self._waiting, self._hardware, self._ladder)
         handlers = {name: handler for part in parts for name, handler in part.handlers().items()}
@@ -276,9 +268,9 @@ class Server:
     async def _drain(self) -> None:
         """Send the phones elsewhere before the end, when the settings say so (RFC 6665 §4.4.2)."""
         reason = DRAIN_REASONS.get(self._config.subscriptions.on_stop)
-        if reason is None:
+        if reason is None or not self.bound:
             return
-        await self._taking_up.done.wait()
+        await self._taking_up.settle()
         logger.info("draining subscriptions=%d", len(self._subscriptions))
         self._subscriptions.drain(reason, now=self._endpoint.now())
         self._endpoint.pump()
@@ -341,7 +333,7 @@ class Server:
         """Look at git, again and again."""
         if self._looks_later:
             await self._announced.wait()
-            await self._open_source()
+            await self._tracker.await_opening(self._source.open)
         await self._follower.track()
 
     async def _announce(self, serving: asyncio.Task[None], on_ready: Callable[["Server"], None]) -> None:

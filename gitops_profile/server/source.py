@@ -14,6 +14,7 @@ from gitops_profile.source import (
     Clone,
     CloneSettings,
     FetchReport,
+    NotARepository,
     RefTracker,
     RemoteAccess,
     Revision,
@@ -41,6 +42,7 @@ class Source:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         """Raises NotARepository for a URL or ref that can never work; touches nothing."""
         self._opened: Repository | None = None
+        self._closed_for = "the repository is not open yet"
         self._config = config
         self._metrics = metrics
         address = parse_address(config.repository.url)
@@ -79,19 +81,39 @@ class Source:
             return
         if self._clone is not None:
             await self._clone.prepare()
-        self._opened = await asyncio.to_thread(_open, self.location)
-        await asyncio.to_thread(self.tracker.open)
+        try:
+            opened = await asyncio.to_thread(_open, self.location)
+            await asyncio.to_thread(self.tracker.open)
+        except (NotARepository, SourceUnavailable) as error:
+            self._closed_for = str(error)
+            raise
+        self._opened = opened
 
     @property
     def repository(self) -> Repository:
         """It; raises SourceUnavailable before it is open."""
         if self._opened is None:
-            raise SourceUnavailable("the repository is not open yet")
+            raise SourceUnavailable(self._closed_for)
         return self._opened
 
     def glance(self) -> str | None:
         """The commit of the ref where a look at files tells it, before it is open; None where git has to be asked."""
         return glance(self.location, self._config.repository.ref) if self._clone is None else None
+
+    async def check_ref(self, *, served_before: bool) -> None:
+        """A ref that is not there is a mistake, unless the repository is empty or a log can serve without it.
+
+        Raises NotARepository for the mistake.
+        """
+        ref = self._config.repository.ref
+        try:
+            found = await self.resolve(ref)
+        except SourceUnavailable as error:
+            logger.warning("source unavailable: %s", error)
+            return
+        if found is None and not self.repository.is_empty and not served_before:
+            where = self.repository.git_dir
+            raise NotARepository(f"the ref {ref!r} does not exist in {where}; name a branch or tag of it with --ref")
 
     async def close(self) -> None:
         """End every git process."""
@@ -179,6 +201,9 @@ class Source:
 
 
 def _open(location: Path) -> Repository:
-    from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
-
+    try:
+        from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
+    except ImportError as error:  # GitPython looks for git when it is imported
+        said = str(error).partition("\n")[0]
+        raise SourceUnavailable(f"git cannot be used: {said} Install git, and put it into PATH") from error
     return Repository(location)

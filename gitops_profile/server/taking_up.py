@@ -19,6 +19,8 @@ FEW = 1000
 """Subscriptions that are all taken up before it is ready: some 20 ms."""
 LONG = 10_000
 """Of more than that the end is worth a line."""
+PATIENCE = 10.0
+"""Seconds for which the end of the server waits for them."""
 
 
 class TakingUp:
@@ -57,6 +59,14 @@ class TakingUp:
         if len(sip.notifier) > LONG:
             logger.info("subscriptions taken up count=%d seconds=%.1f", len(sip.notifier), time.monotonic() - begun)
         self._end()
+
+    async def settle(self) -> None:
+        """Wait until all are there, but not for ever: they come behind `ready`, and that may be waiting for git."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.done.wait()
+        except TimeoutError:
+            logger.warning("some subscriptions of an earlier life were not taken up in time; they are kept")
 
     @property
     def left(self) -> int:

@@ -31,6 +31,8 @@ HISTORY_PAUSE = 600.0
 CHECK_PAUSE = 60.0
 """Seconds between two looks at every object of the clone."""
 MAINTENANCE_PAUSE = 3600.0
+_OTHER = {"sha1": "sha256", "sha256": "sha1"}
+"""The kinds of object ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Clone:
         self._damaged = False
         self._doubted = False
         self._checked_at = -CHECK_PAUSE
+        self._object_format = "sha1"
+        """That of the next clone; which one the remote has is known by its refusal of the other."""
         self._whole = False
         """The remote gives nothing but whole histories."""
         self._step = FIRST_STEP
@@ -166,7 +170,7 @@ class Clone:
         try:
             await self._bring(self._folder, surroundings, hidden)
         except _Failed as failed:
-            self._damaged = failed.blame is Blame.WRECK
+            self._damaged = failed.blame in (Blame.WRECK, Blame.FORMAT)
             if self._damaged or (failed.blame in (Blame.CLONE, Blame.UNKNOWN) and self.doubt()):
                 await self._mend(surroundings, hidden, after=failed)
             else:
@@ -281,19 +285,31 @@ class Clone:
             if after is not None:
                 raise SourceUnavailable(f"{self.address}: {after}")
             return
+        why, level = "the clone is damaged", logging.WARNING
+        if after is not None and after.blame is Blame.FORMAT:  # as at the first fetch from one with SHA-256
+            why, level = "the clone has object ids of another kind than the remote", logging.INFO
         fresh = CloneFolder(self._folder.beside("new"))
         try:
-            await asyncio.to_thread(fresh.make_anew, self.address.url)
-            await self._bring(fresh, surroundings, hidden)
+            await self._bring_anew(fresh, surroundings, hidden)
         except _Failed as failed:
-            raise SourceUnavailable(
-                f"the clone is damaged, and a new one cannot be fetched: {self.address}: {failed}"
-            ) from failed
+            raise SourceUnavailable(f"{why}, and a new one cannot be fetched: {self.address}: {failed}") from failed
         await asyncio.to_thread(self._folder.replace_by, fresh)
         self._damaged = self._doubted = False
         self._step = FIRST_STEP
         self.generation += 1
-        logger.warning("the clone was damaged and has been made anew from %s", self.address)
+        logger.log(level, "%s, and has been made anew from %s", why, self.address)
+
+    async def _bring_anew(self, fresh: CloneFolder, surroundings: dict[str, str], hidden: Hidden) -> None:
+        """Fetch into an empty clone, with the object ids that the remote has. Raises _Failed, SourceUnavailable."""
+        try:
+            await asyncio.to_thread(fresh.make_anew, self.address.url, self._object_format)
+            return await self._bring(fresh, surroundings, hidden)
+        except _Failed as failed:
+            if failed.blame is not Blame.FORMAT:
+                raise
+        self._object_format = _OTHER[self._object_format]
+        await asyncio.to_thread(fresh.make_anew, self.address.url, self._object_format)
+        await self._bring(fresh, surroundings, hidden)
 
     async def _is_damaged(self) -> bool:
         self._checked_at = time.monotonic()

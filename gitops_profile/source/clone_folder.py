@@ -36,8 +36,11 @@ class CloneFolder:
         self.make_anew(url)
         return False
 
-    def make_anew(self, url: str) -> None:
-        """An empty one, whatever was there; raises SourceUnavailable."""
+    def make_anew(self, url: str, object_format: str = "sha1") -> None:
+        """An empty one, whatever was there; raises SourceUnavailable.
+
+        Object ids are those of the remote, "sha1" or "sha256"; most have the former.
+        """
         shutil.rmtree(self.path, ignore_errors=True)
         try:
             if not self.path.is_dir():
@@ -45,7 +48,7 @@ class CloneFolder:
             self.path.mkdir(parents=True, mode=0o700)
         except OSError as error:
             raise SourceUnavailable(f"the clone {self.path} cannot be made: {error.strerror}") from error
-        self._git("init", "-q", "--bare", "--template=", ".")
+        self._git("init", "-q", "--bare", "--template=", f"--object-format={object_format}", ".")
         self._git("symbolic-ref", "HEAD", HEAD_REF)
         self._git("config", "remote.origin.url", url)
 

@@ -12,20 +12,17 @@ import git
 import msgspec
 
 from .blame import blame_lines
-from .errors import NotARepository, PathNotFound, SourceUnavailable
+from .errors import PathNotFound, SourceUnavailable
 from .index import read_index, read_staged
 from .lineage import brings_urgent, unseen_commits
+from .opening import open_git, said
 from .process import GitProcess, ObjectReader, Place
 from .refs import OBJECT_ID, read_ref
 from .revision import Revision, parse_commit
-from .trouble import refusal
 
 _OPERATOR = re.compile(r"[~^:]|@\{")
 """What makes an expression of a name: `main~1`, `main@{yesterday}`."""
-_ENVIRONMENT = {
-    "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0",
-    "GIT_GRAFT_FILE": os.devnull,
-}  # fmt: skip
+_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_GRAFT_FILE": os.devnull}
 
 
 class FileEntry(msgspec.Struct, frozen=True, gc=False):
@@ -55,21 +52,8 @@ class Repository:
         program the repository's settings name for it. `longest`: how many bytes of a blob anybody wants to see; of a
         longer one `read_blobs` may give only so much that its length tells. Raises NotARepository.
         """
-        try:
-            self._repo = git.Repo(location, search_parent_directories=True)
-        except git.NoSuchPathError as error:
-            raise NotARepository(f"{location}: no such folder") from error
-        except git.InvalidGitRepositoryError as error:
-            raise NotARepository(
-                f"{location} is not in a git repository; name one with --repo, or make one with: git init"
-            ) from error
-        self._repo.git.update_environment(**_ENVIRONMENT)
-        if not fetches:
-            self._repo.git.update_environment(GIT_ALLOW_PROTOCOL="none")  # GIT_NO_LAZY_FETCH is of git 2.44
-        try:
-            self._repo.git.rev_parse("--git-dir")
-        except git.GitCommandError as error:
-            raise NotARepository(refusal(location, error.stderr, _said(error))) from error
+        # GIT_NO_LAZY_FETCH is of git 2.44
+        self._repo = open_git(location, _ENVIRONMENT | ({} if fetches else {"GIT_ALLOW_PROTOCOL": "none"}))
         self._objects = ObjectReader(self._repo.git, self.place, longest)
         self._sizes = GitProcess(self._repo.git, self.place, "cat-file", "--batch-check=%(objectsize)")
         self._differs: dict[str, GitProcess] = {}
@@ -156,7 +140,7 @@ class Repository:
         try:
             out = self._repo.git.rev_list("-1", "--first-parent", f"--min-age={seconds}", commit)
         except git.GitCommandError as error:
-            raise SourceUnavailable(f"git rev-list of {commit} failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git rev-list of {commit} failed: {said(error)}") from error
         return str(out).strip() or None
 
     def revision(self, commit: str) -> Revision:
@@ -181,7 +165,7 @@ class Repository:
         try:
             out = self._repo.git.ls_tree("-r", "-z", "-l", "--full-tree", tree, stdout_as_string=False)
         except git.GitCommandError as error:
-            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {said(error)}") from error
         entries = []
         for line in out.split(b"\0"):
             if line:
@@ -264,7 +248,7 @@ class Repository:
         except git.GitCommandError as error:
             if error.status == 1 or self._objects.read(old_commit) is None:
                 return False
-            raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git merge-base failed: {said(error)}") from error
         return True
 
     def first_parents(self, old_commit: str, new_commit: str, limit: int) -> tuple[list[Revision], int]:
@@ -285,14 +269,14 @@ class Repository:
             commits = [piece.partition(b"\n") for piece in out.split(b"\0") if piece.strip()]
             count = int(git_.rev_list("--count", *between)) - 1 if len(commits) == limit else len(commits)
         except git.GitCommandError as error:
-            raise SourceUnavailable(f"git rev-list of {new_commit} failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git rev-list of {new_commit} failed: {said(error)}") from error
         # Git indents the message.
         return [parse_commit(name.decode(), data.replace(b"\n    ", b"\n")) for name, _, data in commits], count
 
     def brings_urgent(self, old_commit: str, new_commit: str) -> bool:
         """Whether a commit that only the new one has in its history is urgent; raises SourceUnavailable as `unseen`."""
         self.place()
-        return brings_urgent(self._repo.git, old_commit, new_commit, _said)
+        return brings_urgent(self._repo.git, old_commit, new_commit, said)
 
     def unseen(self, old_commit: str, new_commit: str, limit: int) -> list[tuple[str, tuple[str, ...]]]:
         """Commits, each with its parents, that the new one has in its history and the old one has not; the newest
@@ -302,7 +286,7 @@ class Repository:
         """
         self.place()
         known = old_commit if self._objects.read(old_commit) is not None else None
-        return unseen_commits(self._repo.git, known, new_commit, limit, _said)
+        return unseen_commits(self._repo.git, known, new_commit, limit, said)
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None when they have nothing in common, or a clone is too shallow.
@@ -315,7 +299,7 @@ class Repository:
         except git.GitCommandError as error:
             if error.status == 1:
                 return None
-            raise SourceUnavailable(f"git merge-base failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git merge-base failed: {said(error)}") from error
 
     def close(self) -> None:
         """End every git process."""
@@ -359,13 +343,15 @@ class Repository:
         try:
             return bool(self._repo.git.ls_tree("-z", "--full-tree", commit, "--", folder))
         except git.GitCommandError as error:
-            raise SourceUnavailable(f"git ls-tree of {commit} failed: {_said(error)}") from error
+            raise SourceUnavailable(f"git ls-tree of {commit} failed: {said(error)}") from error
 
     def _diff(self, old: str, new: str, prefix: str) -> list[tuple[str, str]]:
         """Raw lines and names of `git diff-tree --stdin`, which echoes what is no tree: that marks the end."""
         if prefix not in self._differs:
             limit = ["--", f":(literal){prefix}"] if prefix else []
-            arguments = ("diff-tree", "--stdin", "-r", "-z", "--no-renames", *limit)
+            # Whatever .gitmodules says: a folder that became a submodule would be no change at all.
+            how = ("-r", "-z", "--no-renames", "--ignore-submodules=none")
+            arguments = ("diff-tree", "--stdin", *how, *limit)
             self._differs[prefix] = GitProcess(self._repo.git, self.place, *arguments)
         differ = self._differs[prefix]
         end = f"end-{secrets.token_hex(8)}\n".encode()
@@ -388,11 +374,6 @@ def _normal(path: str) -> str:
     """A folder as git names it in a tree; the whole tree is the empty name."""
     folder = posixpath.normpath(path.strip("/") or ".")
     return "" if folder == "." else folder
-
-
-def _said(error: git.GitCommandError) -> str:
-    """What git itself said on standard error, the last line of it."""
-    return error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip().rpartition("\n")[2]
 
 
 def _path(name: bytes) -> str:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import git
 
-from .errors import NotARepository
+from .opening import open_git
 
-_ENVIRONMENT = {"LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
 _NOBODY = {
     f"GIT_{who}_{what}": text
     for who in ("AUTHOR", "COMMITTER")
@@ -50,12 +49,8 @@ class Reverter:
 
     def __init__(self, location: Path) -> None:
         """Raises NotARepository."""
-        try:
-            self._repo = git.Repo(location, search_parent_directories=True)
-        except (git.NoSuchPathError, git.InvalidGitRepositoryError) as error:
-            raise NotARepository(f"{location} is not in a git repository; name one with --repo") from error
+        self._repo = open_git(location, {})
         self._git = self._repo.git
-        self._git.update_environment(**_ENVIRONMENT)
 
     def close(self) -> None:
         """End every git process."""
@@ -107,9 +102,10 @@ class Reverter:
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
             self._run("read-tree", onto, environment=index)
+            nothing = "0" * len(self._tree(onto))  # 64 digits in a repository with SHA-256
             # A removal first: a file may come where a folder was.
             for path, found in sorted(files.items(), key=lambda item: item[1] is not None):
-                mode, blob = (found.mode, found.blob) if found is not None else ("0", "0" * 40)
+                mode, blob = (found.mode, found.blob) if found is not None else ("0", nothing)
                 line = f"{mode} {blob}\t{path}\0".encode("utf-8", "surrogateescape")
                 self._run("update-index", "-z", "--index-info", environment=index, given=line)
             return self._run("write-tree", environment=index)
@@ -122,7 +118,7 @@ class Reverter:
 
     def revert_message(self, commit: str) -> str:
         """As `git revert` writes it."""
-        subject = self._run("log", "-1", "--format=%B", commit).strip("\n").partition("\n")[0]
+        subject = self._run("log", "-1", "--no-show-signature", "--format=%B", commit).strip("\n").partition("\n")[0]
         parents = self._parents(commit)
         of_merge = f", reversing\nchanges made to {parents[0]}" if len(parents) > 1 else ""
         return f'Revert "{subject}"\n\nThis reverts commit {commit}{of_merge}.\n'

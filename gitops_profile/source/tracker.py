@@ -9,14 +9,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .clone import Clone
-from .errors import SourceUnavailable
+from .errors import NotARepository, SourceUnavailable
 from .revision import Revision
 from .schedule import FetchSchedule
 from .trouble import shown
@@ -40,7 +40,7 @@ class RefGone:
 
 @dataclass(frozen=True, slots=True)
 class SourceDown:
-    """What the ref is at is not known before the remote has answered."""
+    """What the ref is at is not known yet: the remote has to answer, or a repository of this machine to be mended."""
 
     reason: str
 
@@ -96,6 +96,20 @@ class RefTracker:
 
             self._opened = Repository(self._location)
 
+    async def await_opening(self, opening: Callable[[], Awaitable[None]]) -> None:
+        """Until `opening` succeeds, each try of which counts as a look: for a server whose log serves meanwhile.
+
+        It fails by raising NotARepository or SourceUnavailable.
+        """
+        while True:
+            self._wanted.clear()
+            self._begun += 1
+            try:
+                return await opening()
+            except (NotARepository, SourceUnavailable) as error:
+                await self._note(SourceUnavailable(str(error)))
+            await self._pause()
+
     @property
     def _repository(self) -> Repository:
         assert self._opened is not None
@@ -131,8 +145,8 @@ class RefTracker:
 
     async def __aiter__(self) -> AsyncIterator[Revision | RefGone | SourceDown]:
         """Each revision once, the first look included; RefGone when the ref is not there. A commit is yielded again
-        after the clone was made anew. Of a clone, the first is what was fetched
-        earlier, or SourceDown.
+        after the clone was made anew. SourceDown comes for each look until one has succeeded; of a clone, the first is
+        what was fetched earlier, or SourceDown.
         """
         await asyncio.to_thread(self.open)
         last: str | None = None
@@ -161,6 +175,8 @@ class RefTracker:
                 trouble = trouble or error
                 self.doubt()
             await self._note(trouble)
+            if first and trouble is not None and self._clone is None:
+                yield SourceDown(str(trouble))  # whoever waits for the first look is to know that it was in vain
             await self._pause()
 
     async def _look_at_clone(self) -> Revision | SourceDown:

@@ -20,6 +20,8 @@ class Blame(Enum):
     """The clone may be damaged: it is looked at."""
     WRECK = auto()
     """The clone is damaged for certain: it lacks commits that it once had."""
+    FORMAT = auto()
+    """The clone has object ids of another kind than the remote: SHA-1, or SHA-256."""
     LOCKS = auto()
     """A command that was killed has left its lock behind."""
     SHALLOW = auto()
@@ -42,9 +44,15 @@ _NOTHING_THERE = "the remote has no repository there, or does not export it; loo
 _UNSOUND = "the remote has an object that is not sound (git fsck says more); repair its history"
 _BROKE_OFF = "the remote broke off half-way"
 _DAMAGED = "the clone is damaged"
+_FORMAT = "the remote has object ids of another kind than the clone"
 
 # The first that matches counts. Git's words are those of LC_ALL=C; ssh's and curl's are the same everywhere.
 _KNOWN: tuple[tuple[Blame, str, str], ...] = (
+    (
+        Blame.FORMAT,
+        _FORMAT,
+        r"^fatal: (mismatched algorithms: |Server does not support this repository's object format)",
+    ),
     (Blame.REF, "", r"couldn't find remote ref|no such remote ref|not our ref"),
     (Blame.LOCKS, _NO_LOCK, r"Unable to create '.*\.lock'"),
     (Blame.REMOTE, _TOO_LARGE, r"File too large|signal 25"),

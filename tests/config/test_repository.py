@@ -40,3 +40,12 @@ def test_a_username_that_would_be_another_header_is_refused(name: str) -> None:
 @pytest.mark.parametrize(("fetch", "seconds"), [("30s", 30.0), ("5m", 300.0)])
 def test_the_interval_is_a_duration(fetch: str, seconds: float) -> None:
     assert load_config(flags={"repository.fetch": fetch}, environment={}).repository.fetch == seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [("./profiles", "profiles"), ("profiles/", "profiles"), ("a//b/./c/", "a/b/c"), (".", "."), ("./", "."),
+     ("a/../b", "b"), ("../b", "../b"), ("/profiles", "/profiles")],
+)  # fmt: skip
+def test_the_profiles_folder_is_named_as_git_names_it(given: str, path: str) -> None:
+    assert load_config(flags={"repository.path": given}, environment={}).repository.path == path

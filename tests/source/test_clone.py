@@ -84,6 +84,46 @@ async def test_a_tag_does_not_take_the_place_of_a_branch_that_vanished(lab: Clon
     assert lab.reports[-1].result == "updated" and lab.read(clone, "live") == lab.remote.work.head()
 
 
+def _of_256(lab: CloneLab) -> Git:
+    """A repository with SHA-256 takes the place of the remote."""
+    shutil.rmtree(lab.remote.bare.folder)
+    Git(lab.remote.bare.folder, bare=True, object_format="sha256")
+    work = Git(lab.folder / "work-256", object_format="sha256")
+    work("remote", "add", "origin", str(lab.remote.bare.folder))
+    return work
+
+
+async def test_a_remote_with_sha_256_is_fetched(lab: CloneLab) -> None:
+    work = _of_256(lab)
+    commits = []
+    for number in range(3):
+        commits.append(work.commit({"profiles/a.yaml": f"a: {number}\n"}))
+        work("push", "-q", "origin", "main")
+    clone = await lab.fetched()
+    assert lab.read(clone) == commits[-1] and len(commits[-1]) == 64
+    await clone.fetch()
+    assert not clone.wants_history
+    again = lab.clone()  # as after a restart
+    await again.prepare()
+    (again.path / "HEAD").unlink()
+    commits.append(work.commit({"profiles/a.yaml": "a: 3\n"}))
+    work("push", "-q", "origin", "main")
+    await again.fetch()
+    assert lab.read(again) == commits[-1], "a damaged one is made anew"
+
+
+async def test_a_remote_whose_repository_has_other_object_ids_now_is_fetched(lab: CloneLab) -> None:
+    first = lab.remote.push("a: 1\n")
+    clone = await lab.fetched()
+    assert lab.read(clone) == first
+    generation = clone.generation
+    work = _of_256(lab)
+    second = work.commit({"profiles/a.yaml": "a: 1\n"})
+    work("push", "-q", "origin", "main")
+    await clone.fetch()
+    assert lab.read(clone) == second and clone.generation > generation
+
+
 async def test_an_empty_remote_and_one_that_is_replaced_by_an_unrelated_repository(lab: CloneLab) -> None:
     clone = await lab.fetched()
     assert lab.reports[-1].result == "gone"

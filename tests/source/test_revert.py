@@ -9,6 +9,7 @@ import pytest
 
 from gitops_profile.source import CannotRevert, RevertConflict, Reverter
 from tests.repositories import ENVIRONMENT, Git
+from tests.signing import SSHKey
 
 
 @pytest.fixture
@@ -107,6 +108,27 @@ def test_a_conflict_names_its_files_and_what_to_do(git: Git, reverter: Reverter)
     with pytest.raises(RevertConflict, match=f"git revert {commit[:12]}, mend") as caught:
         reverter.reverted_tree(commit, git.head())
     assert caught.value.files == ("a", "b")
+
+
+def test_the_subject_is_that_of_the_commit_where_git_shows_signatures(
+    git: Git, reverter: Reverter, tmp_path: Path
+) -> None:
+    key = SSHKey(tmp_path, "ann")
+    (tmp_path / "allowed").write_text(key.allowed("ann@example.com"))
+    git.write({"b": "c\n"})
+    git(*key.commit(), "commit", "-q", "-a", "-S", "-m", "a signed change")
+    git("config", "gpg.ssh.allowedSignersFile", str(tmp_path / "allowed"))
+    git("config", "log.showSignature", "true")
+    assert git("log", "-1", "--format=%B") != "a signed change", "git says first how good the signature is"
+    assert reverter.revert_message(git.head()).partition("\n")[0] == 'Revert "a signed change"'
+
+
+def test_a_file_is_removed_in_a_repository_with_sha_256(tmp_path: Path, reverter: Reverter) -> None:
+    git = Git(tmp_path / "sha256", object_format="sha256")
+    git.commit({"a": "a\n", "b": "b\n"})
+    of_256 = Reverter(git.folder)
+    assert git("ls-tree", "--name-only", of_256.tree_with("HEAD", {"b": None})) == "a"
+    of_256.close()
 
 
 def test_files_are_set_without_an_index_of_their_own(git: Git, reverter: Reverter) -> None:

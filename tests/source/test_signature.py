@@ -118,12 +118,9 @@ def test_a_merge_of_a_signed_tag_is_checked_as_what_was_signed(lab: Signing) -> 
 
 
 def test_a_repository_of_sha256_has_its_own_header(tmp_path: Path, keys: Keys) -> None:
-    folder = tmp_path / "sha256"
-    folder.mkdir()
-    subprocess.run(["git", "init", "-q", "-b", "main", "--object-format=sha256"], cwd=folder, check=True)
-    git = Git(folder)
+    git = Git(tmp_path / "sha256", object_format="sha256")
     commit = signed_commit(git, FILE, keys.pgp.commit(keys.alice))
-    verifier = Verifier(folder, KeyFiles(keys.ring))
+    verifier = Verifier(git.folder, KeyFiles(keys.ring))
     assert (verifier.commit(commit, verifier.files.read()).signer or "").startswith("Alice")
     verifier.close()
 

@@ -112,6 +112,30 @@ async def test_an_empty_repository_waits_and_says_so(tmp_path: Path, caplog: pyt
     await follower.close()
 
 
+@pytest.mark.parametrize("broken", ["empty ref", "missing commit"])
+async def test_who_waits_for_the_first_look_is_told_that_it_was_in_vain(work: Git, broken: str) -> None:
+    head = work.head()
+    ref, commit = work.folder / ".git/refs/heads/main", work.folder / ".git/objects" / head[:2] / head[2:]
+    if broken == "empty ref":
+        ref.write_text("")  # what a power cut leaves of one that was just written
+    else:
+        commit.rename(work.folder / "away")
+    tracker = RefTracker(work.folder, "main", poll=3600)
+    stream = tracker.__aiter__()
+    async with asyncio.timeout(10):
+        seen = await anext(stream)
+    assert isinstance(seen, SourceDown) and seen.reason == tracker.trouble != ""
+    ref.write_text(f"{head}\n")
+    if broken == "missing commit":
+        (work.folder / "away").rename(commit)
+    tracker.nudge()
+    async with asyncio.timeout(10):
+        seen = await anext(stream)
+    assert isinstance(seen, Revision) and seen.commit == head
+    await stream.aclose()  # type: ignore[attr-defined]
+    await tracker.close()
+
+
 @pytest.mark.parametrize("again", ["moved back", "cloned anew"])
 async def test_a_repository_that_vanishes_is_waited_for(
     work: Git, tmp_path: Path, again: str, caplog: pytest.LogCaptureFixture

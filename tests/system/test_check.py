@@ -53,6 +53,14 @@ def test_a_staged_file_meets_the_keys_of_files_that_are_not_staged(lab: Lab, wor
     assert findings(lab, "--staged", status=0) == [], "the other one goes in the same commit"
 
 
+def test_a_file_that_is_only_meant_to_be_added_refuses_no_commit(lab: Lab, work: Git) -> None:
+    work.commit({"profiles/templates/t.j2": "{{ n }}", f"{USERS}/carol.yaml": "template: t.j2\nvalues: {n: 1}\n"})
+    work.write({f"{USERS}/dora.yaml": "body: d\n", "profiles/templates/t.j2": "n={{ n }}"})
+    work("add", "-N", f"{USERS}/dora.yaml")
+    work("add", "profiles/templates")
+    assert findings(lab, "--staged", status=0) == []
+
+
 def test_a_staged_template_is_checked_with_all_that_are_made_of_it(lab: Lab, work: Git) -> None:
     work.commit({"profiles/templates/t.j2": "{{ n }}", f"{USERS}/carol.yaml": "template: t.j2\nvalues: {n: 1}\n"})
     work.write({"profiles/templates/t.j2": "{{ missing }}"})

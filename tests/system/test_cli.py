@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitops_profile.presentity import entity_tag
-from tests.repositories import ENVIRONMENT
+from tests.repositories import ENVIRONMENT, Git
 
 from .lab import Lab, file_of, profile
 
@@ -141,3 +141,27 @@ def test_a_reader_that_goes_away_sees_no_traceback(lab: Lab, command: str, tmp_p
         ["bash", "-c", shell], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     assert done.stderr == "" and len(done.stdout.splitlines()) == 1
+
+
+def test_a_profile_repository_that_is_a_submodule_is_as_good_as_another(lab: Lab) -> None:
+    lab.write(alice=1)
+    around = Git(lab.folder / "around")
+    around("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lab.git.folder), "phones")
+    phones, state = str(around.folder / "phones"), str(lab.folder / "s")
+    lab.git = Git(around.folder / "phones")  # its commands are run in there
+    lab.write(alice=2)
+    lab.git.write({file_of("bob"): profile("bob", 1)})
+    lab.git("add", "-A")
+
+    def said(*arguments: str, status: int = 0) -> str:
+        done = lab.run(*arguments)
+        assert done.returncode == status, done
+        return done.stdout.decode()
+
+    for arguments in (("--staged",), ("--ref", "HEAD"), ()):
+        assert "0 problems" in said("check", *arguments)
+    assert "user/example.com/alice" in said("plan", "HEAD~1..HEAD", status=3)
+    assert said("render", "user/example.com/alice", "--at", "HEAD~1") == profile("alice", 1).decode()
+    assert "nothing was pushed" in said("rollback", "user/example.com/alice")
+    assert "1 profiles" in said("log", "rebuild", "--repo", phones, "--state", state)
+    assert "0 differences" in said("log", "verify", "--repo", phones, "--state", state)

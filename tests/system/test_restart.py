@@ -1,5 +1,8 @@
 """A server that is killed: dialogs go on, what is missing is delivered, and nothing else."""
 
+import json
+import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -7,7 +10,9 @@ from contextlib import closing
 
 import pytest
 
-from .lab import Lab, Message, eventually, profile
+from gitops_profile.http import AdminError
+
+from .lab import Lab, Message, eventually, file_of, profile
 
 pytestmark = [pytest.mark.system, pytest.mark.peer]
 MANY = 3000
@@ -132,13 +137,8 @@ def _subscribe(port: int, cseq: int, to: bytes = b"To: <sip:alice@example.com>")
     return b"\r\n".join([*lines, b"Content-Length: 0\r\n\r\n"])
 
 
-def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory(lab: Lab) -> None:
-    lab.write(alice=1, bob=1)
-    lab.server.start()
-    alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
-    alice.has(1), bob.has(1)
-    lab.settled(2)
-    lab.server.end(signal.SIGKILL)
+def _multiply(lab: Lab) -> None:
+    """Many more subscriptions like that of alice; the server is down."""
     with closing(sqlite3.connect(lab.server.state / "subscriptions.db", isolation_level=None)) as database:
         names = [row[1] for row in database.execute("PRAGMA table_info(subscription)") if row[1] != "number"]
         # Nobody is there to answer their NOTIFYs, which none is owed. Before and behind the two in the order of ids.
@@ -153,6 +153,16 @@ def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory
             "WHERE resource = 'user/example.com/alice'",
             (MANY,),
         )
+
+
+def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory(lab: Lab) -> None:
+    lab.write(alice=1, bob=1)
+    lab.server.start()
+    alice, bob = lab.phone("watch", "alice", 3), lab.phone("watch", "bob", 2)
+    alice.has(1), bob.has(1)
+    lab.settled(2)
+    lab.server.end(signal.SIGKILL)
+    _multiply(lab)
     lab.server.start()
     assert len(lab.ask("subscriptions")) == MANY + 2, "whoever asks for all of them waits for them"
     lab.write(bob=2)
@@ -162,3 +172,118 @@ def test_a_server_with_many_subscriptions_is_ready_before_they_are_all_in_memory
     lab.write(alice=2)
     lab.server.start()
     assert alice.has(2)[1].body == profile("alice", 2), "found among the others, and told"
+
+
+@pytest.mark.parametrize("broken", ["empty ref", "missing commit"])
+def test_a_ref_that_cannot_be_read_keeps_nobody_from_being_served(lab: Lab, broken: str) -> None:
+    """What a power cut may leave. All subscriptions are taken up, and the server ends when it is told to."""
+    head = lab.write(alice=1)
+    lab.server.start()
+    phone = lab.phone("watch", "alice", 2)
+    phone.has(1)
+    lab.settled(1)
+    lab.server.end(signal.SIGKILL)
+    _multiply(lab)
+    if broken == "empty ref":
+        (lab.git.folder / ".git/refs/heads/main").write_text("")
+    else:
+        head = lab.write(alice=2)
+        (lab.git.folder / ".git/objects" / head[:2] / head[2:]).rename(lab.folder / "away")
+    lab.server.start("--config", _settings(lab, subscriptions={"on_stop": "deactivate"}))
+    eventually("all are taken up", lambda: lab.ask("status")["taking_up"] == 0)
+    source = lab.ask("status")["source"]
+    assert lab.ask("status")["ready"] and source["last_fetch_error"] in lab.server.stderr()
+    (lab.git.folder / ".git/refs/heads/main").write_text(f"{head}\n")
+    if broken == "missing commit":
+        (lab.folder / "away").rename(lab.git.folder / ".git/objects" / head[:2] / head[2:])
+    else:
+        lab.write(alice=2)
+    lab.ask("reconcile")
+    assert [n.body for n in phone.finish()] == [profile("alice", 1), profile("alice", 2)]
+    assert lab.server.end() == 0
+
+
+def test_a_server_that_serves_nothing_yet_has_nobody_to_send_elsewhere_when_it_stops(lab: Lab) -> None:
+    lab.server.launch("--config", _settings(lab, subscriptions={"on_stop": "deactivate"}))
+    eventually("it waits", lambda: "waiting for the first commit" in lab.server.stderr())
+    assert lab.server.end() == 0
+
+
+def _settings(lab: Lab, **settings: object) -> str:
+    file = lab.folder / "gitops-profile.yaml"
+    file.write_text(json.dumps(settings))  # JSON is YAML
+    return str(file)
+
+
+def _breaks(lab: Lab, how: str) -> None:
+    """What has git not open a repository."""
+    folder = lab.git.folder / ".git"
+    match how:
+        case "config":
+            with (folder / "config").open("a") as config:
+                config.write("[core\n")
+        case "extension":
+            (folder / "config").write_text("[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfoo = bar\n")
+        case "HEAD":
+            (folder / "HEAD").unlink()
+        case "folder":
+            lab.git.folder.rename(lab.folder / "away")
+        case "no git":
+            (lab.folder / "bin").mkdir()
+            lab.server.environment["PATH"] = str(lab.folder / "bin")
+
+
+def _mends(lab: Lab, how: str) -> None:
+    if how == "no git":
+        (lab.folder / "bin/git").symlink_to(shutil.which("git") or "")
+    elif how == "folder":
+        (lab.folder / "away").rename(lab.git.folder)
+    else:
+        (lab.git.folder / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        (lab.git.folder / ".git/config").write_text("[core]\n\trepositoryformatversion = 0\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "new"), [("config", True), ("extension", False), ("HEAD", True), ("folder", False), ("no git", False)]
+)
+def test_a_repository_that_git_does_not_open_is_served_from_the_log_until_it_does(
+    lab: Lab, how: str, new: bool
+) -> None:
+    lab.write(alice=1)
+    lab.server.start()
+    lab.server.end()
+    if new:
+        lab.write(alice=2)
+    _breaks(lab, how)
+    lab.server.start()
+    eventually("it says what is wrong", lambda: lab.ask("status")["source"]["last_fetch_error"])
+    told = lab.ask("status")["source"]["last_fetch_error"]
+    assert f"source unavailable ref=main: {told}" in lab.server.stderr()
+    with pytest.raises(AdminError, match=re.escape(told[:40])):
+        lab.ask("reconcile")
+    assert [row["key"] for row in lab.ask("presentities")] == ["user/example.com/alice"]
+    _mends(lab, how)
+    head = lab.write(alice=3)
+    assert lab.ask("reconcile")["commit"] == head
+    assert lab.ask("status")["source"]["last_fetch_error"] is None and lab.server.end() == 0
+
+
+@pytest.mark.parametrize("how", ["config", "folder", "no git"])
+def test_without_a_log_nothing_can_be_served_and_the_server_says_why(lab: Lab, how: str) -> None:
+    lab.write(alice=1)
+    _breaks(lab, how)
+    lab.server.launch()
+    assert lab.server.wait() == 2
+    line = lab.server.stderr().splitlines()[-1]
+    assert line.startswith("gitops-profile: ") and (str(lab.git.folder) in line or "git" in line)
+
+
+def test_a_server_whose_first_revision_was_bad_goes_on_looking_after_a_restart(lab: Lab) -> None:
+    lab.git.commit({"profiles/user/example.com/alice.yaml": "nonsense: 1\n"})
+    lab.server.launch()
+    eventually("it waits", lambda: "waiting for a good one" in lab.server.stderr())
+    assert lab.server.end() == 0
+    lab.server.launch()
+    eventually("it has begun", lambda: lab.server.stderr().count("event log opened") == 2)
+    lab.git.commit({"profiles/user/example.com/alice.yaml": None, file_of("bob"): profile("bob", 1)})
+    lab.server.wait_ready()

@@ -88,6 +88,17 @@ def test_without_push_there_is_a_branch_and_a_command(lab: Lab) -> None:
     assert "already" in again and lab.git("branch", "--list").count("revert") == 1
 
 
+@pytest.mark.parametrize("path", ["./profiles", "profiles/"])
+def test_the_profiles_folder_may_be_named_as_the_shell_completes_it(lab: Lab, tmp_path: Path, path: str) -> None:
+    lab.git.commit({DORA: "body: one\n"}, "one")
+    lab.git.commit({DORA: "body: two\n"}, "two")
+    branch = branch_of(lab, rollback(lab, "user/example.com/dora", "--path", path)[0])
+    assert lab.git("show", f"{branch}:{DORA}") == "body: one"
+    lab.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    blamed = lab.run("blame", "user/example.com/dora", "--repo", str(tmp_path / "bare.git"), "--path", path)
+    assert blamed.returncode == 0 and b"two" in blamed.stdout, blamed
+
+
 def test_a_profile_goes_back_by_its_alias_and_others_stay(lab: Lab) -> None:
     lab.git.commit({DORA: "body: one\naliases: ['sip:d@example.com']\n"}, "one")
     lab.git.commit({DORA: "body: two\naliases: ['sip:d@example.com']\n", file_of("bob"): profile("bob", 1)}, "two")
