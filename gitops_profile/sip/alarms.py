@@ -9,14 +9,18 @@ from collections.abc import Iterator
 
 from .subscription import Subscription
 
+_NEVER = float("inf")
+
 
 class Alarms:
-    """The deadlines of subscriptions; one that ends is not taken out, it is passed over."""
+    """The deadlines of subscriptions. One that ends is passed over, and is let go of with the others of its second."""
 
     def __init__(self) -> None:
         self._slots: dict[int, list[Subscription]] = {}
         self._first: dict[int, float] = {}
         """When the first of each slot is due."""
+        self._over: dict[int, int] = {}
+        """How many of a slot have ended, of those that have since it was looked through."""
         self._seconds: list[int] = []
         """A heap of the slots that there are."""
         self._now: list[tuple[float, int, Subscription]] = []
@@ -41,6 +45,26 @@ class Alarms:
         slot.append(subscription)
         self._first[second] = min(self._first[second], at)
 
+    def forget(self, subscription: Subscription) -> None:
+        """It has ended: it is not named any more, and kept no longer than as many as live beside it.
+
+        Else whoever subscribes for a day and ends it at once, again and again, would fill the memory.
+        """
+        at = subscription.alarm_at
+        subscription.alarm_at = _NEVER
+        slot = self._slots.get(int(at)) if at < _NEVER else None
+        if slot is None:
+            return
+        second = int(at)
+        over = self._over.get(second, 0) + 1
+        if 2 * over > len(slot):
+            slot[:] = [one for one in slot if second <= one.alarm_at < second + 1]
+            over = 0
+        if over:
+            self._over[second] = over
+        else:
+            self._over.pop(second, None)
+
     def next_deadline(self) -> float | None:
         """When the next one is due; None when there is none."""
         times = [self._first[self._seconds[0]]] if self._seconds else []
@@ -53,6 +77,7 @@ class Alarms:
         while self._seconds and self._seconds[0] <= now:
             second = heapq.heappop(self._seconds)
             del self._first[second]
+            self._over.pop(second, None)
             for subscription in self._slots.pop(second):
                 if second <= subscription.alarm_at < second + 1:  # else it was armed anew since
                     self._number += 1

@@ -6,12 +6,15 @@ from .batch import Batch, NotifyItem, ReplyItem
 from .delivery import Delivery
 from .reply import build_response
 from .settings import NotifierSettings
-from .subscription import Subscription, SubscriptionState
+from .subscription import Subscription, SubscriptionState, Terms
 from .subscription_events import SubscriptionEvent, SubscriptionStarted
 from .transaction import TransactionLayer
 
 UNPROVEN_TRANSMISSIONS = 4
 """Of a NOTIFY over UDP to where nobody has shown yet that he wants it (RFC 6665 §6.3), and of one for a fetch."""
+
+MAX_UNDONE = 10_000
+"""Refused subscriptions whose rows are deleted while the store does not work."""
 
 
 class Commitments:
@@ -28,6 +31,10 @@ class Commitments:
         self._settings = settings
         self._layer = layer
         self._events = happened
+        self._undone = 0
+        """Refused subscriptions whose rows are to be deleted, should there be any, since the store worked last."""
+        self._older: dict[str, Terms] = {}
+        """What subscriptions were before a refused request that was not the newest: to that the newest goes back."""
         self._refused: deque[tuple[float, Batch]] = deque()
         """When to try again; all wait equally long, so the first is the next."""
 
@@ -43,10 +50,13 @@ class Commitments:
 
     def committed(self, batch: Batch, *, now: float) -> None:
         """What the batch holds is durable: its messages may leave."""
+        self._undone = 0
         for item in batch.items:
             subscription = item.subscription
             if isinstance(item, ReplyItem):
                 self._layer.respond(item.transaction, item.data, now=now)
+                if self._older:
+                    self._older.pop(subscription.id, None)
                 if subscription.fresh and subscription.stored:
                     left = int(subscription.expires_at - now)
                     source = item.flow.remote[0]
@@ -71,7 +81,7 @@ class Commitments:
                 data = build_response(item.request, item.flow, 503, to_tag=subscription.dialog.local_tag, fields=fields)
                 self._layer.respond(item.transaction, data, now=now)
                 if subscription.fresh:
-                    self._refuse(subscription)
+                    self._refuse(subscription, batch)
                 else:
                     self._take_back(item, batch)
             elif subscription.in_flight == item.branch:
@@ -82,12 +92,19 @@ class Commitments:
         batch.items.clear()
         self._refused.append((now + self._settings.store_retry, batch))
 
-    def _refuse(self, subscription: Subscription) -> None:
-        """Its first SUBSCRIBE got an error after all: no subscription, and no NOTIFY (RFC 6665 §4.1.2.1)."""
+    def _refuse(self, subscription: Subscription, batch: Batch) -> None:
+        """Its first SUBSCRIBE got an error after all: no subscription, no NOTIFY (RFC 6665 §4.1.2.1), and no row.
+
+        What the store refuses may be there all the same, when it died on the way to say so.
+        """
         delivery = self._delivery
         delivery.supersede(subscription)
         subscription.owed = False
         delivery.registry.forget(subscription)
+        delivery.held.alarms.forget(subscription)
+        if subscription.stored and self._undone < MAX_UNDONE:
+            self._undone += 1
+            batch.deletes.add(subscription.id)
         delivery.fetched(subscription)
 
     def _take_back(self, item: ReplyItem, batch: Batch) -> None:
@@ -96,10 +113,13 @@ class Commitments:
         It is not when a newer request has come since, or when the operator has ended the subscription.
         """
         subscription = item.subscription
-        is_newest = item.request.cseq == subscription.dialog.remote_cseq
-        if item.before is None or not is_newest or subscription.final_reason not in (None, "timeout"):
+        before = self._older.pop(subscription.id, item.before)
+        if before is None or subscription.final_reason not in (None, "timeout"):
             return
-        if subscription.take_back(item.before):
+        if item.request.cseq != subscription.dialog.remote_cseq:
+            self._older[subscription.id] = before
+            return
+        if subscription.take_back(before):
             self._delivery.registry.keep(subscription)
         self._delivery.arm(subscription, subscription.ends_at)
         batch.deletes.discard(subscription.id)

@@ -153,20 +153,26 @@ class Delivery:
         while looked_at < LOOKS_AT_ONCE and (subscription := self._pacing.pop(now)) is not None:
             looked_at += 1
             subscription.queued = False
-            if subscription.in_flight is not None or subscription.fresh:
-                continue  # its answer looks again, or its becoming durable
-            if not subscription.owed:
-                if subscription.state is SubscriptionState.TERMINATED:
-                    continue
-                state = self.state(subscription)
-                if self._due.ends(subscription, state):
-                    self.terminate(subscription, "noresource")
-                    subscription.owed = True
-                elif not self._due.lacks(subscription, state) or self._retries.waits(subscription, now):
-                    continue
-            item = self._emit(subscription, now)
+            item = self._emit(subscription, now) if self._is_to_be_told(subscription, now) else None
             if item is not None:
                 self._pacing.take_slot(item.branch, peer_of(item.flow))
+            if item is None or item.flow is not subscription.flow:
+                self._pacing.passed(subscription)
+
+    def _is_to_be_told(self, subscription: Subscription, now: float) -> bool:
+        """Whether one that was queued is owed a NOTIFY now that its turn has come."""
+        if subscription.in_flight is not None or subscription.fresh:
+            return False  # its answer looks again, or its becoming durable
+        if subscription.owed:
+            return True
+        if subscription.state is SubscriptionState.TERMINATED:
+            return False
+        state = self.state(subscription)
+        if self._due.ends(subscription, state):
+            self.terminate(subscription, "noresource")
+            subscription.owed = True
+            return True
+        return self._due.lacks(subscription, state) and not self._retries.waits(subscription, now)
 
     def end_all(self, reason: str, subscriptions: Iterable[Subscription], *, now: float) -> None:
         """End subscriptions with a NOTIFY that says why, at the pace of changes (RFC 6665 §4.1.3, §4.4.2)."""

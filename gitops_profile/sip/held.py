@@ -44,5 +44,6 @@ class Held:
         subscription.final_reason = reason
         if subscription.stored:
             self.registry.forget(subscription)
+            self.alarms.forget(subscription)
             self.batch.delete(subscription.id)
             self._happened.append(SubscriptionEnded(subscription.id, subscription.resource, reason))

@@ -104,6 +104,18 @@ class Pacing:
             elif not silent.probes and peer is not None:
                 del self._silent[peer]  # nobody waits for him; who comes next finds out anew
 
+    def passed(self, subscription: Subscription) -> None:
+        """Its turn came, and nothing left for its peer: who waits behind that one goes in its place."""
+        peer = peer_of(subscription.flow)
+        silent = self._silent.get(peer) if self._silent else None
+        if silent is None:
+            return
+        if silent.waiting:
+            self._queue.append(silent.waiting.popleft())
+            self._parked -= 1
+        elif not silent.probes:
+            del self._silent[peer]
+
     def is_silent(self, branch: str) -> None:
         """It has not been answered for T1: it gives its place up, or the silent would hold up all others for 32 s."""
         peer = self._slots.pop(branch, None)

@@ -45,3 +45,16 @@ def test_what_is_armed_while_time_goes_on_is_neither_early_nor_lost(steps: list[
         for rung in alarms.due(now):
             assert waiting.pop(rung.dialog.call_id) <= now
         assert all(at > now for at in waiting.values())
+
+
+def test_who_has_ended_is_neither_named_nor_kept() -> None:
+    """Invariant I9: whoever subscribes for a day and ends it at once, again and again, leaves nothing."""
+    alarms, stays = Alarms(), subscription(0)
+    alarms.arm(stays, 100.5)
+    for number in range(1, 1000):
+        ended = subscription(number)
+        alarms.arm(ended, 100.0 + number % 3)
+        alarms.forget(ended)
+        assert len(alarms) <= 4
+    assert [one is stays for one in alarms.due(200.0)] == [True]
+    assert len(alarms) == 0 and alarms.next_deadline() is None

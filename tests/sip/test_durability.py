@@ -207,3 +207,49 @@ def test_a_challenge_or_a_failed_flow_does_not_outrun_the_commit() -> None:
     [again] = released(lab, waiting[0], works=True)
     assert row.local_cseq == 1 and next(iter(lab.rows.values())).local_cseq == 2
     assert b"Authorization: Digest" in again and b"CSeq: 2 NOTIFY" in again
+
+
+def test_of_two_refreshes_that_the_store_refuses_neither_counts() -> None:
+    """RFC 3261 §8.2: the older one is no more in force for having been followed by another."""
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    [subscription] = lab.notifier.subscriptions()
+    before = subscription.terms()
+    waiting = held(lab)
+    phone.contact = "<sip:alice@203.0.113.66:7000>"
+    for _ in range(2):
+        lab.receive(phone.build(86400))
+    lab.holding = None
+    for batch in waiting:
+        lab.retry(batch, works=False)
+    assert subscription.terms() == before
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_of_two_refreshes_the_one_that_is_durable_counts(refused: int) -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    [subscription] = lab.notifier.subscriptions()
+    waiting = held(lab)
+    for port in (7000, 7001):
+        phone.contact = f"<sip:alice@192.0.2.9:{port}>"
+        lab.receive(phone.build(86400))
+    lab.holding = None
+    for number, batch in enumerate(waiting):
+        lab.retry(batch, works=number != refused)
+    assert subscription.dialog.remote_target == f"sip:alice@192.0.2.9:{7001 - refused}"
+
+
+def test_a_row_that_is_there_though_the_store_said_no_is_taken_away() -> None:
+    """It may have died between its commit and its answer: the phone has its 503, and must not be told after a restart."""
+    lab = Lab()
+    waiting = held(lab)
+    lab.receive(Phone(lab).build(600))
+    [batch] = waiting
+    lab.rows.update({row.id: row for row in batch.rows})
+    assert [parsed(data).status for data in released(lab, batch, works=False)] == [503]  # type: ignore[union-attr]
+    assert lab.rows
+    lab.run_until(lab.now + 2)
+    assert not lab.rows

@@ -8,7 +8,7 @@ from gitops_profile.sip import Flow, NotifierSettings
 from gitops_profile.sip.pacing import MIN_WINDOW, PROBES
 from gitops_profile.sip.syntax import Request
 
-from .harness import TCP, UDP, Lab, Phone, parsed
+from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed
 
 EDGE_TCP = TCP
 EDGE_UDP = UDP
@@ -117,3 +117,18 @@ def test_phones_that_are_off_make_it_no_slower_for_the_others() -> None:
     lab.change("alice", b"<b/>")
     answering(lab, 20, start, by="own")
     assert pacing.window == 50
+
+
+def test_whoever_waits_behind_a_silent_peer_is_told_though_those_before_him_need_nothing_any_more() -> None:
+    """Invariant I3: they were taken back to what they have, so that no probe goes out in their place."""
+    lab = Lab(package=FakePackage({"alice": b"<a/>", "bob": b"<b/>", "carol": b"<c/>"}))
+    for number in range(40):
+        Phone(lab, call_id=f"a{number}").subscribe(86400)
+    for user in ("bob", "carol"):
+        Phone(lab, user, call_id=user).subscribe(86400)
+    for user, body in (("carol", b"<c2/>"), ("alice", b"<a2/>"), ("bob", b"<b2/>"), ("alice", b"<a/>")):
+        lab.change(user, body)  # nobody answers
+        lab.run_until(lab.now + 1)
+    lab.run_until(lab.now + 200)
+    assert [parsed(data).call_id for data in lab.since(0) if b"<b2/>" in data][:1] == ["bob"]  # type: ignore[union-attr]
+    assert lab.notifier.is_quiet
