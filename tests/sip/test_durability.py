@@ -243,7 +243,7 @@ def test_of_two_refreshes_the_one_that_is_durable_counts(refused: int) -> None:
 
 
 def test_a_row_that_is_there_though_the_store_said_no_is_taken_away() -> None:
-    """It may have died between its commit and its answer: the phone has its 503, and must not be told after a restart."""
+    """It may have died between commit and answer: the phone has its 503, and is not to be told after a restart."""
     lab = Lab()
     waiting = held(lab)
     lab.receive(Phone(lab).build(600))
