@@ -33,11 +33,11 @@ class Signatures:
         self.trust: Trust | None = None
 
     def open(self) -> None:
-        """Build `trust`. Blocks; raises KeysUnusable, NotARepository."""
+        """Build `trust`. Blocks; raises KeysUnusable."""
         mode = self._settings.signatures
         if mode == "off":
             return
-        from gitops_profile.source import Verifier  # with GitPython
+        from gitops_profile.source import Verifier
 
         self._files.read()
         self._verifier = Verifier(self._location, self._files)

@@ -1,16 +1,22 @@
 """Who signed a commit, or the tag that is served: objects are read from the repository, and judged apart from it."""
 
+from __future__ import annotations
+
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .errors import SourceUnavailable
+from .errors import NotARepository, SourceUnavailable
 from .keys import KeyFiles, Keys
-from .repository import Repository
 from .signature import SECONDS, Signed, verify
 from .signed_object import Malformed, SignedTag, parse_commit_object, parse_tag_object
 from .trouble import shown
+
+if TYPE_CHECKING:
+    from .repository import Repository
 
 _TAGS = "refs/tags/"
 MAX_TAGS = 10
@@ -34,15 +40,31 @@ class Verifier:
     def __init__(
         self, location: Path, files: KeyFiles, *, now: Callable[[], float] = time.time, seconds: float = SECONDS
     ) -> None:
-        """Raises NotARepository."""
+        """Nothing is opened before the first question: a log may be served while git does not read the repository."""
         self.files = files
-        self._repository = Repository(location, fetches=False)
+        self._location = location
+        self._opened: Repository | None = None
+        self._opening = threading.Lock()
         self._now = now
         self._seconds = seconds
 
     def close(self) -> None:
         """End its git processes."""
-        self._repository.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _repository(self) -> Repository:
+        """Raises SourceUnavailable."""
+        with self._opening:  # whoever asks only for the stamp may be in another thread
+            if self._opened is None:
+                try:
+                    from .repository import Repository  # with GitPython, which looks for git when it is imported
+
+                    self._opened = Repository(self._location, fetches=False)
+                except (ImportError, NotARepository) as error:
+                    raise SourceUnavailable(str(error).partition("\n")[0]) from error
+            return self._opened
 
     def stamp(self, ref: str) -> tuple[object, ...]:
         """Another one when a file of keys was touched, or the ref moved. Reads no object; raises nothing."""

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from gitops_profile.http import AdminError
 from tests.repositories import Git
 from tests.signing import PGP, SSHKey, pgp_home, signed_commit
 
@@ -221,3 +223,23 @@ def test_a_log_is_not_written_anew_from_an_unsigned_head(lab: Lab, signers: Sign
     assert done.returncode == 1 and b"it has no signature" in done.stdout
     signers.write(signers.by_alice, alice=2)
     assert lab.run(*arguments).returncode == 0
+
+
+def test_what_was_signed_is_served_from_the_log_while_git_does_not_open_the_repository(
+    lab: Lab, signers: Signers
+) -> None:
+    signers.write(signers.by_alice, alice=1)
+    lab.server.start()
+    lab.server.end()
+    config = lab.git.folder / ".git/config"
+    sound = config.read_text()
+    config.write_text(f"{sound}[core\n")
+    lab.server.start()
+    eventually("it says what is wrong", lambda: "bad config line" in str(lab.ask("status")["source"]))
+    config.write_text(sound)
+    unsigned = lab.write(alice=666)
+    with suppress(AdminError):
+        lab.ask("reconcile")
+    assert "it has no signature" in signers.rejected(unsigned)
+    signed = signers.write(signers.by_carol, alice=2)
+    eventually("it is in force", lambda: lab.ask("status")["applied"]["commit"] == signed)
