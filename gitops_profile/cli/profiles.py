@@ -77,7 +77,8 @@ def _rendered(settings: Config, key: str, at: str | None) -> ProfileDocument:
     except InvalidKey as error:
         fail(str(error))
     if document is None:
-        about = [p for p in loaded.problems if key.rpartition("/")[2].rpartition("@")[0] in p.path] or loaded.problems
+        name = key.removeprefix("sip:").rpartition("@")[0] or key.rpartition("/")[2]
+        about = [p for p in loaded.problems if name in p.path] or loaded.problems
         fail(f"there is no profile {key}" + (f"; first problem: {about[0]}" if about else ""), PROBLEM)
     return document
 

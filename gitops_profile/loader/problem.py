@@ -1,5 +1,6 @@
 """One thing wrong with one file, said for its author."""
 
+import re
 from dataclasses import dataclass, field
 
 RULES = {
@@ -23,9 +24,18 @@ RULES = {
 """Rule ids: they stay as they are, since others file, silence and count by them."""
 
 
+# Control characters but TAB, the line ends of Unicode, and bytes of a file name that are no UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
 def printable(text: str) -> str:
-    """`text` with what no UTF-8 stream can carry (bytes of a file name that are no UTF-8) written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """`text` with escapes for what no UTF-8 stream can carry, a terminal would obey, or would begin another line.
+
+    A line of a report that an author could begin is a command to whoever reads it, such as a CI runner (`::error`).
+    """
+    if _UNPRINTABLE.search(text) is None:
+        return text
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,4 +1,4 @@
-"""`log verify` without a server: what it says to people and to programs."""
+"""`render` and `log verify` without a server: what they say to people and to programs."""
 
 import json
 import zlib
@@ -56,3 +56,10 @@ def test_a_file_that_uses_up_its_time_is_named_in_a_line(work: Git, monkeypatch:
     monkeypatch.setattr(LoaderProcess, "load", stalled)
     status, _, error = verify(work)
     assert status == 1 and "user/example.com/alice.yaml: did not finish" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["user/example.com/carol", "sip:carol@example.com"])
+def test_of_a_profile_that_cannot_be_made_its_own_problem_is_named(work: Git, key: str) -> None:
+    work.write({f"profiles/user/example.com/{name}.yaml": "boddy: x\n" for name in ("bob", "carol")})
+    status, _, error = run(work.folder, "render", key)
+    assert status == 1 and "first problem: user/example.com/carol.yaml:1:1" in error, error

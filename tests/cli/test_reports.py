@@ -42,7 +42,15 @@ def test_no_text_of_a_file_ends_an_annotation_or_begins_another_one() -> None:
     (line,) = as_github([hostile])
     assert "\n" not in line and "\r" not in line
     assert line.startswith("::error file=profiles/user/a%2Cline=9%3Ab%25.xml,title=")
-    assert line.endswith("::50%25%0D%0A::set-output name=x::y")
+    assert line.endswith("::50%25\\r\\n::set-output name=x::y")
+
+
+def test_no_text_of_a_file_begins_a_line_for_people() -> None:
+    """What a job prints is obeyed by its runner, a line that begins with `::` as a command."""
+    hostile = Problem("user/a\n::set-output name=x::y.xml", 0, 0, "no\u2028::error::\x1b[2J", "a\rb\tc\x85\udc80")
+    first, hint = as_text([finding(hostile, "profiles")])
+    assert first == r"user/a\n::set-output name=x::y.xml: no\u2028::error::\x1b[2J"
+    assert hint == "    hint: a\\rb\tc\\x85\\udc80"
 
 
 @pytest.mark.parametrize(("count", "last"), [(10, "::error"), (11, "and 1 more error "), (31, "and 21 more errors ")])
