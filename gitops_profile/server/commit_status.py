@@ -56,7 +56,7 @@ def status_target(config: Config) -> StatusTarget | None:
         raise ConfigError("", "commit_status.repository", "say owner/name: repository.url does not tell it")
     if settings.url is None and found is None:
         raise ConfigError("", "commit_status.url", "say where the API is: repository.url does not tell it")
-    api = settings.url or default_api(settings.provider, found.host if found else "")
+    api = settings.url or (default_api(settings.provider, found) if found is not None else "")
     return StatusTarget(Provider(settings.provider), api, repository, settings.context, settings.target_url)
 
 
