@@ -117,16 +117,23 @@ def test_what_is_delivered() -> None:
     assert isinstance(judge(Provider.GITHUB, 400, {}, repeated, NOW), Dropped)
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 413, 422, 301, 302, 307, 308])
+@pytest.mark.parametrize("status", [400, 410, 413, 422, 301, 302, 307, 308])
 def test_what_can_never_succeed(status: int) -> None:
     assert isinstance(judge(Provider.GITHUB, status, {}, b"", NOW), Dropped)
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 204, 401, 403, 408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 401, 403, 404, 408, 429, 500, 502, 503, 504])
 def test_what_is_tried_again(status: int) -> None:
     for body in (b"", b"<html>welcome to the hotel</html>", b"[]", b"\xff", b"[" * 100_000):
         reply = judge(Provider.GITEA, status, {}, body, NOW)
         assert isinstance(reply, Later) and reply.seconds is None and reply.reason
+
+
+def test_a_repository_that_the_token_may_not_see_is_tried_again_and_a_commit_that_is_not_there_is_not() -> None:
+    hidden = judge(Provider.GITHUB, 404, {"retry-after": "60"}, b'{"message": "Not Found"}', NOW)
+    assert hidden == Later("404: no such repository, or the token may not see it", 60.0)
+    assert isinstance(judge(Provider.GITLAB, 404, {}, b'{"message": "404 Project Not Found"}', NOW), Later)
+    assert isinstance(judge(Provider.GITLAB, 404, {}, b'{"message": "404 Commit Not Found"}', NOW), Dropped)
 
 
 @pytest.mark.parametrize(

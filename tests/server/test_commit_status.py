@@ -183,10 +183,11 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Pat
         [answering(500), answering(502), answering(503, Retry_After="0")],
         [answering(429, Retry_After="0"), answering(403, X_RateLimit_Remaining="0", X_RateLimit_Reset="1")],
         [answering(401), answering(403)],
+        [answering(404, '{"message": "Not Found"}')] * 2,
         [answering(200, "<html>please log in</html>"), answering(204), answering(201, "nonsense")],
         [answering(201, "[" * 200_000)],
     ],
-    ids=["errors", "limits", "token", "garbage", "deep"],
+    ids=["errors", "limits", "token", "hidden", "garbage", "deep"],
 )
 async def test_what_may_succeed_later_is_tried_again(tmp_path: Path, github: ForgeDouble, answers: list) -> None:  # type: ignore[type-arg]
     github.answers = list(answers)
