@@ -130,7 +130,9 @@ def test_a_challenge_without_credentials_says_what_to_do() -> None:
     [
         (200, Verdict.HEARD), (202, Verdict.HEARD), (481, Verdict.UNSUPPORTED), (489, Verdict.UNSUPPORTED),
         (405, Verdict.UNSUPPORTED), (404, Verdict.OFFLINE), (480, Verdict.OFFLINE), (408, Verdict.OFFLINE),
-        (503, Verdict.OFFLINE), (403, Verdict.REFUSED), (600, Verdict.REFUSED), (302, Verdict.REFUSED),
+        (503, Verdict.OFFLINE), (505, Verdict.OFFLINE), (513, Verdict.OFFLINE), (580, Verdict.OFFLINE),
+        (599, Verdict.OFFLINE), (501, Verdict.UNSUPPORTED), (403, Verdict.REFUSED), (600, Verdict.REFUSED),
+        (302, Verdict.REFUSED),
     ],
 )  # fmt: skip
 def test_what_an_answer_means(status: int, verdict: Verdict) -> None:
