@@ -12,7 +12,18 @@ from .oui import vendor_of_mac
 from .presentation import shown_to
 from .sighting import How, Sighting
 from .user_agent import NOTHING_SAID, Claim, read_user_agent
-from .vendor import GENERIC, SAYS_NOTHING, VENDORS, CheckSync, PnPURL, Vendor, event_for, vendor_named, vendor_of
+from .vendor import (
+    GENERIC,
+    SAYS_NOTHING,
+    VENDORS,
+    CheckSync,
+    PnPURL,
+    Vendor,
+    event_for,
+    model_said,
+    vendor_named,
+    vendor_of,
+)
 
 __all__ = [
     "GENERIC",
@@ -38,6 +49,7 @@ __all__ = [
     "bare",
     "event_for",
     "mac_in",
+    "model_said",
     "read_user_agent",
     "shown_to",
     "standing",

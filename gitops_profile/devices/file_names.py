@@ -2,11 +2,12 @@
 
 A table of patterns, which a repository may extend (`files:` in profiles.yaml). In a pattern `{mac}` is a MAC in any
 case and spelling, `{model}` a model's name, `{word}` any word, `{n}` some digits; case is ignored. In what it stands
-for `{mac}` is the canonical MAC, `{file}` the name that was asked for, `{stem}` the same without its extension.
+for `{mac}` is the canonical MAC, `{file}` the name that was asked for, `{stem}` the same without its extension: what
+follows the last dot, as in the names of a repository's files.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -154,14 +155,21 @@ def _request(rule: FileRule, name: str, found: re.Match[str]) -> FileRequest:
         "{mac}": mac or "",
         "{model}": groups.get("model") or "",
         "{file}": name,
-        "{stem}": name.partition(".")[0],
+        "{stem}": name.rpartition(".")[0] or name,
     }
-    names = []
-    for profile in rule.profiles:
-        text = _PLACE.sub(lambda place: filled[place[0]], profile)
-        names += [text, text.lower()]
+    names = _names(rule.profiles, filled)
+    first = name.partition(".")[0]
+    if first and first != filled["{stem}"]:
+        # Up to the first dot, which is how repositories were named that were made for earlier versions.
+        names += _names([one for one in rule.profiles if "{stem}" in one], filled | {"{stem}": first})
     kind = FileKind.UPLOAD if not names else FileKind.DOCUMENT if mac is not None else FileKind.COMMON
     return FileRequest(kind, mac, tuple(dict.fromkeys(names)))
+
+
+def _names(profiles: Iterable[str], filled: Mapping[str, str]) -> list[str]:
+    """Each profile with its places filled, as it is and in lower case."""
+    texts = (_PLACE.sub(lambda place: filled[place[0]], profile) for profile in profiles)
+    return [name for text in texts for name in (text, text.lower())]
 
 
 def _compiled(rule: FileRule) -> re.Pattern[str]:

@@ -112,6 +112,9 @@ _BY_NAME = VENDORS | {name: vendor for vendor in _ALL for name in vendor.names}
 SAYS_NOTHING = frozenset({"oem", ""})
 """What stands where a vendor's name should (phones.md 2.1: Snom, VTech, Gigaset)."""
 
+NO_MODEL = frozenset({"oem", "voip phone", "atcom", ""})
+"""What stands where a model should (phones.md 1.3: Snom and VTech, Fanvil, Atcom)."""
+
 
 def vendor_named(text: str | None) -> Vendor:
     """The vendor whom a phone, or a person, names so; GENERIC for a name that is not known."""
@@ -128,6 +131,21 @@ def vendor_of(said: str | None, mac: str | None, user_agent_vendor: str | None =
         if name and (found := vendor_named(name)) is not GENERIC:
             return found
     return GENERIC
+
+
+def model_said(said: str | None, vendor: Vendor) -> str | None:
+    """The model that an Event header names, spelled as the same phone's User-Agent has it: `D785` of `snomD785`.
+
+    None where it names none (phones.md 1.3).
+    """
+    text = (said or "").strip()
+    if text.lower() in NO_MODEL:
+        return None
+    for name in (vendor.name, *vendor.names):
+        rest = text[len(name) :].lstrip(" -_")
+        if text.lower().startswith(name) and any(map(str.isdigit, rest)):  # `linphone` is a model itself
+            return rest
+    return text
 
 
 def event_for(vendor: Vendor, policy: NotifyPolicy) -> CheckSync | None:

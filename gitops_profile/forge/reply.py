@@ -53,6 +53,9 @@ def judge(provider: Provider, status: int, headers: Mapping[str, str], body: byt
         return Later(f"{status} too many requests", wait)
     if status in (401, 403):
         return Later(f"{status}: the token is not accepted", wait)  # a new one may be in the file soon
+    if status == 404 and not (provider is Provider.GITLAB and b"Commit Not Found" in body):
+        # GitHub says this of a private repository that the token may not see: the token's access may be put right.
+        return Later("404: no such repository, or the token may not see it", wait)
     if status >= 500 or status in (408, 425):
         return Later(str(status), wait)
     return Dropped(str(status))

@@ -1,8 +1,10 @@
 """Sends commit statuses to a forge: one POST at a time, bounded in time and in what is read of the answer."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -43,10 +45,13 @@ class StatusClient:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "gitops-profile"},  # GitHub wants one
             )
+        url = URL(request.url, encoded=True)
+        proxy, for_proxy = _proxy_for(url)
         try:
             async with self._session.post(
-                URL(request.url, encoded=True), data=request.body, headers=dict(request.headers), allow_redirects=False
-            ) as answer:
+                url, data=request.body, headers=dict(request.headers), allow_redirects=False, proxy=proxy,
+                proxy_headers=for_proxy,
+            ) as answer:  # fmt: skip
                 body = await _first(answer.content)
                 return ForgeAnswer(answer.status, {n.lower(): v for n, v in answer.headers.items()}, body)
         except TimeoutError as error:
@@ -59,6 +64,30 @@ class StatusClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _proxy_for(url: URL) -> tuple[URL | None, dict[str, str]]:
+    """What `https_proxy` names, as for git's fetches, unless `no_proxy` has the host, and the headers for it.
+
+    Raises ForgeUnreachable.
+
+    Of plain http none: that goes to this machine, and a proxy would see the token. aiohttp's own `trust_env` would read
+    `.netrc` besides, and send what it finds there in place of the token. The password stands apart from the URL, which
+    is in the text of errors (invariant I7).
+    """
+    text = getproxies_environment().get("https")
+    if url.scheme != "https" or not text or proxy_bypass(f"{url.host}:{url.port}"):
+        return None, {}
+    try:
+        proxy = URL(text if "://" in text else f"http://{text}")
+    except ValueError:
+        proxy = URL()
+    if proxy.scheme not in ("http", "https") or not proxy.host:
+        raise ForgeUnreachable("https_proxy is not the URL of a proxy") from None
+    if proxy.user is None:
+        return proxy, {}
+    login = base64.b64encode(f"{proxy.user}:{proxy.password or ''}".encode())
+    return proxy.with_user(None), {"Proxy-Authorization": f"Basic {login.decode()}"}
 
 
 async def _first(content: aiohttp.StreamReader) -> bytes:

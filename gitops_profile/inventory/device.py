@@ -29,7 +29,8 @@ class Holding:
 
 @dataclass(slots=True)
 class Device:
-    """One phone. What it says of itself is what it said last."""
+    """One phone. What it says of itself is what it said last, its model and firmware what it
+    said last over HTTP, if ever."""
 
     device: str
     """Its MAC, else the profile it asked for, else its address."""
@@ -42,6 +43,8 @@ class Device:
     vendor: str | None = None
     model: str | None = None
     firmware: str | None = None
+    by_agent: bool = False
+    """Whether model and firmware are those of an HTTP User-Agent, by which it is given its variant."""
     serial: str | None = None
     user_agent: str | None = None
     key: str | None = None

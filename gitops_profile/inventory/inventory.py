@@ -30,7 +30,8 @@ SEEN_AGAIN_AFTER = 60.0
 
 _HOST = re.compile(r"sips?:(?:[^@]*@)?(\[[^@\]]+\]|[^@\[\]:;?>]+)([:;?][^@]*)?", re.IGNORECASE)
 """One @ at most: of two, readers differ in which one the host stands behind."""
-_SAID = ("mac", "vendor", "model", "firmware", "serial", "user_agent", "key", "contact")
+_OVER_HTTP = (How.GET, How.PUT)
+_SAID = ("mac", "vendor", "serial", "user_agent", "key", "contact")
 
 
 class Inventory:
@@ -165,11 +166,14 @@ class Inventory:
             said = said[:MAX_TEXT]
             if name == "contact" and not _is_at(said, sighting.address):
                 continue  # what a phone says of its address must not make us a reflector
+            if name == "vendor" and device.by_agent and sighting.how not in _OVER_HTTP:
+                continue  # an Event header may name the vendor of the platform
             if name == "key" and sighting.how is How.GET and said.rpartition("/")[2] != device.device:
                 continue  # a file of many phones, or one of several of this one
             if getattr(device, name) != said:
                 setattr(device, name, said)
                 news = True
+        news = _learn_model(device, sighting) or news
         if sighting.how is How.GET and device.proven != sighting.proven:
             device.proven = sighting.proven
             news = True
@@ -244,6 +248,24 @@ class Inventory:
             holders.discard(device.device)
             if not holders:
                 del self._holders[key]
+
+
+def _learn_model(device: Device, sighting: Sighting) -> bool:
+    """Take over model and firmware; whether that is news.
+
+    What an HTTP User-Agent says decides which variant the phone is given: neither an Event header nor a SIP User-Agent
+    takes its place (phones.md 1.3), or the phone would be held to have another variant than it has.
+    """
+    before = device.model, device.firmware, device.by_agent
+    model, firmware = (said and said[:MAX_TEXT] for said in (sighting.model, sighting.firmware))
+    if model is None and firmware is None:
+        return False
+    by_agent = sighting.how in _OVER_HTTP
+    if by_agent and not device.by_agent:
+        device.model, device.firmware, device.by_agent = model, firmware, True
+    elif by_agent or not device.by_agent:
+        device.model, device.firmware = model or device.model, firmware or device.firmware
+    return before != (device.model, device.firmware, device.by_agent)
 
 
 def _is_at(uri: str, address: str) -> bool:

@@ -30,6 +30,7 @@ _SCHEMA = """
         vendor TEXT,
         model TEXT,
         firmware TEXT,
+        by_agent INTEGER NOT NULL DEFAULT 0,  -- 0 or 1
         serial TEXT,
         user_agent TEXT,
         key TEXT,
@@ -106,6 +107,10 @@ class InventoryStore:
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                 f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(device)")}
+        if "by_agent" not in columns:
+            # Not a new version of the schema: what wrote the file before can go on with it.
+            connection.execute("ALTER TABLE device ADD COLUMN by_agent INTEGER NOT NULL DEFAULT 0")
 
     def load(self) -> list[Device]:
         """All that was written. Raises InventoryUnavailable."""
@@ -162,7 +167,7 @@ def _values(row: Device | Holding, names: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _flagged(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"proven": bool(row["proven"])}
+    return row | {"proven": bool(row["proven"]), "by_agent": bool(row["by_agent"])}
 
 
 def _unavailable(path: Path, error: sqlite3.Error) -> InventoryUnavailable:

@@ -14,7 +14,10 @@ SECRET = "<secret>"
 _MARK = "\ufdd0"
 """In its place while a text is being masked: `<secret>` would itself be taken for the tag of a secret element."""
 
-_WORDS = r"[Pp]ass(?:w(?:or)?d|phrase)|PASS(?:W(?:OR)?D|PHRASE)|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Cc]redential"
+_WORDS = (
+    r"[Pp]ass(?:w(?:or)?d|phrase)|PASS(?:W(?:OR)?D|PHRASE)|[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Cc]redential"
+    r"|[Pp]swd|PSWD"  # Fanvil
+)
 _SHORT = (
     r"(?:(?<![A-Za-z])(?:[Pp]ass|[Pp]in|[Pp]wd|[Pp]sk|[Hh]a1|[Aa]pi[_-]?[Kk]ey|[Pp]rivate[_-]?[Kk]ey)"
     r"|(?<=[a-z])(?:Pass|Pin|Pwd|Psk|Ha1|ApiKey|PrivateKey)|(?<![A-Z])(?:PASS|PIN|PWD|PSK|HA1))(?![a-z])"

@@ -7,7 +7,7 @@ of it is an error here. Addresses are copied as they came, never taken apart to 
 import re
 from dataclasses import dataclass
 
-from gitops_profile.devices import Claim, Vendor, mac_in, read_user_agent, vendor_of
+from gitops_profile.devices import Vendor, mac_in, model_said, read_user_agent, vendor_of
 from gitops_profile.sip.syntax import URI, Address, EventHeader, Request, Response, SIPSyntaxError, parse_message
 
 PACKAGE = "ua-profile"
@@ -76,11 +76,13 @@ def _read(request: Request) -> PnPRequest:
     claim = read_user_agent(agent)
     mac = next(filter(None, map(mac_in, (request.uri, from_, to, agent or ""))), None) or claim.mac
     said = parameters.get("vendor") or parameters.get("vender")  # sic: Panasonic
+    vendor = vendor_of(said, mac, claim.vendor)
+    # The User-Agent before the Event header, which does not name a model reliably (phones.md 1.3).
+    model = claim.model or model_said(parameters.get("model"), vendor)
     contact, uri = _contact(headers.get("contact"))
     return PnPRequest(
         tuple(vias), from_, to, call_id, int(cseq[1]), contact, uri, _accept(headers.all("accept")), mac,
-        vendor_of(said, mac, claim.vendor), _said(parameters.get("model"), claim), parameters.get("version")
-        or claim.firmware, agent,
+        vendor, model, claim.firmware or parameters.get("version"), agent,
     )  # fmt: skip
 
 
@@ -94,13 +96,6 @@ def _event(text: str | None) -> dict[str, str | None]:
         return EventHeader.parse(text.strip()).parameters
     except SIPSyntaxError:
         return {}
-
-
-def _said(model: str | None, claim: Claim) -> str | None:
-    """`OEM` and `VOIP PHONE` are what stands there when nobody wrote anything (phones.md 1.3)."""
-    if model is None or model.upper() in ("OEM", "VOIP PHONE", "ATCOM"):
-        return claim.model or model
-    return model
 
 
 def _contact(text: str | None) -> tuple[tuple[str, int] | None, str | None]:

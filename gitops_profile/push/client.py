@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gitops_profile.digest import Credentials, DigestSyntaxError, read_challenges
 from gitops_profile.sip import Flow, Timers
 from gitops_profile.sip.syntax import Response
 from gitops_profile.sip.transaction import TransactionLayer
@@ -18,6 +19,7 @@ Answer = Callable[[Response, str | None, str], tuple[str, str] | None]
 """Response, user, Request-URI: the header field that answers the challenge; None when there are no credentials."""
 MAX_ANSWERS = 3
 """Challenges of one check-sync that are answered: the proxy's, the phone's, and the proxy's again with a new nonce."""
+_ASKED_AND_GIVEN = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 
 
 @dataclass(slots=True)
@@ -33,13 +35,31 @@ class _Try:
     challenged: list[int] = field(default_factory=list)
     """The challenges that were answered."""
 
-    def may_answer(self, status: int) -> bool:
-        """Whether this challenge is one more: whoever challenges twice running does not take what he was given."""
+    def may_answer(self, response: Response) -> bool:
+        """Whether this challenge is one more: whoever challenges twice running does not take what he was given, unless
+        he says that only its nonce was too old.
+        """
         return (
-            status in (401, 407)
+            response.status in _ASKED_AND_GIVEN
             and len(self.challenged) < MAX_ANSWERS
-            and (not self.challenged or self.challenged[-1] != status)
+            and (not self.challenged or self.challenged[-1] != response.status or self._is_stale(response))
         )
+
+    def _is_stale(self, response: Response) -> bool:
+        """Whether what was given is right but for its nonce, in place of which there is another (RFC 7616 §3.3)."""
+        asked, field_given = _ASKED_AND_GIVEN[response.status]
+        try:
+            given = Credentials.parse(self.credentials[field_given])
+        except (KeyError, DigestSyntaxError):  # what was given is made of what the phone wrote
+            return False
+        if given is None:
+            return False
+        fitting = [
+            one
+            for one in read_challenges(response.headers.all(asked))
+            if one.realm == given.realm and one.algorithm.upper() == (given.algorithm or "MD5").upper()
+        ]
+        return bool(fitting) and fitting[0].stale and fitting[0].nonce != given.nonce
 
 
 class PushClient:
@@ -113,7 +133,7 @@ class PushClient:
         if transaction is None:
             return False
         attempt: _Try = transaction.owner
-        if attempt.may_answer(response.status):
+        if attempt.may_answer(response):
             answer = self._answer(response, attempt.push.user, attempt.push.target)
             if answer is not None:
                 attempt.cseq += 1  # RFC 3261 §22.2

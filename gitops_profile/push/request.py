@@ -34,7 +34,8 @@ class Verdict(StrEnum):
     """It wants other credentials, or nothing of us."""
 
 
-_OFFLINE = frozenset({404, 408, 410, 430, 480, 500, 502, 503, 504})
+_OFFLINE = frozenset({404, 408, 410, 430, 480})
+"""Besides every 5xx, after which the same request may succeed elsewhere or later (RFC 3261 §21.5)."""
 
 
 def verdict_of(status: int) -> Verdict:
@@ -43,7 +44,7 @@ def verdict_of(status: int) -> Verdict:
         return Verdict.HEARD
     if status in HEARD_WITHOUT_EFFECT:
         return Verdict.UNSUPPORTED
-    return Verdict.OFFLINE if status in _OFFLINE else Verdict.REFUSED
+    return Verdict.OFFLINE if status in _OFFLINE or 500 <= status < 600 else Verdict.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def status_target(config: Config) -> StatusTarget | None:
         raise ConfigError("", "commit_status.repository", "say owner/name: repository.url does not tell it")
     if settings.url is None and found is None:
         raise ConfigError("", "commit_status.url", "say where the API is: repository.url does not tell it")
-    api = settings.url or default_api(settings.provider, found.host if found else "")
+    api = settings.url or (default_api(settings.provider, found) if found is not None else "")
     return StatusTarget(Provider(settings.provider), api, repository, settings.context, settings.target_url)
 
 
@@ -172,8 +172,8 @@ class CommitStatuses:
         if outcome.verdict is Verdict.APPLIED:
             self._phones = None
         found = [status] if status is not None else []
-        if outcome.verdict is Verdict.UNCHANGED and self._outbox.state_of(outcome.commit) in (None, State.PENDING):
-            found = recorded_statuses(self._table, outcome.commit)
+        if outcome.verdict is Verdict.UNCHANGED:
+            found = self._untold(outcome.commit)
         if outcome.verdict is Verdict.SUPERSEDED:
             found = [
                 superseded(one) for one in self._table.superseded if one.revision.commit == outcome.commit
@@ -181,6 +181,15 @@ class CommitStatuses:
         for one in found:
             self._outbox.put(one)
             self._wanted.set()
+
+    def _untold(self, commit: str) -> list[CommitStatus]:
+        """The recorded verdict, when the process ended before the outbox had it: that may still say another one.
+
+        Compared is the state alone: how many phones a change reached is not recorded.
+        """
+        recorded = recorded_statuses(self._table, commit)
+        known = self._outbox.state_of(commit)
+        return recorded if recorded and (known is State.PENDING or known is not recorded[-1].state) else []
 
     def facts(self) -> dict[str, Any] | None:
         """For `status`; None when nobody is told."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import Counter
 
 from gitops_profile.config import Config
-from gitops_profile.devices import How, Sighting, read_user_agent, vendor_of
+from gitops_profile.devices import How, Sighting, model_said, read_user_agent, vendor_of
 from gitops_profile.http import AdminError, Handler
 from gitops_profile.inventory import Inventory, InventoryStore, InventoryUnavailable
 from gitops_profile.metrics import Metrics
@@ -218,8 +218,8 @@ class Hardware:
         self.see(
             Sighting(
                 How.SUBSCRIBE, self._endpoint.now(), event.source, mac=mac,
-                vendor=vendor.known_name, model=held.audience.model or claim.model,
-                firmware=held.audience.version or claim.firmware, user_agent=held.user_agent,
+                vendor=vendor.known_name, model=claim.model or model_said(held.audience.model, vendor),
+                firmware=claim.firmware or held.audience.version, user_agent=held.user_agent,
                 key=event.resource if has_profile else None,
                 contact=held.dialog.remote_target, proven=held.identity is not None,
             )

@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_profile.devices import FileKind, FileRequest, FileRoutes, FileRule, InvalidFileRule
+from gitops_profile.loader import key_of_path
 
 ROUTES = FileRoutes()
 OWN = [
@@ -46,7 +47,11 @@ def test_a_further_file_of_a_phone_is_a_profile_of_its_own(path: str, mac: str, 
         ("y000000000096.cfg", ("y000000000096.cfg", "y000000000096")),
         ("y000000000000.boot", ("y000000000000.boot", "y000000000000")),
         ("snom720.htm", ("snom720.htm", "snom720")),
-        ("f0X4hw1.100.cfg", ("f0X4hw1.100.cfg", "f0x4hw1.100.cfg", "f0X4hw1", "f0x4hw1")),
+        (
+            "f0X4hw1.100.cfg",
+            ("f0X4hw1.100.cfg", "f0x4hw1.100.cfg", "f0X4hw1.100", "f0x4hw1.100", "f0X4hw1", "f0x4hw1"),
+        ),
+        ("config.m3.xml", ("config.m3.xml", "config.m3", "config")),
         ("KX-HDV130.cfg", ("KX-HDV130.cfg", "kx-hdv130.cfg", "KX-HDV130", "kx-hdv130")),
         ("aastra.cfg", ("aastra.cfg", "aastra")),
         ("spa504G.cfg", ("spa504G.cfg", "spa504g.cfg", "spa504G", "spa504g")),
@@ -55,6 +60,14 @@ def test_a_further_file_of_a_phone_is_a_profile_of_its_own(path: str, mac: str, 
 )
 def test_a_file_for_all_phones_of_a_kind_is_a_named_profile(path: str, names: tuple[str, ...]) -> None:
     assert ROUTES.read(path) == FileRequest(FileKind.COMMON, None, names)
+
+
+@pytest.mark.parametrize(
+    "name", ["y000000000096.cfg", "f0X4hw1.100.cfg", "XMLDefault.cnf.xml", "config.m3.xml", "aastra.cfg", "snom720.htm"]
+)
+def test_a_plain_document_that_is_named_as_the_phone_asks_is_found(name: str) -> None:
+    key = key_of_path(f"device/example.com/{name}")
+    assert key.name in ROUTES.read(name).names
 
 
 def test_the_master_of_poly_is_no_phone() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.devices import GENERIC, VENDORS, mac_in, vendor_named, vendor_of, vendor_of_mac
+from gitops_profile.devices import GENERIC, VENDORS, mac_in, model_said, vendor_named, vendor_of, vendor_of_mac
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,23 @@ def test_every_vendor_of_a_mac_has_its_habits() -> None:
 def test_fetching_again_is_never_asked_for_by_a_reboot() -> None:
     asked = [str(vendor.refetch) for vendor in VENDORS.values() if vendor.refetch is not None]
     assert asked and not any("reboot=true" in event or event.startswith("reboot") for event in asked)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "said", "model"),
+    [
+        ("snom", "snomD785", "D785"),
+        ("snom", "OEM", None),
+        ("generic", "oem", None),
+        ("fanvil", "VOIP PHONE", None),
+        ("fanvil", "Fanvil X6U Pro", "X6U Pro"),
+        ("atcom", "ATCOM", None),
+        ("atcom", "Atcom-D38", "D38"),
+        ("linphone", "linphone-desktop", "linphone-desktop"),
+        ("planet", "VIP-2140PT", "VIP-2140PT"),
+        ("snom", "snom", "snom"),
+        ("snom", None, None),
+    ],
+)
+def test_a_model_is_spelled_as_in_the_user_agent(vendor: str, said: str | None, model: str | None) -> None:
+    assert model_said(said, VENDORS[vendor]) == model

@@ -92,10 +92,22 @@ def test_a_path_is_no_repository_of_a_forge(url: str) -> None:
 
 
 def test_where_the_apis_are() -> None:
-    assert default_api("github", "github.com") == "https://api.github.com"
-    assert default_api("github", "ghe.example.com") == "https://ghe.example.com/api/v3"
-    assert default_api("gitlab", "gitlab.com") == "https://gitlab.com/api/v4"
-    assert default_api("gitea", "codeberg.org") == "https://codeberg.org/api/v1"
+    def api(provider: str, url: str) -> str:
+        found = locate(url)
+        assert found is not None
+        return default_api(provider, found)
+
+    assert api("github", "https://github.com/o/r") == "https://api.github.com"
+    assert api("github", "ssh://git@ssh.github.com:443/o/r.git") == "https://api.github.com"
+    assert api("github", "git@ghe.example.com:o/r") == "https://ghe.example.com/api/v3"
+    assert api("gitlab", "https://gitlab.com:443/o/r") == "https://gitlab.com/api/v4"
+    assert api("gitlab", "ssh://git@altssh.gitlab.com:443/o/r") == "https://gitlab.com/api/v4"
+    assert api("gitea", "codeberg.org:o/r") == "https://codeberg.org/api/v1"
+    # The port is that of the forge's web server, and what listens on another one must not get the token.
+    assert api("gitea", "https://git.example.com:3000/o/r.git") == "https://git.example.com:3000/api/v1"
+    assert api("gitea", "http://u:p@[2001:db8::1]:3000/o/r") == "https://[2001:db8::1]:3000/api/v1"
+    assert api("gitlab", "ssh://git@git.example.com:2222/o/r") == "https://git.example.com/api/v4"
+    assert api("gitea", "ssh://git@[2001:db8::1]:2222/o/r") == "https://[2001:db8::1]/api/v1"
 
 
 def test_what_is_delivered() -> None:
@@ -105,16 +117,23 @@ def test_what_is_delivered() -> None:
     assert isinstance(judge(Provider.GITHUB, 400, {}, repeated, NOW), Dropped)
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 413, 422, 301, 302, 307, 308])
+@pytest.mark.parametrize("status", [400, 410, 413, 422, 301, 302, 307, 308])
 def test_what_can_never_succeed(status: int) -> None:
     assert isinstance(judge(Provider.GITHUB, status, {}, b"", NOW), Dropped)
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 204, 401, 403, 408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 401, 403, 404, 408, 429, 500, 502, 503, 504])
 def test_what_is_tried_again(status: int) -> None:
     for body in (b"", b"<html>welcome to the hotel</html>", b"[]", b"\xff", b"[" * 100_000):
         reply = judge(Provider.GITEA, status, {}, body, NOW)
         assert isinstance(reply, Later) and reply.seconds is None and reply.reason
+
+
+def test_a_repository_that_the_token_may_not_see_is_tried_again_and_a_commit_that_is_not_there_is_not() -> None:
+    hidden = judge(Provider.GITHUB, 404, {"retry-after": "60"}, b'{"message": "Not Found"}', NOW)
+    assert hidden == Later("404: no such repository, or the token may not see it", 60.0)
+    assert isinstance(judge(Provider.GITLAB, 404, {}, b'{"message": "404 Project Not Found"}', NOW), Later)
+    assert isinstance(judge(Provider.GITLAB, 404, {}, b'{"message": "404 Commit Not Found"}', NOW), Dropped)
 
 
 @pytest.mark.parametrize(

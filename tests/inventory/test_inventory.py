@@ -1,5 +1,7 @@
 """What is remembered of phones that were seen, in virtual time."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,3 +251,48 @@ def test_what_is_too_much_of_an_earlier_life_is_forgotten_on_disk_as_well() -> N
     earlier = [Device(f"{n:012x}", f"192.0.2.{n % 250}", 1.0, float(n), "pnp") for n in range(MAX_STRANGERS + 3)]
     kept, gone = Inventory(earlier).take_changed()
     assert (kept, gone) == ([], [f"{n:012x}" for n in range(3)])
+
+
+@pytest.mark.parametrize("how", [How.PNP, How.SUBSCRIBE])
+def test_a_model_said_over_http_is_not_replaced_by_what_sip_says_even_after_a_restart(tmp_path: Path, how: How) -> None:
+    store = InventoryStore(tmp_path / "devices.db")
+    inventory = Inventory()
+    inventory.see(PNP._replace(how=how, model="385", firmware="8.9"))
+    inventory.see(GET._replace(at=101.0, firmware="10.1"))
+    other = PNP._replace(how=how, at=102.0, vendor="yealink", model="VIP", firmware="1.0")
+    inventory.see(other)
+    store.write(*inventory.take_changed())
+    again = Inventory(store.load())
+    again.see(other._replace(at=103.0))
+    for phone in (inventory.get(MAC), again.get(MAC)):
+        assert phone is not None and (phone.vendor, phone.model, phone.firmware) == ("snom", "D785", "10.1")
+    again.see(GET._replace(at=104.0, firmware="10.2"))
+    assert again.get(MAC).firmware == "10.2"  # type: ignore[union-attr]
+    store.close()
+
+
+def test_a_model_that_only_sip_says_is_not_held_for_one_of_http() -> None:
+    inventory = Inventory()
+    inventory.see(PNP._replace(model="385", firmware="8.9"))
+    inventory.see(PNP._replace(at=101.0, model="386"))
+    phone = inventory.get(MAC)
+    assert phone is not None and (phone.model, phone.firmware) == ("386", "8.9")
+    inventory.see(GET._replace(at=102.0, model=None, firmware="10.1"))
+    assert (phone.model, phone.firmware) == (None, "10.1"), "by which it was given its variant"
+
+
+def test_a_file_of_an_earlier_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "devices.db"
+    store = InventoryStore(path)
+    store.write([Device(MAC, "192.0.2.7", 1.0, 2.0, "get", mac=MAC, model="D785")], [])
+    store.close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("ALTER TABLE device DROP COLUMN by_agent")
+    store = InventoryStore(path)
+    [phone] = store.load()
+    assert phone.model == "D785" and not phone.by_agent
+    store.write([replace(phone, by_agent=True)], [])
+    store.close()
+    store = InventoryStore(path)
+    assert store.load() == [replace(phone, by_agent=True)]
+    store.close()

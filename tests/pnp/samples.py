@@ -35,7 +35,7 @@ SNOM = _sample(
     "snom-doc", "sip:MAC%3a00135E874B49@intern.snom.de", "<sip:MAC%3a00135E874B49@intern.snom.de>;tag=1597362477",
     "192.0.2.67:5060;rport", 'ua-profile;profile-type="device";vendor="OEM";model="OEM";version="7.1.19"',
     "CSeq: 1 SUBSCRIBE\nContact: <sip:192.0.2.67:5060>\nAccept: application/url\n", ("192.0.2.67", 5060),
-    mac="00135e874b49", vendor="generic", model="OEM", answer_to=("192.0.2.67", 5060),
+    mac="00135e874b49", vendor="generic", model=None, answer_to=("192.0.2.67", 5060),
 )  # fmt: skip
 
 SAMPLES = (
@@ -44,7 +44,7 @@ SAMPLES = (
         "snom-370", "sip:MAC%3a000413241967@fake", "<sip:MAC%3a000413241967>;tag=ab12", "192.0.2.68:5060;rport",
         'ua-profile;profile-type="device";vendor="snom";model="snom370";version="8.7.5.48"',
         "CSeq: 1 SUBSCRIBE\nContact: <sip:192.0.2.68:5060>\n", ("192.0.2.68", 5060),
-        mac="000413241967", vendor="snom", model="snom370", answer_to=("192.0.2.68", 5060),
+        mac="000413241967", vendor="snom", model="370", answer_to=("192.0.2.68", 5060),
     ),
     _sample(
         "yealink-w52p", "sip:MAC001565f4f9e1@224.0.1.75", "<sip:MAC001565f4f9e1@224.0.1.75>;tag=1536537629",
@@ -79,7 +79,7 @@ SAMPLES = (
         "gigaset", "sip:MAC%3a7C2F80E0D605@gigaset.com", "<sip:MAC%3a7C2F80E0D605@gigaset.com>;tag=5",
         "192.0.2.73:5060;rport", 'ua-profile;profile-type="device";vendor="OEM";model="OEM";version="83"',
         "CSeq: 1 SUBSCRIBE\nContact: <sip:192.0.2.73:5060>\nAccept: application/url\n", ("192.0.2.73", 5060),
-        mac="7c2f80e0d605", vendor="gigaset", model="OEM", answer_to=("192.0.2.73", 5060),
+        mac="7c2f80e0d605", vendor="gigaset", model=None, answer_to=("192.0.2.73", 5060),
     ),
     _sample(
         "audiocodes", "sip:224.0.1.75:5060", "<sip:00000001@192.0.2.74:5060>;tag=x",

@@ -118,6 +118,44 @@ def test_a_phone_that_challenges_for_ever_is_answered_once() -> None:
     assert isinstance(lab.events[-1], PushAnswered) and "push.credentials" in lab.events[-1].reason
 
 
+@pytest.mark.parametrize(("status", "header"), [(401, "WWW"), (407, "Proxy")])
+def test_a_nonce_that_was_too_old_is_no_wrong_password(status: int, header: str) -> None:
+    lab = Lab()
+    lab.push()
+    lab.answer(status, f'{header}-Authenticate: Digest realm="x", nonce="n1", qop="auth"\r\n')
+    lab.answer(status, f'{header}-Authenticate: Digest realm="x", nonce="n2", stale=true, qop="auth"\r\n')
+    assert len(lab.sent) == 3 and lab.ended == []
+    field = "authorization" if status == 401 else "proxy-authorization"
+    assert 'nonce="n2"' in (lab.sent[-1][1].headers.get(field) or "")
+    lab.answer(200)
+    assert lab.ended == [(200, Verdict.HEARD)]
+
+
+def test_whoever_says_stale_for_ever_is_answered_three_times() -> None:
+    lab = Lab()
+    lab.push()
+    for number in range(9):
+        lab.answer(401, f'WWW-Authenticate: Digest realm="x", nonce="n{number}", stale=true\r\n')
+    assert len(lab.sent) == 4 and lab.ended == [(401, Verdict.REFUSED)]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        'realm="x", nonce="n1", stale=true',
+        'realm="x", nonce="n2", stale=false',
+        'realm="x", nonce="n2"',
+        'realm="other", nonce="n2", stale=true',
+    ],
+)
+def test_a_second_challenge_that_does_not_say_stale_of_another_nonce_is_a_refusal(second: str) -> None:
+    lab = Lab()
+    lab.push()
+    lab.answer(401, 'WWW-Authenticate: Digest realm="x", nonce="n1"\r\n')
+    lab.answer(401, f"WWW-Authenticate: Digest {second}\r\n")
+    assert len(lab.sent) == 2 and lab.ended == [(401, Verdict.REFUSED)]
+
+
 def test_a_challenge_without_credentials_says_what_to_do() -> None:
     lab = Lab(LineCredentials.parse(""))
     lab.push()
@@ -130,7 +168,9 @@ def test_a_challenge_without_credentials_says_what_to_do() -> None:
     [
         (200, Verdict.HEARD), (202, Verdict.HEARD), (481, Verdict.UNSUPPORTED), (489, Verdict.UNSUPPORTED),
         (405, Verdict.UNSUPPORTED), (404, Verdict.OFFLINE), (480, Verdict.OFFLINE), (408, Verdict.OFFLINE),
-        (503, Verdict.OFFLINE), (403, Verdict.REFUSED), (600, Verdict.REFUSED), (302, Verdict.REFUSED),
+        (503, Verdict.OFFLINE), (505, Verdict.OFFLINE), (513, Verdict.OFFLINE), (580, Verdict.OFFLINE),
+        (599, Verdict.OFFLINE), (501, Verdict.UNSUPPORTED), (403, Verdict.REFUSED), (600, Verdict.REFUSED),
+        (302, Verdict.REFUSED),
     ],
 )  # fmt: skip
 def test_what_an_answer_means(status: int, verdict: Verdict) -> None:

@@ -183,10 +183,11 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Pat
         [answering(500), answering(502), answering(503, Retry_After="0")],
         [answering(429, Retry_After="0"), answering(403, X_RateLimit_Remaining="0", X_RateLimit_Reset="1")],
         [answering(401), answering(403)],
+        [answering(404, '{"message": "Not Found"}')] * 2,
         [answering(200, "<html>please log in</html>"), answering(204), answering(201, "nonsense")],
         [answering(201, "[" * 200_000)],
     ],
-    ids=["errors", "limits", "token", "garbage", "deep"],
+    ids=["errors", "limits", "token", "hidden", "garbage", "deep"],
 )
 async def test_what_may_succeed_later_is_tried_again(tmp_path: Path, github: ForgeDouble, answers: list) -> None:  # type: ignore[type-arg]
     github.answers = list(answers)
@@ -310,6 +311,41 @@ async def test_a_verdict_that_nobody_was_told_of_is_told_after_the_restart(tmp_p
     assert [fields["description"] for _, _, fields in github.statuses] == [
         f"superseded by {commit(9)[:12]} before it was looked at", "applied: 3 changed",
     ]  # fmt: skip
+
+
+async def test_another_verdict_on_a_commit_is_told_after_a_kill_before_the_outbox_had_it(
+    tmp_path: Path, github: ForgeDouble
+) -> None:
+    teller = Teller(tmp_path, github)
+    async with teller.running() as statuses:
+        statuses.outcome(Outcome(Verdict.REJECTED, commit(9), reason="no signature"))
+        assert await teller.told(1) == [(commit(9), "failure")]
+        await settled(statuses)
+    stamp = RevisionStamp(commit(9), "A", "a@example.com", "2030-01-01T00:00:00Z", "a message")
+    teller.table.apply(RevisionApplied(stamp, "main", "profiles", 1, 0, 3, 0))
+    async with teller.running() as statuses:
+        statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
+        assert await teller.told(2) == [(commit(9), "failure"), (commit(9), "success")]
+        await settled(statuses)
+        statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
+        await asyncio.sleep(0.05)
+    assert len(github.statuses) == 2
+
+
+async def test_a_told_verdict_is_not_told_again_with_fewer_words_after_a_restart(
+    tmp_path: Path, github: ForgeDouble
+) -> None:
+    teller = Teller(tmp_path, github)
+    async with teller.running() as statuses:
+        statuses.reaches(lambda: 7)
+        statuses.outcome(applied(9))
+        await settled(statuses)
+    stamp = RevisionStamp(commit(9), "A", "a@example.com", "2030-01-01T00:00:00Z", "a message")
+    teller.table.apply(RevisionApplied(stamp, "main", "profiles", 1, 0, 3, 0))
+    async with teller.running() as statuses:
+        statuses.outcome(Outcome(Verdict.UNCHANGED, commit(9)))
+        await asyncio.sleep(0.05)
+    assert [fields["description"] for _, _, fields in github.statuses] == ["applied: 3 changed, 7 phones"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'[{"commit": "x"}]', b"\xff", b"[" * 100_000, b"{}"])
