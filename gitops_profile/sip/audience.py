@@ -39,7 +39,10 @@ def without_pointers(audience: Audience) -> Audience:
     """The same that takes no pointers: it has refused one (415), whatever its Accept says."""
     taken = [one.strip() for one in (audience.accept or "").split(",")]
     kept = [one for one in taken if one.partition(";")[0].strip().lower() != POINTER]
-    return audience if kept == taken else msgspec.structs.replace(audience, accept=", ".join(kept))
+    if kept == taken:
+        return audience
+    one = audience
+    return audience_like(", ".join(kept), one.vendor, one.model, one.version, one.schemes, one.identified, one.secure)
 
 
 @lru_cache(maxsize=4096)
