@@ -41,8 +41,10 @@ def without_pointers(audience: Audience) -> Audience:
     kept = [one for one in taken if one.partition(";")[0].strip().lower() != POINTER]
     if kept == taken:
         return audience
-    one = audience
-    return audience_like(", ".join(kept), one.vendor, one.model, one.version, one.schemes, one.identified, one.secure)
+    return audience_like(
+        ", ".join(kept), audience.vendor, audience.model, audience.version, audience.schemes, audience.identified,
+        audience.secure,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
