@@ -68,10 +68,7 @@ def counted_address(address: str) -> str:
     """
     if ":" not in address:
         return address
-    try:
-        found = IPv6Address(address.partition("%")[0])
-    except ValueError:
+    found = _read(address.partition("%")[0])
+    if found is None:
         return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(IPv6Network((int(found), 64), strict=False).network_address)
+    return str(IPv6Network((int(found), 64), strict=False).network_address) if found.version == 6 else str(found)
