@@ -25,6 +25,14 @@ def next_notify(lab: Lab) -> tuple[Request, Flow]:
     return notify, flow
 
 
+def after_answering(contact: str, status: int = 200) -> tuple[Request, Flow]:
+    """The next NOTIFY of a phone that has answered its first one with this Contact, and where that went."""
+    lab = Lab()
+    Phone(lab).subscribe(600, None)
+    answered(lab, parsed(lab.sent[-1][1]), f"Contact: {contact}", status)  # type: ignore[arg-type]
+    return next_notify(lab)
+
+
 @pytest.mark.parametrize(
     "line", ["Contact: <sip:alice@192.0.2.9:7777;x=new>", 'm: "Alice" <sip:alice@192.0.2.9:7777;x=new>;expires=60']
 )
@@ -55,30 +63,19 @@ def test_a_phone_that_says_in_its_200_where_it_is_now_is_told_there(line: str) -
     ids=["the same", "two", "all", "no SIP URI", "SIPS without TLS", "ours"],
 )
 def test_a_contact_where_nobody_can_be_told_changes_nothing(contact: str) -> None:
-    lab = Lab()
-    phone = Phone(lab)
-    phone.subscribe(600, None)
-    answered(lab, parsed(lab.sent[-1][1]), f"Contact: {contact}")  # type: ignore[arg-type]
-    notify, flow = next_notify(lab)
+    notify, flow = after_answering(contact)
     assert notify.uri == "sip:alice@192.0.2.9:5062" and flow == UDP
 
 
 def test_a_contact_in_a_200_makes_no_reflector_of_us() -> None:
     """RFC 6665 §6.3: of who has not shown who he is the NOTIFYs go back where his SUBSCRIBE came from."""
-    lab = Lab()
-    phone = Phone(lab)
-    phone.subscribe(600, None)
-    answered(lab, parsed(lab.sent[-1][1]), "Contact: <sip:victim@198.51.100.7>")  # type: ignore[arg-type]
-    notify, flow = next_notify(lab)
+    notify, flow = after_answering("<sip:victim@198.51.100.7>")
     assert notify.uri == "sip:victim@198.51.100.7" and flow == UDP
 
 
 def test_a_contact_in_an_error_changes_nothing() -> None:
-    lab = Lab()
-    phone = Phone(lab)
-    phone.subscribe(600, None)
-    answered(lab, parsed(lab.sent[-1][1]), "Contact: <sip:alice@192.0.2.9:7777>", 500)  # type: ignore[arg-type]
-    assert next_notify(lab)[0].uri == "sip:alice@192.0.2.9:5062"
+    notify, _ = after_answering("<sip:alice@192.0.2.9:7777>", 500)
+    assert notify.uri == "sip:alice@192.0.2.9:5062"
 
 
 @pytest.mark.parametrize("status", [500, 503])
