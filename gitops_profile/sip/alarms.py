@@ -51,19 +51,18 @@ class Alarms:
         Else whoever subscribes for a day and ends it at once, again and again, would fill the memory.
         """
         at = subscription.alarm_at
+        if at == _NEVER:
+            return
         subscription.alarm_at = _NEVER
-        slot = self._slots.get(int(at)) if at < _NEVER else None
+        second = int(at)
+        slot = self._slots.get(second)
         if slot is None:
             return
-        second = int(at)
-        over = self._over.get(second, 0) + 1
+        over = self._over.pop(second, 0) + 1
         if 2 * over > len(slot):
             slot[:] = [one for one in slot if second <= one.alarm_at < second + 1]
-            over = 0
-        if over:
-            self._over[second] = over
         else:
-            self._over.pop(second, None)
+            self._over[second] = over
 
     def next_deadline(self) -> float | None:
         """When the next one is due; None when there is none."""
@@ -85,5 +84,5 @@ class Alarms:
         while self._now and self._now[0][0] <= now:
             at, _, subscription = heapq.heappop(self._now)
             if subscription.alarm_at == at:  # else it has had this one
-                subscription.alarm_at = float("inf")
+                subscription.alarm_at = _NEVER
                 yield subscription
