@@ -4,9 +4,8 @@ import hashlib
 from urllib.parse import urlsplit
 
 from gitops_profile.presentity import Presentation
-from gitops_profile.sip import EventState
+from gitops_profile.sip import EXTERNAL_BODY, EventState
 
-EXTERNAL_BODY = "message/external-body"
 EXPIRATION = "Fri, 31 Dec 2049 23:59:59 GMT"
 """RFC 4483 §5.7 wants a date, in GMT: a published profile has none, its URL stands until the profile changes. One and
 the same for all, so that equal content is an equal entity."""

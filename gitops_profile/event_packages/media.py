@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from gitops_profile.sip import media_type
+
 _ZERO = re.compile(r"\s*q\s*=\s*0(?:\.0{0,3})?\s*", re.IGNORECASE)
 
 
@@ -12,12 +14,12 @@ def accepted(accept: str, content_type: str) -> bool:
 
     Other parameters do not count.
     """
-    wanted = _type(content_type)
+    wanted = media_type(content_type)
     nearness = {wanted: 3, f"{wanted.partition('/')[0]}/*": 2, "*/*": 1, "*": 1}
     said = [(0, False)]
     for item in accept.split(","):
         _, _, parameters = item.partition(";")
-        near = nearness.get(_type(item))
+        near = nearness.get(media_type(item))
         if near is not None:
             said.append((near, not any(_ZERO.fullmatch(parameter) for parameter in parameters.split(";"))))
     return max(said)[1]
@@ -26,7 +28,7 @@ def accepted(accept: str, content_type: str) -> bool:
 @lru_cache(maxsize=4096)
 def listed(accept: str | None, content_type: str) -> bool:
     """Whether `accept` names `content_type` itself: a wildcard says nothing about being able to follow a pointer."""
-    ranges = [_type(item) for item in (accept or "").split(",")]
+    ranges = [media_type(item) for item in (accept or "").split(",")]
     return content_type in ranges and accepted(accept or "", content_type)
 
 
@@ -36,11 +38,5 @@ def leads_to(accept: str | None, pointer: str, content_type: str) -> bool:
 
     Accept has to list the types of profiles beside it (RFC 6080 §6.2.1), and who leaves them all out takes any.
     """
-    named = {_type(item) for item in (accept or "").split(",")} - {""}
+    named = {media_type(item) for item in (accept or "").split(",")} - {""}
     return named == {pointer} or accepted(accept or "", content_type)
-
-
-def _type(item: str) -> str:
-    """Without parameters, and without the white space that a SLASH may have around it (RFC 3261 §25.1)."""
-    name, slash, rest = item.partition(";")[0].partition("/")
-    return f"{name.strip()}{slash}{rest.strip()}".lower()

@@ -17,10 +17,10 @@ from gitops_profile.presentity import (
     parsed_key,
     text_of,
 )
-from gitops_profile.sip import NO_CONTENT, Audience, EventState, SubscriptionRefused
+from gitops_profile.sip import EXTERNAL_BODY, NO_CONTENT, Audience, EventState, SubscriptionRefused
 from gitops_profile.sip.syntax import URI, EventHeader, Request, SIPSyntaxError
 
-from .content_indirection import EXTERNAL_BODY, external_body
+from .content_indirection import external_body
 from .media import accepted, leads_to, listed
 
 _CONFIGURATION_LABEL = "_sipuaconfig."

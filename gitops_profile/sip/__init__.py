@@ -1,7 +1,7 @@
 """The SIP notifier, without I/O: messages, changes and deadlines in, messages and facts out (pure)."""
 
 from .access import AccessControl, OpenAccess
-from .audience import Audience
+from .audience import EXTERNAL_BODY, Audience, media_type
 from .earlier import Backlog
 from .event_package import NO_CONTENT, EventPackage, EventState, SubscriptionRefused
 from .flow import Flow, host_port, source_of
@@ -23,6 +23,7 @@ from .subscription_events import (
 from .transaction import Timers
 
 __all__ = [
+    "EXTERNAL_BODY",
     "NO_CONTENT",
     "NO_DOCUMENT",
     "AccessControl",
@@ -52,5 +53,6 @@ __all__ = [
     "Target",
     "Timers",
     "host_port",
+    "media_type",
     "source_of",
 ]

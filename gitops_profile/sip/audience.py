@@ -29,16 +29,22 @@ class Audience(msgspec.Struct, frozen=True, gc=False):
 
 SHORT_AGENT = 128
 """Characters of a User-Agent that is likely to come again: phones of one kind say the same."""
-POINTER = "message/external-body"
+EXTERNAL_BODY = "message/external-body"
 """The type of a body that says where the document is (RFC 4483)."""
 audience_like = lru_cache(maxsize=4096)(Audience)
 """An Audience with these values: phones of one kind share one, which saves its bytes and makes comparing it cheap."""
 
 
+def media_type(item: str) -> str:
+    """Of an Accept or a Content-Type, without parameters and the white space that a SLASH may have (RFC 3261 §25.1)."""
+    name, slash, rest = item.partition(";")[0].partition("/")
+    return f"{name.strip()}{slash}{rest.strip()}".lower()
+
+
 def without_pointers(audience: Audience) -> Audience:
     """The same that takes no pointers: it has refused one (415), whatever its Accept says."""
     taken = [one.strip() for one in (audience.accept or "").split(",")]
-    kept = [one for one in taken if one.partition(";")[0].strip().lower() != POINTER]
+    kept = [one for one in taken if media_type(one) != EXTERNAL_BODY]
     if kept == taken:
         return audience
     return audience_like(

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from .audience import POINTER
+from .audience import EXTERNAL_BODY
 from .flow import Flow
 from .stored import StoredDelivery, StoredSubscription
 from .subscription import Subscription, Terms
 from .syntax import Request
 from .transaction import ServerTransaction
 
-_POINTED = f"\r\nContent-Type: {POINTER}".encode()
+_POINTED = f"\r\nContent-Type: {EXTERNAL_BODY}".encode()
 
 
 class ReplyItem(msgspec.Struct, eq=False, gc=False):
