@@ -21,6 +21,7 @@ from .routing import Hop, Target, flows_to
 from .settings import NotifierSettings
 from .subscription import (
     ENDING_ANSWERS,
+    NO_DOCUMENT,
     TIMED_OUT,
     TRANSPORT_FAILED,
     Subscription,
@@ -322,7 +323,8 @@ class Delivery:
             return
         if 200 <= status < 300:
             is_news = item.withheld is not None or not subscription.knows(item.etag)
-            subscription.acknowledged_etag = item.etag
+            if subscription.suppress != "*" or item.etag == NO_DOCUMENT:  # else it may have any version, or none
+                subscription.acknowledged_etag = item.etag
             subscription.failures = 0
             self._retries.taken(subscription, item.flow, now - seconds)
             subscription.delivery = "faulted" if item.withheld else "acknowledged"

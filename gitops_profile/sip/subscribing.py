@@ -185,14 +185,15 @@ class Subscribing:
             self._delivery.consider(subscription, now)
 
     def _has_it(self, subscription: Subscription, crossing: str | None, now: float) -> bool:
-        """Whether the phone says that it has the document, and knows what it says: `crossing` is on its way to it."""
+        """Whether the phone wants no NOTIFY, and knows what it says: `crossing` is on its way to it."""
         state = self._delivery.state(subscription)
         if crossing not in (None, etag_of(state)) and subscription.suppress != "*":
             subscription.suppress = None  # the phone has not seen yet what is on its way, and will (invariant I3)
         if not subscription.is_suppressed(state):
             return False
-        subscription.acknowledged_etag = etag_of(state)
-        subscription.delivery, subscription.delivered_at = "acknowledged", now
+        if subscription.suppress != "*":  # which says nothing of what it has
+            subscription.acknowledged_etag = etag_of(state)
+            subscription.delivery, subscription.delivered_at = "acknowledged", now
         return True
 
     def _same_identity(self, request: Request, flow: Flow, subscription: Subscription, now: float) -> str | None:

@@ -162,6 +162,29 @@ def test_star_is_told_that_its_document_is_gone_where_that_ends_the_subscription
     assert b"terminated;reason=noresource" in lab.sent[before][1] and not lab.rows
 
 
+def test_star_says_nothing_of_what_the_phone_has() -> None:
+    """RFC 5839 §5.2: it is true for every entity. The document that it kept back is owed like any other."""
+    lab, phone, _ = subscribed()
+    phone.subscribe(Suppress_If_Match="*")
+    lab.change("alice", b"<b/>")
+    assert statuses(phone.subscribe(Suppress_If_Match="*")) == [204]
+    assert statuses(phone.subscribe(answer=500)) == [200, "NOTIFY"]
+    before = len(lab.sent)
+    lab.run_until(lab.now + 2.1)
+    phone.take(lab.since(before))
+    assert [notify.body for notify in phone.notifies] == [b"<a/>", b"<b/>", b"<b/>"]
+
+
+def test_a_star_at_first_says_nothing_of_what_the_phone_has() -> None:
+    phone = Phone(Lab())
+    phone.subscribe(Suppress_If_Match="*")
+    phone.subscribe(answer=500)
+    before = len(phone.lab.sent)
+    phone.lab.run_until(phone.lab.now + 2.1)
+    phone.take(phone.lab.since(before))
+    assert [notify.body for notify in phone.notifies] == [b"", b"<a/>", b"<a/>"]
+
+
 def test_the_tag_of_no_document_can_be_a_condition() -> None:
     lab, phone, _ = subscribed()
     phone.take(lab.change("alice", None))
