@@ -124,6 +124,7 @@ class Commitments:
         self._delivery.arm(subscription, subscription.ends_at)
         batch.deletes.discard(subscription.id)
         batch.rows.append(subscription.to_stored())  # its CSeq stays used (RFC 3261 §12.2.2)
+        batch.retry.append(subscription)  # a change that waited to be told again waits for nothing now
 
     def _is_unproven(self, item: NotifyItem) -> bool:
         subscription = item.subscription

@@ -113,6 +113,20 @@ def test_a_refused_204_unsubscribe_leaves_the_subscription() -> None:
     assert not lab.rows
 
 
+def test_a_refused_204_takes_no_try_of_a_change_away() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    phone.take(lab.change("alice", b"<b/>"), 500)
+    lab.store_works = False
+    assert statuses(phone.subscribe(Suppress_If_Match="*")) == [503]
+    lab.store_works = True
+    before = len(lab.sent)
+    lab.run_until(lab.now + lab.settings.store_retry)
+    phone.take(lab.since(before))
+    assert [notify.body for notify in phone.notifies] == [b"<a/>", b"<b/>", b"<b/>"]
+
+
 def test_an_older_refusal_does_not_take_back_a_newer_refresh() -> None:
     lab = Lab()
     phone = Phone(lab)
