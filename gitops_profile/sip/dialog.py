@@ -68,7 +68,8 @@ class Dialog(msgspec.Struct, gc=False):
 
 def _routes(request: Request, target: str) -> tuple[tuple[str, ...], str]:
     """The route set, and the URI of the next hop, which is `target` without one; raises SIPSyntaxError."""
-    routes = request.headers.items("record-route")
+    # A Record-Route is a name-addr (§25.1): where the brackets are left out, its parameters are the URI's all the same.
+    routes = [one if "<" in one else f"<{one}>" for one in request.headers.items("record-route")]
     if len(routes) > MAX_ROUTES:
         raise SIPSyntaxError("too many proxies in Record-Route")
     try:

@@ -444,6 +444,15 @@ def test_strict_router_gets_the_request_uri() -> None:
     assert notify.headers.items("route") == ["<sip:alice@192.0.2.9:5062>"]
 
 
+def test_a_record_route_without_brackets_is_the_uri_that_it_would_be_with_them() -> None:
+    phone = Phone(Lab())
+    seen = phone.subscribe(Record_Route="sip:192.0.2.9:5070;lr;did=7, <sip:p2.example.com;lr>;x")
+    assert seen[0].headers.all("record-route") == ["sip:192.0.2.9:5070;lr;did=7, <sip:p2.example.com;lr>;x"]
+    notify = phone.notifies[0]
+    assert notify.uri == "sip:alice@192.0.2.9:5062" and phone.lab.sent[-1][2].remote == ("192.0.2.9", 5070)
+    assert notify.headers.items("route") == ["<sip:192.0.2.9:5070;lr;did=7>", "<sip:p2.example.com;lr>;x"]
+
+
 def test_response_goes_to_sent_by_port_without_rport_and_to_the_source_with_it() -> None:
     """Checklist row 28: RFC 3261 §18.2, RFC 3581."""
     lab = Lab()
