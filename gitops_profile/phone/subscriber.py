@@ -61,6 +61,7 @@ class Subscriber:
         self._from_tag = new_token()
         self._to_tag: str | None = None
         self._target = settings.aor
+        self._routes: list[str] = []
         self._cseq = 0
         self._etag: str | None = None
         self._challenges: list[str] = []
@@ -87,6 +88,7 @@ class Subscriber:
             f"SUBSCRIBE {self._target} SIP/2.0",
             f"Via: SIP/2.0/{self._transport.upper()} {local};branch=z9hG4bK{self._new_token()};rport",
             "Max-Forwards: 70",
+            *(f"Route: {route}" for route in self._routes),
             f"From: <{settings.aor}>;tag={self._from_tag}",
             f"To: <{settings.aor}>{to_tag}",
             f"Call-ID: {self._call_id}",
@@ -111,13 +113,16 @@ class Subscriber:
     def receive(self, data: bytes) -> tuple[bytes | None, Received | None]:
         """A message from the server: what to answer, and what it says. Anything else is ignored."""
         try:
-            message = parse_message(data)
-            if isinstance(message, Request):
-                message.check()
+            return self._receive(data)
         except SIPSyntaxError:
             return None, None
+
+    def _receive(self, data: bytes) -> tuple[bytes | None, Received | None]:
+        """The same; raises SIPSyntaxError."""
+        message = parse_message(data)
         if isinstance(message, Response):
             return None, self._response(message)
+        message.check()
         return self._request(message)
 
     def _response(self, response: Response) -> Received | None:
@@ -135,6 +140,8 @@ class Subscriber:
             if self._to_tag is None or response.status == 481:
                 self.ended = True
             return Received("refused", f"{response.status} {response.reason}".strip())
+        if not self._routes:
+            self._routes = response.headers.items("record-route")[::-1]  # RFC 3261 §12.1.2
         self._to_tag = Address.parse(response.headers.get("to") or "").tag
         contact = response.headers.get("contact")
         if contact:
@@ -150,6 +157,7 @@ class Subscriber:
             return build_reply(request, 481, "Subscription Does Not Exist"), None
         if self._to_tag is None:
             self._to_tag = request.from_.tag  # the NOTIFY makes the dialog (RFC 6665 §4.4.1)
+            self._routes = request.headers.items("record-route")
         state = request.headers.get("subscription-state") or ""
         etag = request.headers.get("sip-etag")
         kind = "unchanged" if etag is not None and etag == self._etag else "document"
