@@ -1,4 +1,4 @@
-"""The answer that nearly every NOTIFY gets, read without taking it apart: 2 µs instead of 9, half of what it costs.
+"""The answer that nearly every NOTIFY gets, read without taking it apart: 1.5 µs instead of 9.
 
 Whatever is not exactly of this form is no error: it is parsed as every message is.
 """
@@ -7,25 +7,26 @@ import re
 
 from .message import MAX_HEADERS
 
-# A 200 without a body: one Via, and no other header whose name begins like its; then one CSeq; no line is folded, and a
-# Contact is plain.
-_CONTACT = b"\r\nContact: <"
-_LINE = (
-    rb"(?:Cont(?:ent-Length: 0|act: <[^<>\"\r\n]++>(?:;[^<>\",\r\n]*+)?+)|"
-    rb"(?![Cc](?i:seq|ontent-length|ontact)|[LlMm][ \t]*:)"
-    rb"[A-UW-Za-uw-z0-9!%*_+`'~.\-][A-Za-z0-9!%*_+`'~.\-]*+[ \t]*+:[^\r\n]*+)\r\n"
-)
-_PLAIN = re.compile(
-    rb"SIP/2\.0 200 [^\r\n]*+\r\n"
-    rb"(?:" + _LINE + rb")*?"
-    rb"Via: SIP/2\.0/[A-Z]+ ((?:[a-z0-9_][a-z0-9_.\-]*+|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4});branch=([A-Za-z0-9]+)"
-    rb"(?:;[a-z0-9\-]+(?:=[A-Za-z0-9.:\-]*+)?+){0,20}+\r\n"
-    rb"(?:" + _LINE + rb")*?"
-    rb"CSeq: [0-9]{1,10} NOTIFY\r\n"
-    rb"(?:" + _LINE + rb")*+\r\n"
-)
 MAX_LENGTH = 2000
 """Bytes; longer ones are rare, and looked at with care."""
+_SHORT = 4 * MAX_HEADERS
+"""Bytes that have no more fields than may be: none is shorter than `a:` and its line end."""
+
+# One range is looked up three times as fast as all but two characters (`[^\r\n]`).
+_VALUE = rb"[ -\xff]*+"
+# A 200 without a body: the Via, the CSeq, a length and a Contact once each, and nothing else that could be one of them,
+# in any spelling. What most answers have is seen by its first letter. Nothing is folded.
+_PLAIN = re.compile(
+    rb"SIP/2\.0 200 " + _VALUE + rb"\r\n(?:(?:"
+    rb"V(?(1)(?!)|ia: SIP/2\.0/[A-Z]+ ((?:[a-z0-9_][a-z0-9_.\-]*+|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4})"
+    rb";branch=([A-Za-z0-9]+)(?:;[a-z0-9\-]+(?:=[A-Za-z0-9.:\-]*+)?+){0,20}+(?=\r))|"
+    rb"(?:From|To|Call-ID|User-Agent|Allow|Supported|Server):" + _VALUE + rb"|"
+    rb"CSeq: (?(3)(?!)|([0-9]{1,10}) NOTIFY(?=\r))|"
+    rb"Content-Length: (?(4)(?!)| ?(0)(?=\r))|"  # pjsip writes two spaces
+    rb"Contact: (?(5)(?!)|<([^<>\"\r\n]++)>(?:;[^<>\",\r\n]*+)?+(?=\r))|"
+    rb"(?![Cc](?i:seq|ontent-length|ontact)|[LlMm][ \t]*:)"
+    rb"[A-UW-Za-uw-z0-9!%*_+`'~.\-][A-Za-z0-9!%*_+`'~.\-]*+[ \t]*+:" + _VALUE + rb")\r\n)*+\r\n"
+)
 
 
 def read_plain_answer(data: bytes) -> tuple[str, str, str | None] | None:
@@ -36,12 +37,10 @@ def read_plain_answer(data: bytes) -> tuple[str, str, str | None] | None:
     if len(data) > MAX_LENGTH:
         return None
     match = _PLAIN.match(data)
-    if match is None or data.count(b"\n") > MAX_HEADERS or data.count(b"\r\nContent-Length: ") > 1:
+    if match is None or (len(data) > _SHORT and data.count(b"\n") > MAX_HEADERS):
         return None
-    contact, at = None, data.find(_CONTACT)
-    if at >= 0:
-        start = at + len(_CONTACT)
-        if data.find(_CONTACT, start) >= 0:
-            return None
-        contact = data[start : data.find(b">", start)].decode("utf-8", "surrogateescape")
-    return match[2].decode("ascii"), match[1].decode("ascii"), contact
+    sent_by, branch, cseq, _, contact = match.groups()
+    if sent_by is None or cseq is None:
+        return None
+    target = None if contact is None else contact.decode("utf-8", "surrogateescape")
+    return branch.decode("ascii"), sent_by.decode("ascii"), target
