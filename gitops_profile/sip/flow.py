@@ -26,15 +26,13 @@ class Flow:
     """Whether the transport repeats lost bytes by itself (RFC 3261 §17.1)."""
     secure: bool = field(init=False, compare=False, repr=False)
     """Whether it runs inside TLS."""
+    source: str = field(init=False, compare=False, repr=False)
+    """Whom its peer counts for: see `source_of`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reliable", self.transport != "udp")
         object.__setattr__(self, "secure", self.transport in ("tls", "wss"))
-
-    @property
-    def source(self) -> str:
-        """Whom its peer counts for: see `source_of`."""
-        return source_of(self.remote[0])
+        object.__setattr__(self, "source", source_of(self.remote[0]))
 
     @property
     def is_loopback(self) -> bool:
