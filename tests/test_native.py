@@ -67,7 +67,8 @@ def test_every_other_line_stays_where_it_is(path: Path) -> None:
     assert after.count("@mypyc_attr(acyclic=True)") == source.count("(msgspec.Struct")
     gone = [line for line, other in zip(before, after, strict=True) if line != other and line.strip()]
     inside = {number for node in ast.parse(source).body if isinstance(node, ast.ClassDef) for number in _extent(node)}
-    changed = {n for n, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]}
+    pairs = enumerate(zip(before, after, strict=True), 1)
+    changed = {n for n, (line, other) in pairs if line != other and ": Final" not in other}
     assert gone and all(n in inside or not before[n - 1] or before[n - 1] == "import msgspec" for n in changed)
 
 
@@ -143,5 +144,28 @@ def test_what_cannot_be_written_is_refused(source: str, says: str) -> None:
         native.native(HEAD + source)
 
 
-def test_a_module_without_structs_stays_as_it_is() -> None:
+@pytest.mark.parametrize(
+    ("line", "final"),
+    [
+        ("MAX = 1", "MAX: Final = 1"),
+        ("_LINE = 4 * MAX + 1", "_LINE: Final = 4 * MAX + 1"),
+        ("_P = re.compile(", "_P: Final = re.compile("),
+        ("KNOWN: dict[str, int] = {}", "KNOWN: Final[dict[str, int]] = {}"),
+        ("Message = Request | Response", None),
+        ("Call = Callable[[int], None]", None),
+        ("Other = Request", None),
+        ('T = TypeVar("T")', None),
+        ("__version__ = 1", None),
+    ],
+)
+def test_what_stands_for_a_value_is_final_and_what_stands_for_a_type_is_not(line: str, final: str | None) -> None:
+    end = "" if not line.endswith("(") else "\n    1\n)"
+    made = native.native(f'"""About."""\n\nimport re\n\n{line}{end}\n')
+    if final is None:
+        assert made == f'"""About."""\n\nimport re\n\n{line}{end}\n'
+    else:
+        assert made == f'"""About."""\nfrom typing import Final\nimport re\n\n{final}{end}\n'
+
+
+def test_a_module_without_structs_and_constants_stays_as_it_is() -> None:
     assert native.native("class A:\n    a: int = 1\n") == "class A:\n    a: int = 1\n"

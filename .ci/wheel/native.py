@@ -1,8 +1,9 @@
-"""Structs as classes that mypyc makes native, for the optional wheel: source text in, source text out.
+"""What mypyc makes fast, for the optional wheel: source text in, source text out, every line where it was.
 
 Interpreted, a Struct of msgspec is the fastest record there is, and the lightest. Compiled code looks its attributes up
 by name, though, where those of a native class are a place in memory. So the wheel has the same class written as mypyc
-wants it. Every other line stays where it is, for tracebacks and profiles.
+wants it. In the same way a module's constants are places when they are Final, and looked up by name when not: 85 times
+for a fetch.
 """
 
 import ast
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 _IMPORTS = (
-    "from typing import TYPE_CHECKING, ClassVar, final",
+    "from typing import TYPE_CHECKING, ClassVar, Final, final",
     # Compiled, the decorator is gone.
     "if TYPE_CHECKING: from mypy_extensions import mypyc_attr",
 )
+_FINAL = ("from typing import Final",)
 # What a Struct with `gc=False` is: not looked at by the garbage collector.
 _DECORATORS = ("@mypyc_attr(acyclic=True)", "@final")
 _FACTORY = "msgspec.field(default_factory="
@@ -51,17 +53,44 @@ class _Field:
 
 
 def native(source: str) -> str:
-    """The module with native classes in place of its Structs, line for line; raises NotNative."""
+    """The module with native classes in place of its Structs, and its constants final; raises NotNative."""
     lines = source.split("\n")
-    structs = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and _is_struct(node)]
-    if not structs:
-        return source
+    module = ast.parse(source)
+    constants = [node for node in module.body if isinstance(node, ast.Assign | ast.AnnAssign) and _is_constant(node)]
+    for constant in constants:
+        _make_final(constant, lines)
+    structs = [node for node in module.body if isinstance(node, ast.ClassDef) and _is_struct(node)]
     for struct in structs:
         _rewrite(struct, lines)
-    place = lines.index("import msgspec")
-    lines[place] = ""
-    _put_where_empty(_IMPORTS, lines, place - 1)
+    if structs:
+        place = lines.index("import msgspec")
+        lines[place] = ""
+        _put_where_empty(_IMPORTS, lines, place - 1)
+    elif constants:
+        _put_where_empty(_FINAL, lines, module.body[0].end_lineno or 0)
     return "\n".join(lines)
+
+
+def _is_constant(node: ast.Assign | ast.AnnAssign) -> bool:
+    """Whether a name stands for a value, and no type."""
+    value, target = node.value, node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if not isinstance(target, ast.Name) or target.id.startswith("__"):
+        return False
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func) not in ("TypeVar", "NewType")
+    if isinstance(value, ast.BinOp):
+        return not isinstance(value.op, ast.BitOr)
+    return isinstance(value, ast.Constant | ast.JoinedStr | ast.Dict | ast.Set | ast.Tuple | ast.List)
+
+
+def _make_final(node: ast.Assign | ast.AnnAssign, lines: list[str]) -> None:
+    line = lines[node.lineno - 1]
+    if isinstance(node, ast.Assign):
+        name = ast.unparse(node.targets[0])
+        lines[node.lineno - 1] = f"{name}: Final{line[len(name) :]}"
+        return
+    begin, end = node.annotation.col_offset, node.annotation.end_col_offset
+    lines[node.lineno - 1] = f"{line[:begin]}Final[{line[begin:end]}]{line[end:]}"
 
 
 def _is_struct(node: ast.ClassDef) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from gitops_profile.sip import Flow, NotifierSettings, admission
 from gitops_profile.sip.syntax import Request, Response
+from tests.conftest import Bound
 
 from .harness import SERVER, TCP, UDP, FakeAccess, FakePackage, Lab, Phone, parsed, statuses
 
@@ -119,8 +120,8 @@ def test_refreshes_are_not_charged_for_their_tag_shows_who_sends_them() -> None:
     assert all(statuses(phone.subscribe()) == [200, "NOTIFY"] for _ in range(9))
 
 
-def test_what_is_remembered_of_strangers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "MAX_SOURCES", 2)
+def test_what_is_remembered_of_strangers_is_bounded(bound: Bound) -> None:
+    bound(admission, "MAX_SOURCES", 2)
     lab = Lab(NotifierSettings(unverified_rate=1.0))
     for number in range(1, 9):
         for again in range(BURST):

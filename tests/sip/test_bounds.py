@@ -5,13 +5,14 @@ import pytest
 from gitops_profile.sip import Flow, NotifierSettings, source_of
 from gitops_profile.sip.subscription_events import MessageRefused, NotifyAnswered
 from gitops_profile.sip.transaction import Timers, TransactionLayer, layer
+from tests.conftest import Bound
 
 from .harness import TCP, UDP, Lab, Phone, parsed, statuses
 from .test_transactions import request
 
 
-def test_of_too_many_answered_requests_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "MAX_COMPLETED", 10)
+def test_of_too_many_answered_requests_the_oldest_is_forgotten(bound: Bound) -> None:
+    bound(layer, "MAX_COMPLETED", 10)
     transactions = TransactionLayer([], Timers())
     for number in range(25):
         transaction = transactions.receive_request(
@@ -27,8 +28,8 @@ def test_of_too_many_answered_requests_the_oldest_is_forgotten(monkeypatch: pyte
     assert len(transactions) == 1
 
 
-def test_the_answers_that_are_kept_are_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "MAX_COMPLETED_BYTES", 100_000)
+def test_the_answers_that_are_kept_are_bounded_in_bytes_too(bound: Bound) -> None:
+    bound(layer, "MAX_COMPLETED_BYTES", 100_000)
     transactions = TransactionLayer([], Timers())
     for number in range(10):
         transaction = transactions.receive_request(request(branch=f"z9hG4bK{number}"), UDP, now=0.0)

@@ -10,6 +10,7 @@ from gitops_profile.sip import Flow, Hop, NotifierSettings, Subscription, Target
 from gitops_profile.sip.dialog import Dialog
 from gitops_profile.sip.routing import flows_to, is_same_host, leads_back
 from gitops_profile.sip.syntax import URI, Request
+from tests.conftest import Bound
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, Lab, Phone, parsed, statuses
 
@@ -432,8 +433,8 @@ def test_503_over_a_stream_is_an_answer_and_no_lost_flow() -> None:
     assert phone.notifies[-1].body == b"<c/>"
 
 
-def test_what_is_remembered_of_names_and_phones_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookups, "MAX_REMEMBERED", 3)
+def test_what_is_remembered_of_names_and_phones_is_bounded(bound: Bound) -> None:
+    bound(lookups, "MAX_REMEMBERED", 3)
     known = lookups.Lookups()
     for number in range(20):
         hop = Hop("sip", f"h{number}.example.net", None, None)

@@ -8,8 +8,10 @@ import pytest
 
 from gitops_profile.phone import SubscriberSettings, open_phone
 from gitops_profile.sip import Flow, NotifyAnswered
+from gitops_profile.transport import udp
 from gitops_profile.transport.address import destination_of, peer_of
 from gitops_profile.transport.udp import UDPTransport
+from tests.conftest import Bound
 from tests.transport.lab import Lab, eventually, options
 
 
@@ -149,9 +151,9 @@ def test_the_link_is_a_part_of_a_link_local_address_only(source: tuple[Any, ...]
 
 
 async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_bound(
-    monkeypatch: pytest.MonkeyPatch,
+    bound: Bound,
 ) -> None:
-    monkeypatch.setattr("gitops_profile.transport.udp.MAX_QUEUED", 5)
+    bound(udp, "MAX_QUEUED", 5)
     sender = FullSocket(socket.AF_INET, socket.SOCK_DGRAM)
     sender.bind(("127.0.0.1", 0))
     sender.setblocking(False)
@@ -173,10 +175,8 @@ async def test_datagrams_wait_for_a_full_socket_in_their_order_and_within_a_boun
 
 
 @pytest.mark.parametrize(("size", "most"), [(100, 64), (1000, 11)])
-async def test_one_turn_reads_so_many_datagrams_and_so_many_bytes(
-    size: int, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gitops_profile.transport.udp.BURST_BYTES", 10_000)
+async def test_one_turn_reads_so_many_datagrams_and_so_many_bytes(size: int, most: int, bound: Bound) -> None:
+    bound(udp, "BURST_BYTES", 10_000)
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", 0))
     receiver.setblocking(False)
