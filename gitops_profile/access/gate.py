@@ -221,7 +221,7 @@ def _asserted_identity(request: Request) -> str | None:
             if uri[:4].lower() in ("sip:", "sips"):
                 parsed = URI.parse(uri)
                 if parsed.decoded_user:
-                    return f"{ASSERTED}{parsed.decoded_user}@{parsed.host}"
+                    return f"{ASSERTED}{parsed.decoded_user}@{parsed.host.removesuffix('.')}"
     except SIPSyntaxError as error:
         raise Refused(400, "malformed P-Asserted-Identity") from error
     return None

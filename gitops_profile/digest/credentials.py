@@ -84,6 +84,8 @@ def choose_credentials(values: Iterable[str], realm: str) -> Credentials | None:
     first: Credentials | None = None
     broken: str | None = None  # not the error: a circle of it and this frame would be left to the collector
     for value in values:
+        if not value:
+            continue  # as if absent
         try:
             credentials = Credentials.parse(value)
         except DigestSyntaxError as error:

@@ -31,7 +31,8 @@ def _plain_sip(scheme: str, rest: str) -> tuple[str, ...]:
     name, colon, port = host.rpartition(":")
     if colon and port == _SIP_PORTS[scheme]:  # an IPv6 address ends in a bracket, so this is no part of one
         host = name
-    return (scheme, _unescaped(user), host)
+    # A dot at its end says that a name is whole, as it is without (RFC 3261 §25.1: hostname).
+    return (scheme, _unescaped(user), re.sub(r"\.(?=$|:)", "", host))
 
 
 def _unescaped(text: str) -> str:

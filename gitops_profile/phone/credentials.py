@@ -23,5 +23,6 @@ class Password:
             uri=uri,
             nc=nc,
             cnonce=cnonce,
+            body=b"",
         )
         return str(given) if given is not None else None

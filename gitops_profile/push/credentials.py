@@ -44,4 +44,4 @@ class LineCredentials:
 
     def answer(self, response: Response, user: str | None, uri: str, *, cnonce: str) -> tuple[str, str] | None:
         """The header field that answers a 401 or 407 to our NOTIFY to `uri`; None when we cannot."""
-        return None if user is None else answer_challenge(response, user, self.lookup, uri, cnonce)
+        return None if user is None else answer_challenge(response, user, self.lookup, uri, cnonce, b"")

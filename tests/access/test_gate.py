@@ -385,7 +385,9 @@ ASSERTED = "<sip:alice@example.com>"
 
 
 @pytest.mark.parametrize("flow", [PROXY, EDGE])
-@pytest.mark.parametrize("asserted", [ASSERTED, '"Alice" <sips:alice@EXAMPLE.com:5061>', f"<tel:+1>, {ASSERTED}"])
+@pytest.mark.parametrize(
+    "asserted", [ASSERTED, '"Alice" <sips:alice@EXAMPLE.com:5061>', "<sip:alice@example.com.>", f"<tel:+1>, {ASSERTED}"]
+)
 def test_a_trusted_proxy_says_who_is_asking(flow: Flow, asserted: str) -> None:
     """RFC 3325 §9.1: by address, or by the name in its certificate (RFC 5922)."""
     house = House()
@@ -486,7 +488,8 @@ def test_the_phones_challenge_is_answered_with_what_it_and_we_share(
 @pytest.mark.parametrize(
     "values",
     [(), ('Digest realm="elsewhere", nonce="n", qop="auth"',), ("Digest realm=",), ("Basic realm=x",),
-     ('Digest realm="example.com", nonce="n", qop="auth", algorithm=UNKNOWN',)],
+     ('Digest realm="example.com", nonce="n", qop="auth", algorithm=UNKNOWN',),
+     ('Digest realm="example.com", nonce="n", qop="auth-int"',)],
 )  # fmt: skip
 def test_a_challenge_that_we_cannot_answer_is_a_failure(values: tuple[str, ...]) -> None:
     house = House()

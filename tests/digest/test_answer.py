@@ -12,7 +12,7 @@ def lookup(user: str, realm: str) -> dict[str, str]:
     )
 
 
-def answered(*challenges: Challenge, body: bytes = b"") -> Credentials | None:
+def answered(*challenges: Challenge, body: bytes | None = b"") -> Credentials | None:
     return answer(
         challenges,
         username="alice",
@@ -57,6 +57,7 @@ def test_a_challenge_without_qop_is_answered_as_rfc_2069_does() -> None:
 
 def test_auth_int_is_used_when_it_is_all_there_is() -> None:
     challenge = Challenge(REALM, "n", "MD5", ("auth-int",))
+    assert answered(challenge, body=None) is None, "nobody knows what it is to cover"
     one, other = answered(challenge, body=b"1"), answered(challenge, body=b"2")
     assert one is not None and other is not None
     assert one.qop == "auth-int" and one.response != other.response

@@ -191,6 +191,11 @@ def test_of_several_headers_those_for_the_realm_are_taken() -> None:
     ours, theirs = 'Digest username="a", realm="ours"', 'Digest username="b", realm="theirs"'
     assert choose_credentials([theirs, "Basic x", "Digest (", ours], "ours") == Credentials(username="a", realm="ours")
     assert choose_credentials([theirs, ours], "nobody's") == Credentials(username="b", realm="theirs")
-    assert choose_credentials(["Basic x"], "ours") is choose_credentials([], "ours") is None
+    assert (
+        choose_credentials(["Basic x"], "ours")
+        is choose_credentials([""], "ours")
+        is choose_credentials([], "ours")
+        is None
+    )
     with pytest.raises(DigestSyntaxError):
         choose_credentials(["Digest (", theirs], "ours")

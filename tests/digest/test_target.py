@@ -21,6 +21,8 @@ REQUEST = "sip:alice@example.com"
         ("sips:a@[2001:db8::1]:5061", "sips:a@[2001:DB8::1]"),
         ("sip:a;x=y@example.com", "sip:a%3Bx=y@example.com;lr"),
         ("sip:example.com", "sip:example.com:5060"),
+        ("sip:alice@example.com.", REQUEST),
+        ("sip:alice@example.com.:5070", "sip:alice@example.com:5070"),
         ("sip:MAC%3a0004f2@example.com", "sip:MAC:0004f2@example.com"),
         ("/a%20b?c", "/a b?c"),
         ("http://host:8060/x?y", "/x?y"),
