@@ -201,9 +201,6 @@ class Source:
 
 
 def _open(location: Path) -> Repository:
-    try:
-        from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
-    except ImportError as error:  # GitPython looks for git when it is imported
-        said = str(error).partition("\n")[0]
-        raise SourceUnavailable(f"git cannot be used: {said} Install git, and put it into PATH") from error
+    from gitops_profile.source import Repository  # with GitPython: 0.04 s, that a start may be spared
+
     return Repository(location)

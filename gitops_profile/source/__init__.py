@@ -5,9 +5,14 @@ Read-only but for `Reverter`, which no server calls, and a server's own clone.
 A name is looked up when it is asked for: with GitPython, and git that it runs, an import takes 0.09 s.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from gitops_profile.door import late_names
+
+# GitPython looks for git when it is imported, and ends whoever imports it when there is none, `--help` too. Without git
+# `open_git` says so, in one line.
+os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 
 if TYPE_CHECKING:
     from .access import RemoteAccess

@@ -42,7 +42,9 @@ def open_git(location: Path, environment: Mapping[str, str]) -> git.Repo:
     except git.GitCommandError as error:
         raise NotARepository(refusal(location, error.stderr, said(error))) from error
     except git.GitCommandNotFound as error:
-        raise NotARepository(f"{location} cannot be read: there is no git in PATH") from error
+        raise NotARepository(
+            f"{location} cannot be read: there is no git in PATH; install it (apt-get install git)"
+        ) from error
     return repository
 
 

@@ -1,9 +1,12 @@
 """The program as a whole: its version, its help, and that a command costs only what it needs."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from gitops_profile.cli.app import app
@@ -35,3 +38,27 @@ def test_a_command_imports_no_other_command() -> None:
     loaded = done.stdout.split()
     assert "gitops_profile.cli.passwd" in loaded
     assert not {"gitops_profile.cli.serve", "gitops_profile.server", "gitops_profile.sip", "aiohttp"} & set(loaded)
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "blame user/example.com/alice", "rollback HEAD", "log rebuild"])
+def test_without_git_a_command_says_so_in_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    for folder in ("objects", "refs"):
+        (tmp_path / ".git" / folder).mkdir()
+    arguments = [sys.executable, "-m", "gitops_profile", *command.split()]
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=os.environ | {"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert (
+        done.stderr == "gitops-profile: . cannot be read: there is no git in PATH; install it (apt-get install git)\n"
+    )
+
+
+def test_the_help_needs_no_git(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "gitops_profile", "--help"]
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=os.environ | {"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "rollback" in done.stdout, done.stderr
