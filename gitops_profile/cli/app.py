@@ -89,5 +89,6 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        sys.stderr.write(f"gitops-profile: {error.strerror or error}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"gitops-profile: {where}{error.strerror or error}\n")
         os._exit(2)  # not by way of another flush of the stream that failed

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gitops_profile.admin_client import AdminError, AdminUnavailable, call_admin
-from gitops_profile.eventlog import LogCorrupt, read_log
+from gitops_profile.eventlog import LogCorrupt, LogUnavailable, read_log
 from gitops_profile.state import StateFolder
 
 from .options import ConfigFile, Output, State, configured
@@ -106,6 +106,8 @@ def events(
         asyncio.run(_events(folder, after, follow, output))
     except LogCorrupt as error:
         fail(str(error), PROBLEM)
+    except LogUnavailable as error:
+        fail(str(error))
     except KeyboardInterrupt:
         return
 

@@ -62,3 +62,10 @@ def test_the_help_needs_no_git(tmp_path: Path) -> None:
         arguments, cwd=tmp_path, env=os.environ | {"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0 and "rollback" in done.stdout, done.stderr
+
+
+def test_a_file_at_which_the_system_fails_is_named(tmp_path: Path) -> None:
+    name = "n" * 300  # longer than a name may be, which fails for root too
+    arguments = [sys.executable, "-m", "gitops_profile", "events", "--state", name]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, f"gitops-profile: {name}/log: File name too long\n")
