@@ -80,8 +80,9 @@ class _Names:
         return found
 
 
-def _given(document: ProfileDocument | None, device: Mapping[str, str | None]) -> str | None:
+def _given(document: ProfileDocument | None, device: Mapping[str, str | None]) -> tuple[str, bool] | None:
+    """What decides whether a phone is told. A document that becomes `sensitive`, or no more, travels otherwise."""
     if document is None:
         return None
     given: Presentation = document.for_device(device.get("vendor"), device.get("model"), device.get("version"))
-    return given.etag
+    return given.etag, given.sensitive

@@ -319,6 +319,13 @@ def test_only_those_are_notified_whose_own_variant_changes() -> None:
     assert phones_now(compare(before, {}), before, {}, rows).notified == {key("p"): 3}
 
 
+def test_a_document_that_becomes_sensitive_is_told() -> None:
+    before = state(document("p", b"1"))
+    after = {key("p"): before[key("p")].but(sensitive=True)}
+    for old, new in ((before, after), (after, before)):
+        assert phones_now(compare(old, new), old, new, [subscription("p")]).notified == {key("p"): 1}
+
+
 def test_a_file_that_only_moved_notifies_nobody() -> None:
     before = state(document("p", b"1"))
     after = {key("p"): ProfileDocument(key("p"), "text/plain", b"1", "elsewhere/p.yaml")}
