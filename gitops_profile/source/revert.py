@@ -197,7 +197,13 @@ class Reverter:
     # -- git -------------------------------------------------------------------------------------------------------
 
     def _parents(self, commit: str) -> list[str]:
-        return self._run("rev-list", "--parents", "-1", commit).split()[1:]
+        """None of a root commit; raises CannotRevert where a shallow clone ends: all files would be that commit's."""
+        parents = self._run("rev-list", "--parents", "-1", commit).split()[1:]
+        if not parents and "\nparent " in self._run("cat-file", "commit", commit).partition("\n\n")[0]:
+            raise CannotRevert(
+                f"this clone is shallow and has nothing before {commit[:12]}; fetch the rest: git fetch --unshallow"
+            )
+        return parents
 
     def _tree(self, commit: str) -> str:
         return self._run("rev-parse", "--verify", f"{commit}^{{tree}}")

@@ -102,6 +102,25 @@ def test_the_first_commit_is_taken_back(git: Git, reverter: Reverter) -> None:
     check(git, reverter, first)
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_oldest_commit_of_a_shallow_clone_is_not_taken_for_the_one_that_made_everything(
+    git: Git, reverter: Reverter, depth: int
+) -> None:
+    second = git.commit({"b": "2\n"}, "second")
+    head = git.commit({"b": "3\n"}, "third")
+    oldest = head if depth == 1 else second
+    location = git.folder.parent / "shallow"
+    git("clone", "-q", f"--depth={depth}", f"file://{git.folder}", str(location))
+    shallow = Reverter(location)
+    told = f"shallow and has nothing before {oldest[:12]}; .*: git fetch --unshallow"
+    with pytest.raises(CannotRevert, match=told):
+        shallow.reverted_tree(oldest, head)
+    with pytest.raises(CannotRevert, match=told):
+        shallow.first_parent(oldest)
+    assert depth == 1 or shallow.first_parent(head) == second
+    shallow.close()
+
+
 def test_a_conflict_names_its_files_and_what_to_do(git: Git, reverter: Reverter) -> None:
     commit = git.commit({"a": lines(n3="three"), "b": "c\n"}, "three")
     git.commit({"a": lines(n3="drei"), "b": "d\n"})
