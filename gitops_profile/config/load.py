@@ -127,7 +127,9 @@ class _Sources:
         self.origins[key] = origin
 
     def where(self, key: Key) -> str:
-        """Who set `key`, or what contains it, or else something in it."""
+        """Who set `key`, or what contains it, or else something in it; nobody alone, when it is about all settings."""
+        if not key and self.file and self.origins:
+            return ""
         above = [origin for known, origin in self.origins.items() if key[: len(known)] == known]
         below = [origin for known, origin in self.origins.items() if known[: len(key)] == key]
         return (above + below or [self.file])[-1]

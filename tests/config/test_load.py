@@ -204,6 +204,16 @@ def test_an_error_names_the_flag_that_made_it() -> None:
         load_config(environment={}, flags={"pnp.interfaces": ["lo"]})
 
 
+def test_what_is_wrong_with_several_settings_is_not_said_of_a_flag_that_has_nothing_to_do_with_it(file: Path) -> None:
+    told = "http.tls needs tls.certificate and tls.key"
+    text = "http: {listen: '127.0.0.1:8060', tls: true}\n"
+    assert message(file, text) == f"FILE: {told}"
+    assert message(file, text, GITOPS_PROFILE_STATE="elsewhere") == told
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, flags={"repository.poll": "5"}, environment={})
+    assert str(caught.value) == told
+
+
 def test_every_setting_can_be_given_by_its_variable_and_by_its_flag() -> None:
     for setting in settings():
         for source in ({"environment": {setting.variable: setting.default}}, {"flags": {setting.key: setting.default}}):
