@@ -9,8 +9,9 @@ from .document import Presentation, ProfileDocument
 from .events import PresentityEvent, ProfileAdded, ProfileChanged, ProfileRemoved, RevisionStamp
 from .key import ProfileKey
 
-# GitHub's and Gitea's merge commit and squash, GitLab's reference at the end of its merge commit.
-_REQUEST = re.compile(r"Merge pull request #(\d+)\b|\(#(\d+)\)\s*$|See merge request \S*!(\d+)\b|\(!(\d+)\)\s*$")
+# GitHub's and Gitea's merge commit and squash, GitLab's reference at the end of its merge commit. A revert quotes the
+# subject of another request, which is not its own.
+_REQUEST = re.compile(r"^Merge pull request #(\d+)\b|\(#(\d+)\)\s*$|See merge request \S*!(\d+)\s*$|\(!(\d+)\)\s*$")
 HIDDEN = "the content is sensitive and not shown"
 
 
