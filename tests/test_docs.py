@@ -13,6 +13,7 @@ from gitops_profile.cli.app import app
 from gitops_profile.config import settings
 from gitops_profile.loader import RULES
 from gitops_profile.metrics import Metrics
+from gitops_profile.transport.limits import Reason
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -119,6 +120,12 @@ def test_every_metric_is_explained() -> None:
     families = re.findall(r"^# TYPE (gitops_profile_\w+)", Metrics().exposition().decode(), re.MULTILINE)
     assert len(families) > 5
     assert [name for name in families if f"`{name}" not in text and not name.endswith("_created")] == []
+
+
+def test_every_reason_for_which_a_connection_is_refused_is_explained() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| `connection refused source=… reason=…`"))
+    assert [reason for reason in Reason if f"`{reason}`" not in row] == []
 
 
 def test_every_rule_of_check_is_explained_and_no_other() -> None:
