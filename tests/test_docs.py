@@ -13,7 +13,7 @@ from gitops_profile.cli.app import app
 from gitops_profile.config import settings
 from gitops_profile.loader import RULES
 from gitops_profile.metrics import Metrics
-from gitops_profile.transport.limits import Reason
+from gitops_profile.transport import Reason
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -31,6 +31,9 @@ from .handset import certificate_context, play
 from .options import Output
 from .output import Format, emit_json, fail, say
 
+GOODBYE = 5.0
+"""Seconds for which the answer to an unsubscription is awaited."""
+
 
 def phone(
     aor: Annotated[
@@ -178,9 +181,18 @@ async def _run(
         await asyncio.gather(*tasks, return_exceptions=True)
         if failed is not None:
             raise failed
-        if settings.expires and not running.subscriber.ended:
-            await running.subscribe(0)
+        if running.subscriber.granted and not running.subscriber.ended:
+            await _unsubscribe(running)
         return refused
+
+
+async def _unsubscribe(running: Phone) -> None:
+    """Who pressed Ctrl-C wants to go: a server that is gone is not waited for as long as SIP would."""
+    try:
+        async with asyncio.timeout(GOODBYE):
+            await running.subscribe(0)
+    except TimeoutError:
+        sys.stderr.write("no answer to the unsubscription: a server that is up keeps it until it expires\n")
 
 
 async def _keep_subscribed(running: Phone, expires: int) -> None:
