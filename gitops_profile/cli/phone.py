@@ -151,7 +151,7 @@ def _server(text: str) -> tuple[str, str, int]:
         if text.startswith(f"{name}:"):
             transport, rest = name, text.removeprefix(f"{name}:")
     host, _, port = rest.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         fail(f"--server {text!r}: write it as ADDRESS:PORT, such as 127.0.0.1:5060")
     return transport, host.strip("[]"), int(port)
 

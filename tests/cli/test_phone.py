@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from gitops_profile.cli.output import Format
 from gitops_profile.phone import SubscriberSettings
 from gitops_profile.phone.reply import build_reply
 from gitops_profile.sip.syntax import Request, parse_message
+
+from .command import run
 
 
 @pytest.fixture
@@ -61,3 +64,11 @@ async def test_a_server_that_has_gone_is_not_waited_for_when_it_is_to_end(
     monkeypatch.setattr(phone, "GOODBYE", 0.2)
     assert (await _interrupted(server, answers=True))[-1] == "0"
     assert "no answer to the unsubscription" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "server", ["127.0.0.1", "127.0.0.1:", ":5060", "127.0.0.1:0", "127.0.0.1:65536", "tcp:[::1]:99999"]
+)
+def test_where_the_server_is_has_an_address_and_a_port(tmp_path: Path, server: str) -> None:
+    status, _, told = run(tmp_path, "phone", "alice@example.com", "--server", server)
+    assert status == 2 and told.startswith(f"gitops-profile: --server {server!r}: write it as ADDRESS:PORT")
