@@ -53,19 +53,17 @@ def printable(text: str) -> str:
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table for people; in a pipe it is as wide as its text, so that nothing is cut."""
+    """A table for people, as wide as its text: in a narrow terminal its lines go on in the next one. Nothing is cut."""
     from rich.console import Console  # 0.02 s, which most commands and all of JSON are spared
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="none")
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(Text.assemble((column, "bold")), no_wrap=True)  # the spaces behind it plain, to be taken off
     for row in rows:
         table.add_row(*(Text("-" if cell is None else printable(str(cell))) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000, no_color=True)
+    console = Console(width=10_000)
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
