@@ -1,6 +1,5 @@
 """The settings as types. The names are the contract: files, variables and flags are made from them."""
 
-import posixpath
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,7 +20,7 @@ from .pnp import PnPSettings
 from .provisioning import ProvisioningSettings
 from .push import PushSettings
 from .section import DAY, Section
-from .values import Count, HostPortSetting, Listener, ListenerSetting, Network, Seconds
+from .values import Count, FolderSetting, HostPortSetting, Listener, ListenerSetting, Network, Seconds
 
 Auth = Literal["none", "digest"]
 DIGEST_ALGORITHMS = Literal["MD5", "SHA-256", "SHA-512-256"]
@@ -34,7 +33,7 @@ class RepositorySettings(Section):
         default=".", min_length=1, description="path or URL of the repository: https, ssh, git, file, or git@host:path"
     )
     ref: str = Field(default="main", min_length=1, description="the branch or tag that is served")
-    path: Annotated[str, AfterValidator(posixpath.normpath)] = Field(  # ./profiles/ as git names it: profiles
+    path: FolderSetting = Field(
         default="profiles", min_length=1, description="the profiles folder in it; . for its root"
     )
     poll: Seconds = Field(default=30.0, gt=0, le=DAY, description="seconds between looks, beside being told at once")

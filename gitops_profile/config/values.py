@@ -1,11 +1,12 @@
 """Settings that are more than a word or a number, as pydantic types: addresses, durations, networks."""
 
 import ipaddress
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
@@ -128,6 +129,16 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _folder(text: str) -> str:
+    """A folder in the repository as git names it: `./profiles/` is `profiles`."""
+    path = posixpath.normpath(text)
+    if path.startswith("/") or path.split("/")[0] == "..":
+        raise ValueError(
+            f"{text!r} is not in the repository; name it from the top, such as profiles, and . for the top"
+        )
+    return path
+
+
 def _network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     text = _text(value)
     try:
@@ -159,4 +170,5 @@ Network = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string"}),
 ]
+FolderSetting = Annotated[str, AfterValidator(_folder)]
 Count = Annotated[int, BeforeValidator(_no_bool)]

@@ -45,7 +45,13 @@ def test_the_interval_is_a_duration(fetch: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("given", "path"),
     [("./profiles", "profiles"), ("profiles/", "profiles"), ("a//b/./c/", "a/b/c"), (".", "."), ("./", "."),
-     ("a/../b", "b"), ("../b", "../b"), ("/profiles", "/profiles")],
+     ("a/../b", "b"), ("..b", "..b")],
 )  # fmt: skip
 def test_the_profiles_folder_is_named_as_git_names_it(given: str, path: str) -> None:
     assert load_config(flags={"repository.path": given}, environment={}).repository.path == path
+
+
+@pytest.mark.parametrize("given", ["/profiles", "/", "//", "..", "../b", "a/../../b"])
+def test_a_folder_outside_of_the_repository_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match="is not in the repository"):
+        load_config(flags={"repository.path": given}, environment={})
