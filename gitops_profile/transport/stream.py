@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
-from typing import Protocol
+from typing import Protocol, cast
 
 from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
@@ -61,7 +61,7 @@ class StreamConnection(asyncio.Protocol):
         """What came and waits for its turn; while there is much of it, nothing more is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's has another base
         self._transport = transport
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         certificate = transport.get_extra_info("peercert")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+import uvloop
 
 from gitops_profile.sip import Flow
 from gitops_profile.transport import Certificates, Reason, StreamLimits
@@ -129,6 +130,20 @@ async def test_a_ping_is_answered_over_tls_too(bounded: Bounded) -> None:
     async with asyncio.timeout(5):
         assert await reader.readexactly(2) == b"\r\n"
     writer.close()
+
+
+def test_streams_are_served_on_the_other_event_loop(
+    transport: str, certificates: Certificates, trusting: ssl.SSLContext
+) -> None:
+    """Its transports are of no class of asyncio's."""
+
+    async def ask() -> bytes:
+        async with Lab(listen=LISTEN, certificates=certificates) as lab:
+            context = trusting if transport == "tls" else None
+            return await talk(lab.ports[transport], options(transport=transport.upper()), context=context)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(ask()).startswith(b"SIP/2.0 200")
 
 
 # -- connections that we open --------------------------------------------------------------------------------------
