@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .listener import Below, HTTPLimits, HTTPListener
     from .misses import MissBudget
     from .operations import OperationsServer
+    from .places import CONNECTIONS
     from .revisions import STAGES, RevisionAnswers, read_token
     from .revisions_client import ask_revision
     from .status_client import ForgeAnswer, ForgeUnreachable, StatusClient
@@ -37,6 +38,7 @@ else:
             "AdminServer": "admin",
             "AdminSocket": "admin_socket",
             "Below": "listener",
+            "CONNECTIONS": "places",
             "Capability": "document_links",
             "ContentAccess": "content_access",
             "ContentFetched": "content",
@@ -76,6 +78,7 @@ else:
     )
 
 __all__ = [
+    "CONNECTIONS",
     "DOCUMENTS_PATH",
     "STAGES",
     "AdminError",

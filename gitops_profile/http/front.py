@@ -33,19 +33,19 @@ class Front(asyncio.Protocol):
         open_: set[Front],
         places: Places,
         loop: asyncio.AbstractEventLoop,
-        peer: str | None = None,
+        peer: str | None,
     ) -> None:
         """`routes` are prefixes and who answers below them; `successor(front, transport)` takes the connection over.
 
-        It is one of `open_` as long as the connection is its own. For a connection that is not made yet, but has its
-        place, `peer` is the address that has it.
+        It is one of `open_` as long as the connection is its own, from before it is made. `peer` is the address that
+        has its place; None of a Unix socket.
         """
         self._routes = routes
         self._successor = successor
         self._open = open_
         self._loop = loop
         self._places = places
-        self._has_place = peer is not None
+        self._has_place = True
         self._is_made = False
         self._transport: asyncio.Transport | None = None
         self._other: asyncio.Protocol | None = None
@@ -60,23 +60,16 @@ class Front(asyncio.Protocol):
         """Whether a request came."""
         self.waits_since = 0.0
         """When it was opened, or the newest request was answered."""
+        open_.add(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         transport = cast(asyncio.Transport, transport)  # uvloop's has another base
         self._is_made = True
-        if not self._has_place:
-            peer = transport.get_extra_info("peername")
-            self._remote = str(peer[0]) if isinstance(peer, tuple) else None
-            self._has_place = self._places.take(self._remote)
-            if not self._has_place:
-                transport.close()
-                return
         self._transport = transport
         self.is_secure = transport.get_extra_info("sslcontext") is not None
         self.waits_since = self._loop.time()
         transport.set_write_buffer_limits(UNHURRIED)
-        self._open.add(self)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -136,8 +129,9 @@ class Front(asyncio.Protocol):
         return self._other.eof_received() if self._other is not None else None
 
     def not_made(self) -> None:
-        """The handshake of a TLS connection is over; when it has failed, nobody else says so."""
+        """It is made, or never will be: nobody else says so when a TLS handshake has failed."""
         if not self._is_made:
+            self._open.discard(self)
             self._give_place_back()
 
     def pause_writing(self) -> None:

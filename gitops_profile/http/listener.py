@@ -5,18 +5,16 @@ import gc
 import logging
 import socket
 import ssl
-import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .accept import Acceptor
 from .client_address import Proxies
 from .front import Front, PlainHandler
-from .handshakes import Handshakes
-from .places import Places
+from .places import CONNECTIONS, Places
 from .whole_answer import WRITE_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -25,8 +23,6 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Takes a request."""
 _READING = frozenset({"GET", "HEAD"})
 _CONTINUE = "100-continue"
-_UNIX: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
-"""The file of a Unix socket is its owner's to remove; its name may have been one of the moment (`short_path`)."""
 COLLECT_AFTER = 32
 """Requests that are no HTTP: each leaves tracebacks that hold its bytes and each other, a megabyte perhaps."""
 
@@ -58,7 +54,7 @@ _aiohttp_logger.addFilter(_NoPeersBytes())
 class HTTPLimits:
     """Bounds of one listener."""
 
-    connections: int = 1000
+    connections: int = CONNECTIONS
     """More are closed at once: a phone comes back, a full table of descriptors stops SIP too."""
     source_share: float = 0.25
     """How much of them one address may have, trusted proxies and Unix sockets aside: others still find a place."""
@@ -108,8 +104,7 @@ class HTTPListener:
             keepalive_timeout=self._limits.keepalive_seconds,
             shutdown_timeout=self._limits.shutdown_seconds,
         )
-        self._servers: list[asyncio.Server] = []
-        self._handshakes = Handshakes(self._limits.head_seconds, WRITE_SECONDS)  # what waits is sent in that time, too
+        self._acceptor = Acceptor(self._limits.head_seconds, WRITE_SECONDS)  # what waits is sent in that time, too
         self._heard: set[object] = set()
         """Connections that have sent a request."""
         self._silent_since: dict[object, float] = {}
@@ -147,24 +142,15 @@ class HTTPListener:
             await self._set_up()
             self._sweeper = loop.call_later(self._limits.head_seconds / 2, self._sweep)
         sock.setblocking(False)
-        if context is not None:
-            self._handshakes.accept_on(sock, self._connection, context)
-            return
-        if sock.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(lambda: self._connection() or _Refusal(), sock=sock, **_UNIX)
-        else:
-            server = await loop.create_server(lambda: self._connection() or _Refusal(), sock=sock)
-        self._servers.append(server)
+        self._acceptor.accept_on(sock, self._connection, context)
 
     async def close(self) -> None:
         """Let requests under way finish for a moment, then close everything."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for server in self._servers:
-            server.close()
         for front in list(self._fronts):
             front.close()
-        await self._handshakes.close()
+        await self._acceptor.close()
         await self._runner.cleanup()
         for front in list(self._fronts):  # those that were accepted meanwhile
             front.close()
@@ -175,17 +161,14 @@ class HTTPListener:
         assert server is not None
         self._route, server.request_handler = server.request_handler, self._handle
 
-    def _connection(self, peer: str | None = None) -> Front | None:
-        """For one more connection; None when it is one too many, or the listener is closed.
-
-        `peer` is its address where that is known before it is made.
-        """
+    def _connection(self, peer: str | None) -> Front | None:
+        """For one more connection with `peer`, None of a Unix socket; None when it is one too many."""
         server = self._runner.server
         if server is None:
             return None
-        is_full = len(server.connections) + len(self._fronts) + len(self._handshakes) >= self._limits.connections
+        is_full = len(server.connections) + len(self._fronts) >= self._limits.connections
         if not is_full or self._close_idlest():
-            if peer is not None and not self._places.take(peer):
+            if not self._places.take(peer):
                 return None
             loop = asyncio.get_running_loop()
             return Front(self._plain, self._succeed, self._fronts, self._places, loop, peer)
@@ -289,10 +272,3 @@ class HTTPListener:
                 self._handed_over[transport] = now
             elif now - since >= self._limits.keepalive_seconds:
                 transport.abort()
-
-
-class _Refusal(asyncio.Protocol):
-    """A connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()

@@ -8,6 +8,9 @@ from .client_address import Proxies, counted_address, is_proxy
 
 logger = logging.getLogger(__name__)
 
+CONNECTIONS = 1000
+"""Of one listener, where there are open files for as many."""
+
 
 class Places:
     """Counts them by `counted_address`. A Unix socket and a trusted proxy may have any number: others are behind it."""

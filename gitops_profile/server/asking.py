@@ -31,15 +31,16 @@ async def answer_admin(admin: AdminSocket, handlers: Mapping[str, Handler], read
 
 
 async def start_http(
-    config: Config, https: Certificates | None, routes: Sequence[web.RouteDef | Below],
+    config: Config, connections: int, https: Certificates | None, routes: Sequence[web.RouteDef | Below],
     health: Callable[[], tuple[bool, dict[str, Any]]], expose: Callable[[], bytes],
 ) -> tuple[OperationsServer, str]:  # fmt: skip
     """Listen, and answer with these routes; the server and its URL. Raises ListenError."""
-    from gitops_profile.http import OperationsServer  # with aiohttp, which a server without HTTP is spared
+    from gitops_profile.http import HTTPLimits, OperationsServer  # with aiohttp, which a server without HTTP is spared
 
     listen = config.http.listen
     assert listen is not None
-    server = OperationsServer(health, expose, routes, proxies=tuple(config.trusted_proxies))
+    limits = HTTPLimits(connections=connections)
+    server = OperationsServer(health, expose, routes, limits, tuple(config.trusted_proxies))
     context = https.server if https is not None else None
     try:
         port = await server.start(listen.host, listen.port, context)

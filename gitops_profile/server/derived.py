@@ -1,8 +1,10 @@
 """What each part is given of the settings."""
 
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from gitops_profile.config import Config
+from gitops_profile.http import CONNECTIONS
 from gitops_profile.sip import Durations, NotifierSettings
 from gitops_profile.transport import (
     SECURE,
@@ -15,6 +17,8 @@ from gitops_profile.transport import (
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 """No source: a proxy on this machine, or a laboratory."""
+HTTP_SHARE = 0.25
+"""HTTP's part of the connections where there are open files for few."""
 
 
 def share(config: Config, bound: int) -> int:
@@ -22,11 +26,32 @@ def share(config: Config, bound: int) -> int:
     return -(-bound // config.workers)
 
 
-def stream_limits(config: Config) -> StreamLimits:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many connections there may be. Both kinds are open files of one process, which needs others, too."""
+
+    sip: int
+    """Of one worker: TCP, TLS and WebSocket."""
+    http: int
+
+
+def room(config: Config) -> Room:
+    """What the limit of open files allows; says so when that is less than is wanted."""
+    sip = share(config, StreamLimits().connections)
+    http = CONNECTIONS if config.http.listen is not None else 0
+    possible = possible_connections(sip + http)
+    if possible < sip + http:
+        # A phone keeps its SIP connection, and asks for a file now and then.
+        http = min(http, max(1, int(possible * HTTP_SHARE)))
+        sip = max(1, possible - http)
+    return Room(sip, http)
+
+
+def stream_limits(config: Config, connections: int) -> StreamLimits:
     """Of TCP, TLS and WebSocket connections."""
     limits = config.limits
     return StreamLimits(
-        connections=possible_connections(share(config, StreamLimits().connections)),
+        connections=connections,
         per_source=limits.subscriptions_per_source,  # a phone has one connection
         trusted=(*config.trusted_proxies, *LOOPBACK),
         message_bytes=limits.message_bytes,

@@ -49,6 +49,7 @@ class Notifying:
         owners: Owners,
         store: SubscriptionWriter,
         *,
+        connections: int,
         certificates: Certificates,
         on_event: Callable[[SubscriptionEvent], None],
         on_guess: Callable[[SubscriptionEvent], None],
@@ -92,7 +93,7 @@ class Notifying:
             self.package, derived.notifier_settings(config, instance), self.new_token, gate, self.holding.holds
         )
         self.endpoint = SIPEndpoint(
-            self.notifier, store, on_event, derived.stream_limits(config),
+            self.notifier, store, on_event, derived.stream_limits(config, connections),
             certificates=certificates, resolver=derived.resolver(config), on_refused=on_refused,
             on_clock_jump=on_clock_jump, wall=wall, first_connection=first_connection(owners.me, life),
         )  # fmt: skip

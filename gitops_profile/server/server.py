@@ -196,8 +196,10 @@ class Server:
     def _build_sip(self, secret: bytes, log: FileEventLog) -> None:
         """The notifier, those of the other workers, and who asks them."""
         config, table = self._config, self._journal.table
+        self._room = derived.room(config)
         self._sip = sip = Notifying(
-            config, self._credentials, table, secret, self._crew.owners, self._store, certificates=self._tls,
+            config, self._credentials, table, secret, self._crew.owners, self._store,
+            connections=self._room.sip, certificates=self._tls,
             on_event=self._sip_event, on_guess=self._observer.sip_event, on_refused=self._observer.connection_refused,
             on_fetch=self._observer.content_fetched, on_clock_jump=self._clock_jumped,
         )  # fmt: skip
@@ -296,7 +298,9 @@ class Server:
             return
         parts = (self._sip.content, self._hardware.documents, self._webhook, revision_answers(self._config, handlers))
         routes = [route for part in parts if part is not None for route in part.routes()]
-        server, self.http = await asking.start_http(self._config, self._https, routes, self._health, self._expose)
+        server, self.http = await asking.start_http(
+            self._config, self._room.http, self._https, routes, self._health, self._expose
+        )
         self._stack.push_async_callback(server.close)
 
     async def _listen(self) -> None:

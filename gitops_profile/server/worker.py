@@ -100,8 +100,9 @@ class Worker:
         offset = setup["clock"]
         self._sip = sip = Notifying(
             config, self._credentials, self._followed.table, setup["secret"], owners, self._store,
-            certificates=derived.certificates(config), on_event=self._reports.sip_event,
-            on_guess=self._reports.sip_event, on_refused=self._reports.connection_refused,
+            connections=derived.room(config).sip, certificates=derived.certificates(config),
+            on_event=self._reports.sip_event, on_guess=self._reports.sip_event,
+            on_refused=self._reports.connection_refused,
             # The server's clock, which was set when it started: a wall clock that is set is its business.
             wall=lambda: offset + time.monotonic(), life=setup["life"],
         )  # fmt: skip

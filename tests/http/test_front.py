@@ -21,7 +21,7 @@ from tests.transport.authority import Authority, Issued
 
 from .device_site import DESK, DeviceSite, body
 from .site import DOMAIN
-from .test_handshakes import trusting
+from .test_accept import trusting
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 TEXT = ("Content-Type", "text/plain")
@@ -231,7 +231,7 @@ async def test_a_connection_that_is_accepted_as_the_listener_closes_is_closed() 
     assert await ask((reader, writer), get()) == b"plain"
     front = next(iter(site.listener._fronts))
     await site.listener.close()
-    assert site.listener._connection() is None
+    assert site.listener._connection(None) is None
     front.data_received(get("/other").encode())  # as if it had come in that moment
     async with asyncio.timeout(5):
         assert await reader.read() == b""

@@ -16,8 +16,8 @@ from gitops_profile.transport import Certificates
 from tests.transport.authority import Issued
 
 from .device_site import LOOPBACK
+from .test_accept import trusting
 from .test_front import Site, get
-from .test_handshakes import trusting
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LIMITS = HTTPLimits(connections=8, head_seconds=0.3)  # two of them for one address

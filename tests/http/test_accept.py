@@ -1,7 +1,9 @@
-"""HTTPS: certificates that change, and handshakes that do not come to an end."""
+"""Accepting: certificates that change, handshakes that do not come to an end, and no files for any more."""
 
 import asyncio
+import errno
 import hashlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -96,3 +98,30 @@ async def test_silence_has_its_time_still_after_a_connection_has_ended(
             with suppress(OSError):
                 await writer.wait_closed()
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_a_process_without_file_descriptors_says_so_and_accepts_again(
+    secure: bool, issued: Issued, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line for each try: asyncio's own server wrote 37 MB of them in five seconds."""
+    monkeypatch.setattr("gitops_profile.http.accept.PAUSE", 0.01)
+    accept, left = socket.socket.accept, [3]
+
+    def failing(self: socket.socket) -> tuple[socket.socket, object]:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(self)
+
+    listener = HTTPListener([])
+    context = Certificates(issued.certificate, issued.key).server if secure else None
+    host, port = await listener.listen("127.0.0.1", 0, context)
+    monkeypatch.setattr(socket.socket, "accept", failing)
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(host, port, ssl=trusting() if secure else None)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 404 Not Found\r\n"
+    writer.close()
+    await listener.close()
+    assert caplog.messages == ["no http connection can be accepted: Too many open files"] * 3
