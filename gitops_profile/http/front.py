@@ -113,6 +113,11 @@ class Front(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """End it at once, if it has not ended."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._open.discard(self)

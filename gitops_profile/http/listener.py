@@ -5,6 +5,7 @@ import gc
 import logging
 import socket
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ RequestHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Takes a request."""
 _READING = frozenset({"GET", "HEAD"})
 _CONTINUE = "100-continue"
+LEAVING = 32
+"""Connections without a place that may still be open."""
 COLLECT_AFTER = 32
 """Requests that are no HTTP: each leaves tracebacks that hold its bytes and each other, a megabyte perhaps."""
 
@@ -105,6 +108,8 @@ class HTTPListener:
             shutdown_timeout=self._limits.shutdown_seconds,
         )
         self._acceptor = Acceptor(self._limits.head_seconds, WRITE_SECONDS)  # what waits is sent in that time, too
+        self._leaving: deque[Front] = deque()
+        """Those that made room last. Over TLS they wait for the peer's goodbye, which may not come."""
         self._heard: set[object] = set()
         """Connections that have sent a request."""
         self._silent_since: dict[object, float] = {}
@@ -185,7 +190,11 @@ class HTTPListener:
         resting = [front for front in self._fronts if (source is None or front.source == source) and front.rests]
         if not resting:
             return False
-        min(resting, key=lambda front: front.waits_since).make_room()
+        idlest = min(resting, key=lambda front: front.waits_since)
+        idlest.make_room()
+        self._leaving.append(idlest)
+        if len(self._leaving) > LEAVING:
+            self._leaving.popleft().abort()
         return True
 
     def _succeed(self, front: Front, transport: asyncio.Transport) -> web.RequestHandler | None:

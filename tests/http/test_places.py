@@ -1,6 +1,7 @@
 """One address has a share of the connections, and gives it back however they end: counted, and on real sockets."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -182,3 +183,29 @@ async def test_when_all_places_are_taken_the_longest_kept_makes_room() -> None:
     await site.listener.close()
     for _, writer in held:
         writer.close()
+
+
+@pytest.mark.parametrize("source", ["127.0.0.66", None], ids=["of one address", "of all"])
+async def test_who_makes_room_over_tls_and_says_no_goodbye_is_not_waited_for_by_many(
+    source: str | None, issued: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS waits 30 s for it. Such connections had no place any more, and any number of them were open."""
+    monkeypatch.setattr("gitops_profile.http.listener.LEAVING", 3)
+    site = Site(LIMITS)
+    _, port = await site.listener.listen("127.0.0.1", 0, Certificates(issued.certificate, issued.key).server)
+    before, held = open_files(), []
+    for number in range(24):
+        held.append(await connect(port, source or f"127.0.1.{number}", issued))
+        assert await status(held[-1], get()) == b"200"
+        transport = held[-1][1].transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()  # it hears no goodbye, and gives none back
+    ours = open_files() - before - len(held)
+    assert ours <= (2 if source else 8) + 3
+    await site.listener.close()
+    for _, writer in held:
+        writer.transport.abort()
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
