@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import SIPSyntaxError
@@ -49,6 +50,7 @@ class StreamTransport:
         self._dialling: dict[Destination, list[tuple[bytes, Flow]]] = {}
         self._turns = asyncio.Semaphore(admission.limits.dials)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def listen(self, sock: socket.socket, context: Callable[[], ssl.SSLContext] | None = None) -> None:
         """Accept connections of a bound socket: TLS ones with a `context`, TCP ones without."""
@@ -70,7 +72,7 @@ class StreamTransport:
         if waiting is not None and len(waiting) < limits.waiting:
             waiting.append((data, flow))
         elif waiting is not None or len(self._dialling) >= limits.destinations:
-            asyncio.get_running_loop().call_soon(self._failed, [(data, flow)])  # the caller is still sending
+            asyncio.get_running_loop().call_soon(self._not_sent, [(data, flow)])  # the caller is still sending
         else:
             self._dialling[destination] = [(data, flow)]
             task = asyncio.get_running_loop().create_task(self._dial(flow))
@@ -83,6 +85,7 @@ class StreamTransport:
 
     async def close(self) -> None:
         """Close the listeners and every connection."""
+        self._closed = True
         await self._acceptor.close()
         for connection in list(self._connections.values()):
             connection.close()
@@ -108,7 +111,7 @@ class StreamTransport:
         except (OSError, CertificateError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             logger.debug("%s connect to %s failed: %s", flow.transport, flow.remote[0], error)
         waiting = self._dialling.pop(((flow.transport, flow.remote), flow.peer), [])
-        self._failed([(data, to) for data, to in waiting if connection is None or not connection.write(data)])
+        self._not_sent([(data, to) for data, to in waiting if connection is None or not connection.write(data)])
 
     async def _connect(self, flow: Flow) -> StreamConnection:
         """Raises OSError and CertificateError."""
@@ -139,6 +142,10 @@ class StreamTransport:
             raise ConnectionRefusedError("the certificate is for somebody else")
         return connection
 
+    def _not_sent(self, messages: list[tuple[bytes, Flow]]) -> None:
+        """There is no connection for these, whatever there was."""
+        self._failed([(data, replace(flow, connection=0)) for data, flow in messages])
+
     def _failed(self, messages: list[tuple[bytes, Flow]]) -> None:
         for data, flow in messages:
             self._on_failed(data, flow)
@@ -159,6 +166,11 @@ class StreamTransport:
         key = (connection.flow.transport, connection.flow.remote)
         if self._by_remote.get(key) is connection:
             del self._by_remote[key]
+
+    def lost(self, requests: list[bytes], flow: Flow) -> None:
+        """A connection is gone on which these were sent."""
+        if not self._closed:
+            self._failed([(data, flow) for data in requests])
 
     def received(self, message: bytes, flow: Flow) -> None:
         """One whole message."""

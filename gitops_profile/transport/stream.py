@@ -11,6 +11,7 @@ from .address import peer_of
 from .limits import Admission, Reason
 from .tls import certificate_names, certifies
 from .turns import SLICE, Turns
+from .unanswered import Unanswered
 
 
 class ConnectionOwner(Protocol):
@@ -24,6 +25,9 @@ class ConnectionOwner(Protocol):
 
     def closed(self, connection: "StreamConnection") -> None:
         """It is gone."""
+
+    def lost(self, requests: list[bytes], flow: Flow) -> None:
+        """It is gone, and no answer to these can come by it any more."""
 
     def received(self, message: bytes, flow: Flow) -> None:
         """One whole message."""
@@ -59,6 +63,7 @@ class StreamConnection(asyncio.Protocol):
         """Whether nothing more is read."""
         self._unheard = bytearray()
         """What came and waits for its turn; while there is much of it, nothing more is read."""
+        self._unanswered = Unanswered()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's has another base
@@ -128,7 +133,17 @@ class StreamConnection(asyncio.Protocol):
             self._timer.cancel()
         if self.flow is not None:
             self._owner.closed(self)
+            if self._unanswered:
+                self._owner.turns.add(self._tell_lost)
         self._owner.admission.release(self.number)
+
+    def _tell_lost(self) -> bool:
+        """Whether to be asked again: what was heard last may be an answer."""
+        if self._unheard:
+            return True
+        assert self.flow is not None
+        self._owner.lost(self._unanswered.take(asyncio.get_running_loop().time()), self.flow)
+        return False
 
     def write(self, data: bytes) -> bool:
         """Whether the connection takes it."""
@@ -139,6 +154,7 @@ class StreamConnection(asyncio.Protocol):
         if transport.is_closing():
             return False
         transport.write(data)
+        self._unanswered.sent(data, asyncio.get_running_loop().time())
         return True
 
     @property

@@ -235,7 +235,7 @@ def test_a_sips_notify_never_falls_back_to_udp() -> None:
     phone = Phone(lab, flow=TLS)
     phone.target, phone.contact = "sips:alice@example.com", "<sips:alice@192.0.2.9:5061>"
     phone.subscribe(answer=None)
-    lab.fail(lab.sent[-1][1], lab.sent[-1][2])
+    lab.fail(lab.sent[-1][1], replace(lab.sent[-1][2], connection=0))
     lab.run_until(lab.now + 599)
     assert all(flow.secure for _, _, flow in lab.sent) and len(lab.rows) == 1
 

@@ -414,6 +414,37 @@ def test_a_failed_response_is_nobodys_concern() -> None:
     assert lab.fail(lab.sent[1][1], lab.sent[1][2]) == [] and len(lab.rows) == 1  # nor is one that was answered
 
 
+@pytest.mark.parametrize("flow", [TCP, TLS], ids=["tcp", "tls"])
+def test_a_notify_whose_connection_is_lost_before_its_answer_is_sent_anew(flow: Flow) -> None:
+    """RFC 3261 §17.1.4: a proxy was restarted. After 32 s the subscription was ended, and its phone knew nothing."""
+    lab = Lab()
+    phone = Phone(lab, flow=flow)
+    phone.subscribe()
+    told = lab.change("alice", b"<b/>")
+    before = len(lab.sent)
+    lab.fail(told[0], flow)
+    lab.run_until(lab.now + 1)
+    assert lab.since(before) == []  # who ends each connection is not sent one NOTIFY after the other
+    lab.change("alice", b"<c/>")
+    lab.run_until(lab.now + 2)
+    phone.take(lab.since(before))
+    assert phone.notifies[-1].body == b"<c/>"
+    before = len(lab.sent)
+    lab.run_until(lab.now + 500)
+    assert len(lab.sent) == before and len(lab.rows) == 1
+
+
+def test_a_browser_whose_connection_is_lost_is_waited_for() -> None:
+    """RFC 7118 §5: there is no way to it."""
+    lab = Lab()
+    Phone(lab, flow=WSS).subscribe()
+    told = lab.change("alice", b"<b/>")
+    before = len(lab.sent)
+    lab.fail(told[0], WSS)
+    lab.run_until(lab.now + 500)
+    assert len(lab.sent) == before and len(lab.rows) == 1
+
+
 def test_503_over_a_stream_is_an_answer_and_no_lost_flow() -> None:
     """Checklist row 17: it is tried again by the clock; a flow that is gone waits for its phone (RFC 5626 §4.3)."""
     lab = Lab()
@@ -425,7 +456,7 @@ def test_503_over_a_stream_is_an_answer_and_no_lost_flow() -> None:
     [again] = lab.since(before)
     phone.take([again])
     told = lab.change("alice", b"<b/>")
-    lab.fail(told[0], lab.sent[-1][2])
+    lab.fail(told[0], replace(lab.sent[-1][2], connection=0))
     before = len(lab.sent)
     lab.run_until(lab.now + 500)
     assert len(lab.sent) == before and len(lab.rows) == 1

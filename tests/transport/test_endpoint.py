@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from gitops_profile.phone import Phone, PhoneError, SubscriberSettings, open_phone
-from gitops_profile.sip import Flow
+from gitops_profile.sip import Flow, NotifyAnswered
 from gitops_profile.transport import ListenAddress, ListenError, StreamLimits, bind_all
 from tests.transport.lab import Lab, eventually, options, talk
 
@@ -262,6 +262,43 @@ async def test_a_phone_that_closed_its_connection_is_told_on_a_new_one(lab: Lab,
     await writer.wait_closed()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_phone_whose_connection_breaks_before_it_answers_is_told_on_a_new_one(lab: Lab) -> None:
+    told = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if b"<a/>" in await reader.readuntil(b"<a/>"):
+            told.set()
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        subscribe = options().replace(b"OPTIONS", b"SUBSCRIBE").replace(b"sip:example.com", b"sip:alice@example.com")
+        contact = f"Event: ua-profile\r\nContact: <sip:alice@127.0.0.1:{port};transport=tcp>\r\nContent-Length".encode()
+        writer.write(subscribe.replace(b"Content-Length", contact))
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"<a/>")
+            writer.transport.abort()
+            await told.wait()
+    assert len(lab.notifier) == 1
+
+
+async def test_an_answer_that_came_last_counts_however_much_came_with_it(lab: Lab) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    subscribe = options().replace(b"OPTIONS", b"SUBSCRIBE").replace(b"sip:example.com", b"sip:alice@example.com")
+    contact = b"Event: ua-profile\r\nContact: <sip:alice@127.0.0.1:9;transport=tcp>\r\nContent-Length"
+    writer.write(subscribe.replace(b"Content-Length", contact))
+    async with asyncio.timeout(5):
+        notify = b"NOTIFY " + (await reader.readuntil(b"<a/>")).partition(b"NOTIFY ")[2]
+    lines = [line for line in notify.split(b"\r\n") if line.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))]
+    answer = b"SIP/2.0 200 OK\r\n" + b"\r\n".join(lines) + b"\r\nContent-Length: 0\r\n\r\n"
+    writer.write(b"\n" * 60_000 + answer)
+    writer.close()
+    await eventually(lambda: not lab.connections)
+    await eventually(lambda: any(isinstance(one, NotifyAnswered) for one in lab.happened))
+    assert [one.status for one in lab.happened if isinstance(one, NotifyAnswered)] == [200]
 
 
 async def test_a_datagram_of_64_kilobytes_is_answered(lab: Lab) -> None:
