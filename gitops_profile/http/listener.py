@@ -115,6 +115,8 @@ class HTTPListener:
         self._silent_since: dict[object, float] = {}
         self._handed_over: dict[asyncio.Transport, float | None] = {}
         """Connections without TLS, which has a clock for its end, that are aiohttp's; since when they are closing."""
+        self._unread_since: dict[web.RequestHandler, float] = {}
+        """Connections of aiohttp's whose peers had something left to read whenever they were looked at."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._full = False
 
@@ -265,6 +267,7 @@ class HTTPListener:
             if late and transport is not None and not transport.is_closing():
                 transport.abort()
         self._end_closing()
+        self._end_unread(connections)
         self._places.look_who_is_full()
         if len(connections) + len(self._fronts) < self._limits.connections:
             self._full = False
@@ -281,3 +284,16 @@ class HTTPListener:
                 self._handed_over[transport] = now
             elif now - since >= self._limits.keepalive_seconds:
                 transport.abort()
+
+    def _end_unread(self, connections: Iterable[web.RequestHandler]) -> None:
+        """End connections whose peers ask and do not read: whatever is asked, aiohttp waits for them for ever."""
+        now = asyncio.get_running_loop().time()
+        unread = [connection for connection in connections if _is_unread(connection.transport)]
+        self._unread_since = {connection: self._unread_since.get(connection, now) for connection in unread}
+        for connection, since in self._unread_since.items():
+            if now - since >= self._limits.keepalive_seconds and connection.transport is not None:
+                connection.transport.abort()
+
+
+def _is_unread(transport: asyncio.Transport | None) -> bool:
+    return transport is not None and not transport.is_closing() and transport.get_write_buffer_size() > 0

@@ -11,6 +11,10 @@ import pytest
 from aiohttp import web
 
 from gitops_profile.http import HTTPLimits, HTTPListener
+from gitops_profile.transport import Certificates
+from tests.transport.authority import Issued
+
+from .test_accept import trusting
 
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -259,4 +263,45 @@ async def test_what_was_sent_and_not_read_is_not_kept() -> None:
     assert await exchange(address, head + body) == b"HTTP/1.1 404 Not Found"
     await asyncio.sleep(0.05)
     assert not kept[0].content._buffer
+    await listener.close()
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+async def test_who_asks_again_and_again_and_does_not_read_loses_his_connection(secure: bool, issued: Issued) -> None:
+    """Four addresses had all places for ever, with a few bytes each."""
+    asked = 0
+
+    async def large(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(body=b"x" * (1 << 20))
+
+    limits = HTTPLimits(head_seconds=0.1, keepalive_seconds=0.3)
+    context = Certificates(issued.certificate, issued.key).server if secure else None
+    listener = HTTPListener([web.get("/large", large)], limits)
+    address = await listener.listen("127.0.0.1", 0, context)
+    reader, writer = await asyncio.open_connection(*address, ssl=trusting() if secure else None, limit=1 << 10)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    async with asyncio.timeout(5):
+        while not asked or listener._runner.server is None or listener._runner.server.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert asked < 100
+    writer.transport.abort()
+    await listener.close()
+
+
+async def test_who_reads_slowly_but_reads_keeps_his_connection() -> None:
+    async def medium(request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * 100_000)
+
+    listener = HTTPListener([web.get("/medium", medium)], HTTPLimits(head_seconds=0.1, keepalive_seconds=0.3))
+    address = await listener.listen("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*address)
+    for _ in range(10):
+        writer.write(b"GET /medium HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.05)
+            await reader.readexactly(100_000)
+    writer.close()
     await listener.close()
