@@ -297,10 +297,10 @@ class Delivery:
 
     def _answered(
         self, item: NotifyItem, status: int, retry_after: int, seconds: float, now: float, *, is_lost: bool = False,
-        left: bool = False,
+        again: bool = False,
     ) -> None:  # fmt: skip
-        """The end of a NOTIFY transaction (RFC 6665 §4.2.2); `is_lost`: its transport failed, perhaps when it had
-        `left` already, or nobody answered."""
+        """The end of a NOTIFY transaction (RFC 6665 §4.2.2); `is_lost`: its transport failed, but may work `again`, or
+        nobody answered."""
         subscription = item.subscription
         if subscription.in_flight != item.branch:
             self._pacing.free_slot(item.branch, peer_of(item.flow))
@@ -350,7 +350,7 @@ class Delivery:
             elif status == 415 and item.is_pointer:
                 subscription.audience = without_pointers(subscription.audience)  # until it says again what it takes
                 self.save(subscription)
-            is_gone = is_lost and not left and subscription.flow.reliable
+            is_gone = is_lost and not again and subscription.flow.reliable
             self._retries.failed(subscription, item.etag, retry_after, now, is_gone=is_gone)
         self._save_delivery(subscription)
         self.consider(subscription, now)
@@ -363,13 +363,14 @@ class Delivery:
     def transport_failed(self, data: bytes, flow: Flow, *, now: float) -> None:
         """`data` could not be sent (RFC 3261 §18.4). A failed response is the peer's to ask for again.
 
-        With a connection in `flow`, of TCP or TLS, it had left on that: a new one may be possible (§17.1.4).
+        Without a connection in `flow` there is no way to the peer. With one, of TCP or TLS, there was, or may be: a
+        connection was lost on which it had left (§17.1.4), or there were too many.
         """
         transaction = self._layer.drop_unsent(data)
         if transaction is not None:
             seconds = now - transaction.started
-            left = flow.connection > 0 and flow.transport in ("tcp", "tls")
-            self._answered(transaction.owner, TRANSPORT_FAILED, 0, seconds, now, is_lost=True, left=left)
+            again = flow.connection != 0 and flow.transport in ("tcp", "tls")
+            self._answered(transaction.owner, TRANSPORT_FAILED, 0, seconds, now, is_lost=True, again=again)
             self.drain(now)
 
     def looked_up(self, hop: Hop, targets: list[Target], *, now: float) -> None:

@@ -1,6 +1,7 @@
 """Every TCP and TLS connection, in and out, found by number or by peer (RFC 3261 §18, RFC 5923)."""
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -18,6 +19,9 @@ from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
+BUSY = -1
+"""Instead of the number of a connection, for what is not sent because of a bound of ours: its peer may be there."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE)
 Remote = tuple[str, tuple[str, int]]
 """Transport and address."""
 Destination = tuple[Remote, tuple[str, ...]]
@@ -72,7 +76,8 @@ class StreamTransport:
         if waiting is not None and len(waiting) < limits.waiting:
             waiting.append((data, flow))
         elif waiting is not None or len(self._dialling) >= limits.destinations:
-            asyncio.get_running_loop().call_soon(self._not_sent, [(data, flow)])  # the caller is still sending
+            # The caller is still sending.
+            asyncio.get_running_loop().call_soon(self._failed, [(data, replace(flow, connection=BUSY))])
         else:
             self._dialling[destination] = [(data, flow)]
             task = asyncio.get_running_loop().create_task(self._dial(flow))
@@ -104,14 +109,16 @@ class StreamTransport:
         return connection if not connection.certified.isdisjoint(wanted) else None
 
     async def _dial(self, flow: Flow) -> None:
-        connection = None
+        connection, number = None, 0
         try:
             async with self._turns:
                 connection = await self._connect(flow)
         except (OSError, CertificateError) as error:  # TimeoutError and ssl.SSLError are OSErrors
             logger.debug("%s connect to %s failed: %s", flow.transport, flow.remote[0], error)
+            number = BUSY if isinstance(error, OSError) and error.errno in _NO_ROOM else 0
         waiting = self._dialling.pop(((flow.transport, flow.remote), flow.peer), [])
-        self._not_sent([(data, to) for data, to in waiting if connection is None or not connection.write(data)])
+        unsent = [(data, to) for data, to in waiting if connection is None or not connection.write(data)]
+        self._failed([(data, replace(to, connection=number)) for data, to in unsent])
 
     async def _connect(self, flow: Flow) -> StreamConnection:
         """Raises OSError and CertificateError."""
@@ -121,7 +128,7 @@ class StreamTransport:
             raise ConnectionRefusedError("no TLS connections are opened")
         number = self.admission.admit(flow.remote[0])
         if number is None:
-            raise ConnectionRefusedError("too many connections")
+            raise OSError(errno.EMFILE, "too many connections")
         must_certify = None if context is None else _must_certify(flow)
         connection = StreamConnection(self, number, flow.transport, must_certify)
         family = socket.AF_INET6 if ":" in flow.remote[0] else socket.AF_INET
@@ -141,10 +148,6 @@ class StreamTransport:
         if connection.flow is None:
             raise ConnectionRefusedError("the certificate is for somebody else")
         return connection
-
-    def _not_sent(self, messages: list[tuple[bytes, Flow]]) -> None:
-        """There is no connection for these, whatever there was."""
-        self._failed([(data, replace(flow, connection=0)) for data, flow in messages])
 
     def _failed(self, messages: list[tuple[bytes, Flow]]) -> None:
         for data, flow in messages:

@@ -70,9 +70,9 @@ class StreamLimits:
     dials: int = 200
     """Connections that are being opened at the same time; more of them wait their turn."""
     destinations: int = 5000
-    """Peers to whom a connection is being opened or waits to be; NOTIFYs to more of them fail at once."""
-    waiting: int = 100
-    """Messages that wait for one connection; more fail at once."""
+    """Peers to whom a connection is being opened or waits to be. NOTIFYs to more of them fail, and are tried again."""
+    waiting: int = 1000
+    """Messages that wait for one connection, of a proxy perhaps. More of them fail, and are tried again."""
 
 
 class Reason(StrEnum):

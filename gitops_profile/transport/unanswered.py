@@ -11,6 +11,8 @@ MOST = 1000
 class Unanswered:
     """The NOTIFYs that left last, with or without an answer: who made them knows of which he waits for one."""
 
+    __slots__ = ("_sent",)
+
     def __init__(self) -> None:
         self._sent: deque[tuple[float, bytes]] = deque(maxlen=MOST)
 

@@ -414,7 +414,7 @@ def test_a_failed_response_is_nobodys_concern() -> None:
     assert lab.fail(lab.sent[1][1], lab.sent[1][2]) == [] and len(lab.rows) == 1  # nor is one that was answered
 
 
-@pytest.mark.parametrize("flow", [TCP, TLS], ids=["tcp", "tls"])
+@pytest.mark.parametrize("flow", [TCP, TLS, replace(TCP, connection=-1)], ids=["tcp", "tls", "too many wait"])
 def test_a_notify_whose_connection_is_lost_before_its_answer_is_sent_anew(flow: Flow) -> None:
     """RFC 3261 §17.1.4: a proxy was restarted. After 32 s the subscription was ended, and its phone knew nothing."""
     lab = Lab()

@@ -13,6 +13,7 @@ import uvloop
 
 from gitops_profile.sip import Flow
 from gitops_profile.transport import Certificates, Reason, StreamLimits
+from gitops_profile.transport.connections import BUSY
 from tests.transport.authority import Authority, Issued
 from tests.transport.lab import Lab, eventually, options, talk
 
@@ -179,7 +180,12 @@ class Peer:
 class Failures:
     def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         self.messages: list[bytes] = []
-        monkeypatch.setattr(lab.notifier, "transport_failed", lambda data, flow, *, now: self.messages.append(data))
+        self.connections: list[int] = []
+        monkeypatch.setattr(lab.notifier, "transport_failed", self.failed)
+
+    def failed(self, data: bytes, flow: Flow, *, now: float) -> None:
+        self.messages.append(data)
+        self.connections.append(flow.connection)
 
 
 async def test_one_connection_is_opened_for_all_that_waits_for_it(lab: Lab) -> None:
@@ -255,7 +261,7 @@ async def test_nobody_there_is_a_failed_transport(lab: Lab, monkeypatch: pytest.
 async def test_what_waits_for_a_connection_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Lab(StreamLimits(waiting=2, destinations=1, connect=0.2)) as lab:
         failures = Failures(lab, monkeypatch)
-        nowhere = Flow("tcp", ("127.0.0.1", 5060), ("127.0.0.1", 9))
+        nowhere = Flow("tcp", ("127.0.0.1", 5060), ("127.0.0.1", 9), 7)
         monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", lambda *_, **__: asyncio.sleep(60))
         for number in range(4):
             lab.endpoint.send(notify(f"n{number}"), nowhere)
@@ -264,7 +270,18 @@ async def test_what_waits_for_a_connection_is_bounded(monkeypatch: pytest.Monkey
         await eventually(lambda: len(failures.messages) == 3)
         assert failures.messages == [notify("n2"), notify("n3"), notify("elsewhere")]
         await eventually(lambda: len(failures.messages) == 5)  # the others when the connection was given up
+        assert failures.connections == [BUSY, BUSY, BUSY, 0, 0], "who was one too many may be there"
         assert lab.connections == 0
+
+
+async def test_a_connection_that_we_have_no_room_for_may_be_possible_later(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = Failures(lab, monkeypatch)
+    monkeypatch.setattr(lab.endpoint.admission, "admit", lambda host: None)
+    lab.endpoint.send(notify("n"), Flow("tcp", ("127.0.0.1", 5060), ("127.0.0.1", 9), 7))
+    await eventually(lambda: failures.messages)
+    assert failures.connections == [BUSY]
 
 
 async def test_connections_are_opened_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The endpoint on real sockets, port 0, with a store that is durable at once."""
 
 import asyncio
+import re
 import socket
 
 import pytest
@@ -283,6 +284,29 @@ async def test_a_phone_whose_connection_breaks_before_it_answers_is_told_on_a_ne
             writer.transport.abort()
             await told.wait()
     assert len(lab.notifier) == 1
+
+
+async def test_a_crowd_behind_a_proxy_is_told_on_one_new_connection(lab: Lab) -> None:
+    """After a restart of either: a hundred waited for the connection, and the others for their next refresh."""
+    told: set[bytes] = set()
+    accepted = 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        while data := await reader.read(1 << 16):
+            told.update(re.findall(rb"NOTIFY sip:([0-9]+)@", data))
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        flow = Flow("tcp", ("127.0.0.1", lab.port), ("127.0.0.1", port), 4711)
+        for number in range(300):
+            line = f"NOTIFY sip:{number}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK{number};rport\r\n"
+            lab.endpoint.send(f"{line}Content-Length: 0\r\n\r\n".encode(), flow)
+        await eventually(lambda: len(told) == 300)
+        assert accepted == 1
+        await lab.endpoint.close()
 
 
 async def test_an_answer_that_came_last_counts_however_much_came_with_it(lab: Lab) -> None:
