@@ -1,6 +1,7 @@
 """One connection of TCP or TLS: messages out of the stream, pongs, and a clock for all that a peer may let wait."""
 
 import asyncio
+from collections import deque
 from collections.abc import Collection
 from typing import Protocol, cast
 
@@ -8,10 +9,10 @@ from gitops_profile.sip import Flow
 from gitops_profile.sip.syntax import MessageReader, SIPSyntaxError
 
 from .address import peer_of
-from .limits import Admission, Reason
+from .limits import MUCH_UNREAD, Admission, Reason
 from .tls import certificate_names, certifies
 from .turns import SLICE, Turns
-from .unanswered import Unanswered
+from .unanswered import KEPT, Unanswered
 
 
 class ConnectionOwner(Protocol):
@@ -64,6 +65,10 @@ class StreamConnection(asyncio.Protocol):
         self._unheard = bytearray()
         """What came and waits for its turn; while there is much of it, nothing more is read."""
         self._unanswered = Unanswered()
+        self._is_behind = False
+        """Whether the peer has much to read yet."""
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        """NOTIFYs, and since when, that are written when it has read that: a thousand behind one proxy are no flood."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's has another base
@@ -73,7 +78,7 @@ class StreamConnection(asyncio.Protocol):
         if not peer or (self._must_certify is not None and not certifies(certificate, self._must_certify)):
             transport.abort()
             return
-        transport.set_write_buffer_limits(high=self._limits.unread_bytes)
+        transport.set_write_buffer_limits(high=MUCH_UNREAD)
         names = certificate_names(certificate)
         self.certified = frozenset((*names, *(self._must_certify or ())))
         self.flow = Flow(self._name, (local[0], local[1]), peer_of(peer), self.number, names)
@@ -129,6 +134,7 @@ class StreamConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._ending = True
+        self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
         if self.flow is not None:
@@ -153,9 +159,32 @@ class StreamConnection(asyncio.Protocol):
         self._owner.admission.bound_unread(self)
         if transport.is_closing():
             return False
-        transport.write(data)
-        self._unanswered.sent(data, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        if self._waiting and now - self._waiting[0][0] > KEPT:
+            self.cut(Reason.UNREAD)
+            return False
+        self._unanswered.sent(data, now)
+        if self._is_behind and len(self._waiting) < self._limits.waiting and data.startswith(b"NOTIFY "):
+            self._waiting.append((now, data))
+        else:
+            transport.write(data)
         return True
+
+    def pause_writing(self) -> None:
+        self._is_behind = True
+
+    def resume_writing(self) -> None:
+        self._is_behind = False
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Write what waits, as far as the peer reads; what has waited too long was given up by whoever sent it."""
+        now = asyncio.get_running_loop().time()
+        transport = self._transport
+        while self._waiting and not self._is_behind and transport is not None and not transport.is_closing():
+            since, data = self._waiting.popleft()
+            if now - since < KEPT:
+                transport.write(data)
 
     @property
     def is_ending(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -39,8 +40,11 @@ class Bounded:
 
 
 @pytest.fixture
-async def bounded(transport: str, certificates: Certificates, trusting: ssl.SSLContext) -> AsyncIterator[Bounded]:
-    limits = StreamLimits(partial=0.3, linger=0.3, message_bytes=65535, per_source=3)
+async def bounded(
+    request: pytest.FixtureRequest, transport: str, certificates: Certificates, trusting: ssl.SSLContext
+) -> AsyncIterator[Bounded]:
+    small = StreamLimits(partial=0.3, linger=0.3, message_bytes=65535, per_source=3)
+    limits = getattr(request, "param", small)
     async with Lab(limits, LISTEN, certificates) as lab:
         yield Bounded(lab, transport, trusting)
 
@@ -339,3 +343,49 @@ async def test_names_mean_nothing_without_tls(lab: Lab) -> None:
     async with asyncio.timeout(5):
         assert b"named" in await reader.readuntil(b"\r\n\r\n")
     writer.close()
+
+
+async def flow_of(bounded: Bounded) -> Flow:
+    """Of its one connection."""
+    connections = bounded.lab.endpoint._streams._connections
+    await eventually(lambda: connections)
+    flow = next(iter(connections.values())).flow
+    assert flow is not None
+    return flow
+
+
+def large(number: int) -> bytes:
+    body = b"x" * 60_000
+    return notify(f"n{number}").replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 60000\r\n\r\n") + body
+
+
+@pytest.mark.parametrize("bounded", [StreamLimits(unread_bytes=1 << 20)], indirect=True)
+async def test_a_proxy_that_reads_is_told_all_however_much_it_is(bounded: Bounded) -> None:
+    """600 phones behind one, and a document of 60 kB: it was cut off, again and again, though it read all the time."""
+    reader, writer = await bounded.open()
+    flow = await flow_of(bounded)
+    for number in range(200):
+        bounded.lab.endpoint.send(large(number), flow)
+    bounded.lab.endpoint.send(b"SIP/2.0 200 OK\r\n\r\n", flow)  # an answer waits for no NOTIFYs
+    data = b""
+    async with asyncio.timeout(10):
+        while data.count(b"NOTIFY ") < 200 or not data.endswith(b"x" * 60_000):
+            data += await reader.read(1 << 20)
+    assert re.findall(rb"branch=n([0-9]+)", data) == [b"%d" % number for number in range(200)]
+    assert data.index(b"SIP/2.0 200") < data.index(b"branch=n199")
+    assert bounded.lab.reasons == []
+    writer.close()
+
+
+async def test_a_peer_that_has_not_read_for_as_long_as_a_notify_waits_is_cut(
+    bounded: Bounded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitops_profile.transport.stream.KEPT", 0.2)
+    _, writer = await bounded.open()
+    flow = await flow_of(bounded)
+    for number in range(300):
+        bounded.lab.endpoint.send(large(number), flow)
+    await asyncio.sleep(0.3)
+    bounded.lab.endpoint.send(b"SIP/2.0 200 OK\r\n\r\n", flow)
+    assert bounded.lab.reasons == [Reason.UNREAD]
+    writer.transport.abort()
