@@ -29,4 +29,4 @@ def external_body(shown: Presentation, tag: str, url: str, event_parameters: str
         f"size={len(shown.body)}{digest}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode()
-    return EventState(tag, head + body, len(body), event_parameters, entity_tag=f"{tag}.url")
+    return EventState(tag, head + body, len(body), event_parameters, entity_tag=f"{tag}.url", is_pointer=True)

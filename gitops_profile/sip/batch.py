@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from .audience import EXTERNAL_BODY
 from .flow import Flow
 from .stored import StoredDelivery, StoredSubscription
 from .subscription import Subscription, Terms
 from .syntax import Request
 from .transaction import ServerTransaction
-
-_POINTED = f"\r\nContent-Type: {EXTERNAL_BODY}".encode()
 
 
 class ReplyItem(msgspec.Struct, eq=False, gc=False):
@@ -40,11 +37,8 @@ class NotifyItem(msgspec.Struct, eq=False, gc=False):
     """Where to send it if this flow fails (RFC 3263 §4.3)."""
     credentials: tuple[str, str] | None = None
     """The header field that answers a challenge, if it does."""
-
-    @property
-    def is_pointer(self) -> bool:
-        """Whether it says where the document is instead of having it."""
-        return _POINTED in self.data
+    is_pointer: bool = False
+    """Whether it says where the document is instead of having it: `data` does not stay for as long as its answer."""
 
     def fails_over(self, status: int, *, is_lost: bool) -> bool:
         """Whether the next flow is to be tried (RFC 3263 §4.3): nobody answered, or a host that is not the next one's.

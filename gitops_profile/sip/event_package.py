@@ -28,6 +28,8 @@ class EventState(msgspec.Struct, frozen=True, gc=False):
     """The SIP-ETag of this presentation (RFC 5839 §6.1); empty when it is `etag`."""
     link: "EventState | None" = None
     """The same content as a pointer (RFC 4483), for when the body does not fit; None when that is not possible."""
+    is_pointer: bool = False
+    """Whether it says where the document is instead of having it."""
 
     @property
     def sip_etag(self) -> str:

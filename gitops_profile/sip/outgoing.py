@@ -62,8 +62,11 @@ def compose(
         elif len(data) > (MAX_DATAGRAM if flow.is_loopback or settings.fragment else limit):
             state = state.shortened("too large for a datagram, and the phone takes neither TCP nor a link")
             data = build(subscription, state, flow)
-    etag, withheld = (state.etag, state.withheld) if state is not None else (NO_DOCUMENT, None)
-    return NotifyItem(branch, data, flow, subscription, etag, withheld, others, credentials)
+    if state is None:
+        return NotifyItem(branch, data, flow, subscription, NO_DOCUMENT, None, others, credentials)
+    return NotifyItem(
+        branch, data, flow, subscription, state.etag, state.withheld, others, credentials, state.is_pointer
+    )
 
 
 def retry_after_of(response: Response) -> int:

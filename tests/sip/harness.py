@@ -63,7 +63,7 @@ class FakePackage:
         link = None
         if "message/external-body" in (audience.accept or ""):
             pointer = b"Content-Type: message/external-body\r\nContent-Length: 7\r\n\r\npointer"
-            link = EventState(etag, pointer, 7, entity_tag=f"{etag}.url")
+            link = EventState(etag, pointer, 7, entity_tag=f"{etag}.url", is_pointer=True)
         return EventState(etag, head + body, len(body), link=link)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.sip import Flow, NotifyAnswered
+from gitops_profile.sip import Audience, EventState, Flow, NotifyAnswered
 from gitops_profile.sip.syntax import Request
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, FakePackage, Lab, Phone, parsed
@@ -156,6 +156,22 @@ def test_who_refuses_a_pointer_gets_the_document_itself() -> None:
     lab.receive(Phone.answer(notify), TCP)  # type: ignore[arg-type]
     phone.subscribe(600, Accept="text/xml, message/external-body")
     assert (phone.notifies[-1].headers.get("content-type") or "").startswith("message/external-body")
+
+
+def test_who_refuses_a_pointer_over_a_stream_gets_no_second_one() -> None:
+    """What has left by a stream is kept no longer, but that it was a pointer."""
+
+    class Sensitive(FakePackage):
+        def state(self, resource: str, audience: Audience) -> EventState | None:
+            state = super().state(resource, audience)
+            return state and (state.link or state)
+
+    lab = Lab(package=Sensitive())
+    phone = Phone(lab, flow=TCP)
+    phone.subscribe(600, 415, Accept="text/xml, message/external-body")
+    before = len(lab.sent)
+    lab.run_until(lab.now + 3)
+    assert [parsed(data).headers.get("content-type") for data in lab.since(before)] == ["text/xml"]
 
 
 def test_a_flow_that_failed_ends_the_subscription() -> None:
