@@ -99,7 +99,6 @@ class Commitments:
         """
         delivery = self._delivery
         delivery.supersede(subscription)
-        subscription.owed = False
         delivery.registry.forget(subscription)
         delivery.held.alarms.forget(subscription)
         if subscription.stored and self._undone < MAX_UNDONE:

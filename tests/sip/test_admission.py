@@ -154,8 +154,7 @@ def proven_by_answer(lab: Lab) -> Phone:
 def proven_by_refresh(lab: Lab) -> Phone:
     phone = Phone(lab)
     phone.subscribe(answer=500)
-    phone.subscribe(600, Suppress_If_Match="*")
-    phone.subscribe()
+    phone.subscribe(answer=500)
     return phone
 
 
@@ -186,3 +185,11 @@ def test_a_fetch_that_waits_for_a_name_counts() -> None:
     lab.pump()
     phone.take([lab.sent[-1][1]])
     assert asked(lab, source(1), "c3", 0) == 200
+
+
+def test_fetches_of_an_address_are_counted_until_they_are_over() -> None:
+    lab = Lab(NotifierSettings(max_fetches=8))
+    for _ in range(2):
+        assert [asked(lab, UDP, f"c{lab.now}-{number}", 0) for number in range(9)] == [200] * 8 + [503]
+        lab.run_until(lab.now + 40)
+    assert not lab.notifier._delivery.admission._fetching

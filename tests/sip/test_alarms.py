@@ -58,3 +58,11 @@ def test_who_has_ended_is_neither_named_nor_kept() -> None:
         assert len(alarms) <= 4
     assert [one is stays for one in alarms.due(200.0)] == [True]
     assert len(alarms) == 0 and alarms.next_deadline() is None
+
+
+def test_who_ends_in_the_second_that_has_begun_is_not_named() -> None:
+    alarms, ended = Alarms(), subscription(0)
+    alarms.arm(ended, 5.9)
+    assert list(alarms.due(5.1)) == []
+    alarms.forget(ended)
+    assert list(alarms.due(6.0)) == [] and len(alarms) == 0

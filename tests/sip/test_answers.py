@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_profile.sip import Audience, EventState, Flow, NotifyAnswered
-from gitops_profile.sip.syntax import Request
+from gitops_profile.sip.syntax import Request, read_plain_answer
 
 from .harness import PHONE, SERVER, TCP, UDP, FakeAccess, FakePackage, Lab, Phone, parsed
 
@@ -106,6 +106,7 @@ def test_a_503_is_of_everybody_behind_the_same_peer(status: int, told: int) -> N
     second.subscribe()
     one, _ = lab.change("alice", b"<b/>")
     first.take([one], status, retry_after=120)
+    lab.now += 1
     lab.receive(Phone.answer(parsed(lab.sent[-1][1])))  # type: ignore[arg-type]
     lab.receive(Phone.answer(parsed(one), status, 120))  # type: ignore[arg-type]
     lab.now += 5
@@ -172,6 +173,7 @@ def test_who_refuses_a_pointer_over_a_stream_gets_no_second_one() -> None:
     before = len(lab.sent)
     lab.run_until(lab.now + 3)
     assert [parsed(data).headers.get("content-type") for data in lab.since(before)] == ["text/xml"]
+    assert [row.accept for row in lab.rows.values()] == ["text/xml"], "nor after a restart"
 
 
 def test_a_flow_that_failed_ends_the_subscription() -> None:
@@ -180,3 +182,37 @@ def test_a_flow_that_failed_ends_the_subscription() -> None:
     phone = Phone(lab)
     phone.subscribe(600, 430)
     assert not len(lab.notifier)
+
+
+def test_the_plain_200_says_where_the_phone_is_now_too() -> None:
+    """The shortcut for what phones send most is none for a Contact that is news."""
+    lab = Lab()
+    Phone(lab).subscribe(600, None)
+    notify = parsed(lab.sent[-1][1])
+    copied = [f"{name}: {notify.headers.get(name.lower())}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+    lines = ["SIP/2.0 200 OK", *copied, "Contact: <sip:alice@192.0.2.9:7777>", "Content-Length: 0\r\n\r\n"]
+    plain = "\r\n".join(lines).encode()
+    assert read_plain_answer(plain) is not None
+    lab.receive(plain)
+    assert next_notify(lab)[0].uri == "sip:alice@192.0.2.9:7777"
+
+
+def test_the_same_contact_again_is_not_written() -> None:
+    lab = Lab()
+    Phone(lab).subscribe(600, None)
+    lab.holding = []
+    answered(lab, parsed(lab.sent[-1][1]), "Contact: <sip:alice@192.0.2.9:5062>;expires=60")  # type: ignore[arg-type]
+    [batch] = lab.holding
+    assert batch.rows == [] and len(batch.told) == 1
+
+
+def test_after_a_success_the_next_failure_is_the_first() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe()
+    for number in range(4):
+        phone.take(lab.change("alice", b"<%d/>" % number), 500)
+        before = len(lab.sent)
+        lab.run_until(lab.now + 2.1)
+        phone.take(lab.since(before))
+        assert phone.notifies[-1].body == b"<%d/>" % number and len(lab.sent) == before + 1

@@ -140,7 +140,13 @@ def test_lists_and_parameters_are_bounded(fields: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("address", "source"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("fe80::1%eth0", "fe80::"), ("x", "x")],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("x", "x"),
+        ("::x", "::x"),
+    ],
 )
 def test_a_customers_64_bits_of_ipv6_are_one_source(address: str, source: str) -> None:
     assert source_of(address) == source

@@ -230,3 +230,24 @@ def test_whose_domain_is_served_no_more_is_rejected() -> None:
     lab.notifier.reauthorize(now=lab.now)
     lab.pump()
     assert [state_of(told) for told in lab.since(before)] == ["terminated;reason=rejected"]
+
+
+def test_one_that_expires_while_its_notify_is_unanswered_is_told_after_its_answer() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    lab.run_until(lab.now + 595)
+    before = len(lab.sent)
+    waiting = lab.change("alice", b"<b/>")
+    lab.run_until(lab.now + 10)
+    assert {parsed(data).cseq for data in lab.since(before)} == {2}  # type: ignore[union-attr]
+    phone.take(waiting)
+    assert phone.notifies[-1].headers.get("subscription-state") == "terminated;reason=timeout"
+    assert phone.notifies[-1].cseq == 3
+
+
+def test_it_is_not_quiet_while_something_is_to_be_stored_or_sent() -> None:
+    lab = Lab()
+    assert lab.notifier.is_quiet
+    lab.notifier.receive(Phone(lab).build(), UDP, now=lab.now)
+    assert not lab.notifier.is_quiet

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_profile.sip import NotifierSettings, Target
+from gitops_profile.sip import NotifierSettings, Target, commitments
 from gitops_profile.sip.batch import Batch
 from gitops_profile.sip.syntax import Request
 
@@ -267,3 +267,54 @@ def test_a_row_that_is_there_though_the_store_said_no_is_taken_away() -> None:
     assert lab.rows
     lab.run_until(lab.now + 2)
     assert not lab.rows
+
+
+def test_a_refused_refresh_goes_back_to_the_last_durable_one_and_not_behind_it() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    phone.subscribe(600)
+    [subscription] = lab.notifier.subscriptions()
+    waiting = held(lab)
+    for expires in (1000, 2000, 3000):
+        lab.receive(phone.build(expires))
+    lab.holding = None
+    for works, batch in zip((False, True, False), waiting, strict=True):
+        lab.retry(batch, works=works)
+    assert subscription.expires_at == lab.now + 2000
+
+
+def test_a_look_up_that_is_answered_after_the_refusal_tells_nobody() -> None:
+    """RFC 6665 §4.1.2.1: a final response other than 2xx, so no NOTIFY."""
+    lab = Lab(access=FakeAccess(proxies={"192.0.2.9"}))
+    waiting = held(lab)
+    phone = Phone(lab)
+    phone.contact = "<sip:alice@phone.example.net>"
+    lab.receive(phone.build())
+    [hop] = lab.notifier.lookups()
+    released(lab, waiting[0], works=False)
+    lab.notifier.looked_up(hop, [Target("udp", "198.51.100.4", 5060)], now=lab.now)
+    lab.pump()
+    assert statuses([parsed(data) for data in lab.since(0)]) == [503]
+
+
+def test_of_refused_subscriptions_so_many_rows_are_deleted_until_the_store_works_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Invariant I9."""
+    monkeypatch.setattr(commitments, "MAX_UNDONE", 3)
+    lab = Lab()
+
+    def refused(name: str) -> int:
+        """Of five subscriptions, the rows that are to be deleted."""
+        waiting = held(lab)
+        for number in range(5):
+            lab.receive(Phone(lab, call_id=f"{name}{number}").build())
+        lab.holding = None
+        for batch in waiting:
+            lab.retry(batch, works=False)
+        return sum(len(batch.deletes) for batch in waiting)
+
+    assert refused("a") == 3
+    lab.run_until(lab.now + 5)
+    Phone(lab, call_id="works").subscribe()
+    assert refused("b") == 3

@@ -36,3 +36,10 @@ def test_who_the_peer_is_does_not_make_another_flow() -> None:
 def test_what_a_transport_promises(transport: str, reliable: bool, secure: bool) -> None:
     flow = Flow(transport, FLOW.local, FLOW.remote)
     assert (flow.reliable, flow.secure) == (reliable, secure)
+
+
+@pytest.mark.parametrize(
+    ("local", "is_loopback"), [("127.0.0.9", True), ("::1", True), ("192.0.2.1", False), ("2001:db8::1", False)]
+)
+def test_only_this_machine_has_a_loopback_address(local: str, is_loopback: bool) -> None:
+    assert Flow("udp", (local, 5060), FLOW.remote).is_loopback is is_loopback

@@ -5,13 +5,16 @@ from dataclasses import replace
 import pytest
 
 from gitops_profile.sip import Flow, NotifierSettings
-from gitops_profile.sip.pacing import MIN_WINDOW, PROBES
+from gitops_profile.sip import pacing as pacing_module
+from gitops_profile.sip.delivery import LOOKS_AT_ONCE
+from gitops_profile.sip.pacing import MIN_WINDOW, PROBES, SAMPLE, Pacing, peer_of
 from gitops_profile.sip.syntax import Request
 
 from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed
 
 EDGE_TCP = TCP
 EDGE_UDP = UDP
+PEER = peer_of(UDP)
 
 
 def behind(lab: Lab, flow: Flow, count: int) -> None:
@@ -132,3 +135,69 @@ def test_whoever_waits_behind_a_silent_peer_is_told_though_those_before_him_need
     lab.run_until(lab.now + 200)
     assert [parsed(data).call_id for data in lab.since(0) if b"<b2/>" in data][:1] == ["bob"]  # type: ignore[union-attr]
     assert lab.notifier.is_quiet
+
+
+def test_whoever_asks_while_a_change_waits_for_its_turn_is_told_once() -> None:
+    lab = Lab(NotifierSettings(notify_in_flight=1))
+    first, second = Phone(lab, call_id="first"), Phone(lab, call_id="second")
+    first.subscribe()
+    second.subscribe()
+    one = lab.change("alice", b"<b/>")
+    second.subscribe(answer=None)  # has it at once, and its turn is still to come
+    start = len(lab.sent)
+    first.take(one)
+    lab.run_until(lab.now + 0.4)
+    assert told(lab, start, by="second") == []
+
+
+def test_a_large_change_is_told_in_turns_and_none_of_them_waits() -> None:
+    """Invariant I8: between them others are heard."""
+    lab = Lab(NotifierSettings(notify_rate=1e6))
+    own(lab, 200)
+    start = len(lab.sent)
+    lab.change("alice", b"<b/>")
+    assert len(told(lab, start, by="own")) == LOOKS_AT_ONCE and lab.notifier.next_deadline() == 0
+    for _ in range(3):
+        lab.notifier.handle_deadline(now=lab.now)
+    lab.pump()
+    assert len(told(lab, start, by="own")) == 200
+
+
+def test_loss_slows_it_down_once_a_second() -> None:
+    """What was on its way when it did so is no more loss."""
+    pacing = Pacing(1e6, 1000)
+
+    def lose(now: float) -> float:
+        for _ in range(SAMPLE):
+            pacing.heard(PEER, now, late=True)
+        return pacing.window
+
+    slower = lose(5.0)
+    assert slower < 1000 and lose(5.9) >= slower > lose(6.1)
+
+
+def test_a_silent_peer_stays_silent_while_one_of_his_is_unanswered() -> None:
+    pacing = Pacing(1e6, 100)
+    for branch in ("a", "b"):
+        pacing.take_slot(branch, PEER)
+        pacing.is_silent(branch)
+    pacing.free_slot("a", PEER)
+    assert pacing._silent[PEER].probes == {"b"}
+    pacing.free_slot("b", PEER)
+    assert not pacing._silent
+
+
+def test_a_silent_peer_is_forgotten_when_his_last_one_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing_module, "PROBES", 1)
+    lab = Lab()
+    behind(lab, UDP, 1)
+    [last] = lab.notifier.subscriptions()
+    pacing = Pacing(1e6, 100)
+    pacing.take_slot("a", PEER)
+    pacing.is_silent("a")
+    pacing.append(last)
+    assert pacing.pop(0.0) is None and len(pacing) == 1
+    pacing.free_slot("a", PEER)
+    assert pacing.pop(0.0) is last
+    pacing.passed(last)
+    assert not pacing._silent
