@@ -223,6 +223,44 @@ def test_a_nonce_that_one_trusted_proxy_brought_may_come_back_by_another() -> No
     assert status_of(list(phone.subscribe(Authorization=answer))) == 200
 
 
+def test_over_a_stream_a_nonce_is_for_whoever_has_it() -> None:
+    """Nobody can be there in another's name, and a phone that has moved need not be asked again."""
+    house = House()
+    [challenge] = challenges_of(house.phone(flow=TCP).subscribe()[0])
+    phone = house.phone(flow=Flow("tcp", SERVER, ("198.51.100.9", 5062), 8), call_id="call-2")
+    answer = credentials(challenge, "alice", "wonderland", phone.target)
+    assert status_of(list(phone.subscribe(Authorization=answer))) == 200
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("sip:192.0.2.1:5060", 200),
+        ("sip:alice@example.com:5060;transport=udp", 200),
+        ("sip:alice@evil.example", 401),
+        ("sip:[", 401),
+    ],
+)
+def test_the_digest_is_for_what_was_asked_or_for_an_address_of_ours(uri: str, status: int) -> None:
+    """RFC 8760 §2.6; sipp names the address that it sends to."""
+    house = House()
+    phone = house.phone()
+    [challenge] = challenges_of(phone.subscribe()[0])
+    answer = credentials(challenge, "alice", "wonderland", uri)
+    assert status_of(list(phone.subscribe(Authorization=answer))) == status
+
+
+def test_who_has_no_hash_for_the_one_algorithm_is_challenged_for_one_that_he_has() -> None:
+    house = House(algorithms=("SHA-256",))
+    all_of_them = house.lookup
+    house.lookup = lambda user, realm: {  # type: ignore[method-assign]
+        name: value for name, value in all_of_them(user, realm).items() if name == "MD5"
+    }
+    assert status_of(logged_in(house.phone(), "wonderland")) == 200
+    [challenge] = challenges_of(house.phone("nobody", call_id="call-2").subscribe()[0])
+    assert challenge["algorithm"] == "SHA-256"
+
+
 def test_behind_a_trusted_proxy_guesses_count_by_whose_password_is_tried_not_by_the_from() -> None:
     house = House()
     answers = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_profile.eventlog import EventLog, FileEventLog, LogInUse, LogUnavailable, NewRecord, file_log
+from gitops_profile.eventlog import EventLog, FileEventLog, LogCorrupt, LogInUse, LogUnavailable, NewRecord, file_log
 from tests.eventlog.contract import EventLogContract, everything, new, new_batch, numbers, take
 
 
@@ -277,7 +277,7 @@ async def test_a_failed_opening_leaves_the_folder_free(tmp_path: Path) -> None:
     stranger = tmp_path / "notes.jsonl"
     stranger.write_text("")
     for _ in range(2):
-        with pytest.raises(Exception, match=r"notes\.jsonl: the name is not that of a segment"):
+        with pytest.raises(LogCorrupt, match=r"notes\.jsonl: the name is not that of a segment"):
             await FileEventLog.open(tmp_path)
     stranger.unlink()
     await (await FileEventLog.open(tmp_path)).close()

@@ -159,3 +159,8 @@ def test_what_is_told_once_is_not_looked_for_again_and_looking_has_an_end(monkey
     assert places(files) == ["defaults.yaml:4:5 values.of.pin0"]
     monkeypatch.setattr(credentials, "MAX_SEARCHED", 6 * 20)
     assert places(files) == ["defaults.yaml:4:5 values.of.pin0", "user/example.com/u2.yaml:0:0 has"]
+
+
+@pytest.mark.parametrize("value", [True, None, 1.5, ["x"]])
+def test_a_switch_or_a_list_is_no_credential(value: object) -> None:
+    assert credentials.is_credential(("password",), "s3same!x") and not credentials.is_credential(("password",), value)

@@ -43,6 +43,13 @@ async def test_too_many_removals_are_held_unless_they_are_meant(lab: Lab) -> Non
     assert lab.journal.table.held is None
 
 
+async def test_a_file_that_gets_another_name_empties_nothing(lab: Lab) -> None:
+    lab.git.commit({f"{USERS}/a.xml": "<a/>", f"{USERS}/b.xml": "<b/>"})
+    await lab.reconcile()
+    lab.git.commit({f"{USERS}/a.xml": None, f"{USERS}/c.xml": "<a/>"})
+    assert (await lab.reconcile()).verdict is Verdict.APPLIED
+
+
 async def test_what_is_approved_comes_into_force_and_only_then(lab: Lab) -> None:
     held = await hold(lab)
     assert (await lab.reconcile()).verdict is Verdict.UNCHANGED, "the same revision again is held as before (I2)"

@@ -368,6 +368,20 @@ def test_without_expires_a_day_is_meant_and_no_more_than_the_maximum(maximum: in
     assert answer_of(Phone(lab).build(None), lab=lab).headers.get("expires") == granted
 
 
+@pytest.mark.parametrize(("asked", "granted"), [("9" * 5000, "86400"), ("0" * 5000 + "600", "600")])
+def test_an_expires_of_any_length_is_a_number(asked: str, granted: str) -> None:
+    lab = Lab()
+    assert answer_of(Phone(lab).build(None, Expires=asked), lab=lab).headers.get("expires") == granted
+
+
+def test_a_fetch_that_is_sent_again_after_its_notify_was_answered_gets_the_same_200() -> None:
+    lab = Lab()
+    phone = Phone(lab)
+    data = phone.build(0)
+    first, _ = phone.send(data)
+    assert [parsed(again).headers.fields for again in lab.receive(data)] == [first.headers.fields]
+
+
 def test_a_datagram_of_64_kilobytes_is_read() -> None:
     """Checklist row 30: RFC 3261 §18.1.1."""
     lab = Lab()

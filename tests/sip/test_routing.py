@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from gitops_profile.sip import Flow, Hop, NotifierSettings, Subscription, Target, lookups
+from gitops_profile.sip import Flow, Hop, NotifierSettings, NotifyAnswered, Subscription, Target, lookups
 from gitops_profile.sip.dialog import Dialog
 from gitops_profile.sip.routing import flows_to, is_same_host, leads_back
 from gitops_profile.sip.syntax import URI, Request
@@ -551,3 +551,29 @@ def test_by_whatever_way_it_goes_its_contact_is_that_of_the_2xx(contact: str) ->
     ok, notify = phone.subscribe(600, None)
     assert lab.sent[-1][2] != UDP
     assert notify.headers.get("contact") == ok.headers.get("contact") == "<sip:192.0.2.1:5060>"
+
+
+def test_an_ipv4_address_means_the_same_on_every_link() -> None:
+    """Only of IPv6 has each link its own: a phone without DHCP is told where it says that it is."""
+    assert subscribed(trusting(), "<sip:a@169.254.7.7:5070>")[1].remote == ("169.254.7.7", 5070)
+
+
+def test_on_this_machine_others_of_its_addresses_may_be_meant() -> None:
+    near = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.1", 5062))
+    lab = Lab(access=FakeAccess(proxies={"127.0.0.1"}))
+    assert subscribed(lab, "<sip:a@127.0.0.2:5070>", near)[1].remote == ("127.0.0.2", 5070)
+
+
+def test_a_sips_dialog_whose_name_leads_to_no_tls_is_missed_told_of_and_tried_again() -> None:
+    """RFC 3261 §26.2.2: it may not go there in the clear."""
+    lab = trusting()
+    phone = Phone(lab, flow=TLS)
+    phone.target, phone.contact = "sips:alice@example.com", "<sips:alice@phone.example.net>"
+    phone.subscribe()
+    assert looked_up(lab, Target("udp", ELSEWHERE, 5060)) == []
+    [row] = lab.rows.values()
+    assert row.delivery == "faulted" and (row.told_at, row.failed_at) == (None, lab.now) and row.told_etag is not None
+    assert [event.status for event in lab.happened if isinstance(event, NotifyAnswered)] == [503]
+    lab.run_until(lab.now + 10)  # what is known is too old after five seconds
+    [(data, flow)] = looked_up(lab, Target("tls", ELSEWHERE, 5061))
+    assert data.startswith(b"NOTIFY ") and flow.secure

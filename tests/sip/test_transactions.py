@@ -76,6 +76,16 @@ def test_over_a_stream_there_is_timer_f_only() -> None:
     assert bench.times == [0.0] and bench.timed_out == [(32.0, "owner")]
 
 
+def test_an_end_does_not_wait_for_that_of_a_younger_one() -> None:
+    """Over a stream the wait for Timer F begins at once, over UDP with the last repetition."""
+    bench = Bench()
+    bench.layer.send_request("z9hG4bKa", b"N", UDP, "older", now=0.0)
+    bench.run(20)
+    bench.layer.send_request("z9hG4bKb", b"N", TCP, "younger", now=20.0)
+    bench.run(100)
+    assert bench.timed_out == [(32.0, "older"), (52.0, "younger")]
+
+
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 481, 503, 603])
 def test_a_final_response_ends_it_and_later_ones_match_nothing(status: int) -> None:
     bench = Bench()

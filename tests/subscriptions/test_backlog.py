@@ -44,3 +44,20 @@ async def test_a_row_that_no_server_has_written_is_said(tmp_path: Path) -> None:
     backlog.close()
     with pytest.raises(StoreUnavailable, match=r"subscriptions\.db"):
         backlog.take(1)
+
+
+async def test_what_was_read_is_written_in_its_own_place(tmp_path: Path) -> None:
+    """Else each refresh after a restart would add a row."""
+    path = tmp_path / "subscriptions.db"
+    store = SubscriptionStore.open(path)
+    store.start(asyncio.get_running_loop())
+    await commit(store, [ALICE, BARE])
+    store.close()
+    again = SubscriptionStore.open(path)
+    again.start(asyncio.get_running_loop())
+    backlog = again.backlog()
+    assert backlog.take(1) == [ALICE] and backlog.find(BARE.id) == BARE
+    await commit(again, [ALICE._replace(local_cseq=99)], [BARE.id])
+    assert [(row.id, row.local_cseq) for row in again.load()] == [(ALICE.id, 99)]
+    backlog.close()
+    again.close()
