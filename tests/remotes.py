@@ -14,8 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.absent import absent
 from tests.ports import own_port
 from tests.repositories import ENVIRONMENT
 
@@ -27,11 +26,7 @@ PATIENCE = 10.0
 def need(program: str, *more_paths: str) -> str:
     """Where a program is; without it the test is skipped, or fails when REQUIRE_PEERS=1."""
     found = shutil.which(program, path=os.pathsep.join((os.environ["PATH"], *more_paths)))
-    if found is None:
-        if os.environ.get("REQUIRE_PEERS") == "1":
-            pytest.fail(f"{program} is not installed, and REQUIRE_PEERS=1")
-        pytest.skip(f"{program} is not installed")
-    return found
+    return found or absent(f"{program} is not installed")
 
 
 def wait_for_port(port: int) -> None:

@@ -1,5 +1,7 @@
 """A report is read by a program that this project did not write: each form follows its own rules."""
 
+import importlib
+
 import pytest
 
 from gitops_profile.cli.reports import Finding, Severity, as_github, as_json, as_sarif, as_text, finding
@@ -83,7 +85,7 @@ def test_sarif_has_relative_uris_known_rules_and_lines_from_one() -> None:
 
 
 def test_sarif_is_what_an_independent_model_of_the_standard_takes() -> None:
-    sarif = pytest.importorskip("fluidattacks_core.sarif")
+    sarif = importlib.import_module("fluidattacks_core.sarif")
     log = as_sarif([found(), found(warning=True)])
     assert len(sarif.SarifLog.model_validate(log).runs[0].results) == 2
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import selectors
 import shutil
@@ -17,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gitops_profile.admin_client import call_admin
+from tests.absent import absent
 from tests.ports import own_port
 from tests.repositories import ENVIRONMENT, Git
 
@@ -31,13 +29,7 @@ LOOPBACK = ("udp:127.0.0.1:0", "tcp:127.0.0.1:0")
 
 def need(program: str) -> str:
     """Where a program is; without it the test is skipped, or fails when REQUIRE_PEERS=1."""
-    found = shutil.which(program)
-    if found is None:
-        reason = f"{program} is not installed"
-        if os.environ.get("REQUIRE_PEERS") == "1":
-            pytest.fail(f"{reason}, and REQUIRE_PEERS=1")
-        pytest.skip(reason)
-    return found
+    return shutil.which(program) or absent(f"{program} is not installed")
 
 
 def eventually(what: str, condition: Callable[[], object], patience: float = PATIENCE) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.absent import absent
+
 from .arena import UNREMARKABLE, Arena, Subscriber, Trial, cut, dawdle, fetches, percentile, until
 from .lab import eventually
 
@@ -190,9 +192,9 @@ HERE, THERE = "198.18.77.1", "198.18.77.2"
 
 @pytest.fixture
 def elsewhere() -> Iterator[list[str]]:
-    """A command's prefix that runs it at another address, in a network namespace; skipped where there is none."""
+    """A command's prefix that runs it at another address, in a network namespace; `absent` where there is none."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("needs root and ip")
+        absent("root and ip are needed")
     name = f"gp{secrets.token_hex(3)}"
     steps = (
         f"ip netns add {name}",
@@ -207,7 +209,7 @@ def elsewhere() -> Iterator[list[str]]:
         for step in steps:
             done = subprocess.run(step.split(), capture_output=True, check=False)
             if done.returncode:
-                pytest.skip(f"{step}: {done.stderr.decode().strip()}")
+                absent(f"{step}: {done.stderr.decode().strip()}")
         yield ["ip", "netns", "exec", name]
     finally:
         subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)

@@ -113,7 +113,6 @@ def pre_commit(git: Git, home: Path, *arguments: str) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("hook", ["gitops-profile-check", "gitops-profile-check-all"])
 def test_the_hooks_of_this_repository_run_in_the_real_pre_commit(work: Git, tmp_path: Path, hook: str) -> None:
-    pytest.importorskip("pre_commit")
     # As a local hook, with the entry and the filters that are published: an environment of its own needs the network.
     hooks = YAML(typ="safe").load((ROOT / ".pre-commit-hooks.yaml").read_text())
     (published,) = [one for one in hooks if one["id"] == hook]
