@@ -291,3 +291,15 @@ def test_a_snapshot_of_the_version_before_is_not_used() -> None:
 def test_etag_covers_type_body_and_effective_by() -> None:
     tags = {entity_tag("a/b", b"x"), entity_tag("a/c", b"x"), entity_tag("a/b", b"y"), entity_tag("a/b", b"x", 0)}
     assert len(tags) == 4 and all(tag.isalnum() for tag in tags)  # tokens: SIP-ETag has no quotes
+
+
+def test_a_domain_is_there_as_long_as_one_of_its_documents() -> None:
+    """Devices that ask without a domain are looked for in these."""
+    table = PresentityTable()
+    first, second = (ProfileDocument(ProfileKey.user("example.com", name), "a/b", b"1", name) for name in "ab")
+    for document in (first, second):
+        table.apply(ProfileAdded(document, STAMP))
+    table.apply(ProfileRemoved(first.key, first.etag, STAMP))
+    assert dict(table.domains) == {"example.com": 1}
+    table.apply(ProfileRemoved(second.key, second.etag, STAMP))
+    assert dict(table.domains) == {}

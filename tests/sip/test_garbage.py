@@ -3,6 +3,7 @@
 import pytest
 
 from gitops_profile.sip import Flow
+from gitops_profile.sip.subscription_events import MessageRefused
 from tests.garbage import garbage
 
 from .harness import TCP, UDP, Lab, Phone, statuses
@@ -37,3 +38,11 @@ def test_a_refusal_leaves_nothing_to_the_collector(
         for request in requests:
             lab.receive(request, flow)
     assert left.objects < MANY
+
+
+@pytest.mark.parametrize(("start", "status"), [(b"SUBSCRIBE", 400), (b"ACK", 0)])
+def test_of_what_cannot_be_read_the_status_is_told_that_was_answered(start: bytes, status: int) -> None:
+    lab = Lab()
+    sent = lab.receive(start + b" sip:alice@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\r\n")
+    assert len(sent) == bool(status)
+    assert [event.status for event in lab.happened if isinstance(event, MessageRefused)] == [status]

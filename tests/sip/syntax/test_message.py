@@ -207,7 +207,16 @@ def test_a_response_with_a_malformed_line_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\r\n", b"x", b"GET / HTTP/1.1\r\n\r\n", b"SIP/2.0 4294967301 x\r\n\r\n", b"\x00"]
+    "data",
+    [
+        b"",
+        b"\r\n",
+        b"x",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"SIP/2.0 4294967301 x\r\n\r\n",
+        b"SIP/2.0 x SIP/2.0\r\n\r\n",
+        b"\x00",
+    ],
 )
 def test_what_is_no_sip_has_nobody_to_answer(data: bytes) -> None:
     with pytest.raises(SIPSyntaxError) as caught:
