@@ -201,3 +201,20 @@ def test_a_silent_peer_is_forgotten_when_his_last_one_needs_nothing(monkeypatch:
     assert pacing.pop(0.0) is last
     pacing.passed(last)
     assert not pacing._silent
+
+
+def test_whoever_waits_behind_a_silent_peer_is_told_when_the_one_before_him_goes_another_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Invariant I3: a NOTIFY that goes by TCP, for its size, is no probe of the UDP port."""
+    monkeypatch.setattr(pacing_module, "PROBES", 1)
+    lab = Lab(package=FakePackage({"alice": b"<a/>", "bob": b"<b/>", "carol": b"<c/>"}))
+    for user in ("alice", "bob", "carol"):
+        Phone(lab, user, call_id=user).subscribe(86400)
+    lab.change("alice", b"<a2/>")  # nobody answers
+    lab.run_until(lab.now + 1)
+    start = len(lab.sent)
+    for user in ("bob", "carol"):
+        assert lab.change(user, b"x" * 1400) == []
+    lab.run_until(lab.now + 40)
+    assert [len(told(lab, start, by=user)) for user in ("bob", "carol")] == [1, 1]
