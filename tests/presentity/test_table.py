@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_profile.presentity import (
+    DEFAULT_DEVICE,
     ApplicationResumed,
     ApplicationSuspended,
     Batch,
@@ -303,3 +304,16 @@ def test_a_domain_is_there_as_long_as_one_of_its_documents() -> None:
     assert dict(table.domains) == {"example.com": 1}
     table.apply(ProfileRemoved(second.key, second.etag, STAMP))
     assert dict(table.domains) == {}
+
+
+def test_the_default_of_a_domain_is_for_devices_that_nobody_knows() -> None:
+    """And for none that is an alias: it has its document."""
+    own, alias, default = (ProfileKey.device("example.com", name) for name in ("desk", "0004f2a1b2c3", DEFAULT_DEVICE))
+    table = PresentityTable()
+    for key, aliases in ((own, (alias,)), (default, ())):
+        table.apply(ProfileAdded(ProfileDocument(key, "a/b", b"1", str(key), aliases=aliases), STAMP))
+    unknown = ProfileKey.device("example.com", "0004f2000000")
+    for takes, expected in ((True, [own, own, default]), (False, [own, own, None])):
+        found = [table.given(key, lambda domain, takes=takes: takes) for key in (own, alias, unknown)]  # type: ignore[misc]
+        assert [one and one.key for one in found] == expected
+    assert table.given(ProfileKey.user("example.com", "nobody"), lambda domain: True) is None
