@@ -43,7 +43,11 @@ def test_a_refresh_on_another_connection_takes_the_notifies_along(row: Row) -> N
 def test_a_change_while_no_connection_is_there_is_told_at_the_next_refresh(row: Row) -> None:
     phone = connected(row)
     [notify] = phone.lab.publish(row.document, 2)
-    phone.lab.fail(notify, flows(phone, 1)[0])
+    phone.lab.fail(notify, flows(phone, 1)[0])  # it left, and the connection was lost
+    phone.lab.run_until(phone.lab.now + 5)
+    [again] = [data for _, data, _ in phone.lab.sent[-1:]]
+    assert again != notify and again.startswith(b"NOTIFY ")
+    phone.lab.fail(again, replace(flows(phone, 1)[0], connection=0))  # no new one can be made
     before = len(phone.lab.sent)
     phone.lab.run_until(phone.lab.now + 1800)
     assert len(phone.lab.sent) == before and phone.held == 1, "no hammering at a closed door"
