@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .folder import Segment, survey_folder
@@ -28,11 +29,12 @@ async def read_log(folder: Path, after: int = 0) -> AsyncIterator[Record]:
         raise LogUnavailable(f"cannot read the event log in {folder}: {error.strerror or error}") from error
     if after >= survey.head:
         return
-    cursor = await cursor_behind(survey.segments, after, survey.head)
-    async for records in read_blocks(cursor, survey.segments):
+    *earlier, last = survey.segments
+    # What stands behind the last whole batch is an append that did not finish, or is under way: no damage.
+    segments = [*earlier, replace(last, size=last.size - survey.torn_bytes)]
+    cursor = await cursor_behind(segments, after, survey.head)
+    async for records in read_blocks(cursor, segments):
         for record in records:
-            if record.position > survey.head:
-                return
             yield record
 
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from gitops_profile.eventlog import FileEventLog, LogFollower, NewRecord, load_snapshot
+import pytest
+
+from gitops_profile.eventlog import FileEventLog, LogFollower, NewRecord, load_snapshot, read_log
 
 
 def records(*names: str) -> list[NewRecord]:
@@ -55,3 +57,17 @@ async def test_what_is_not_durable_yet_is_not_read(tmp_path: Path) -> None:
     assert [record.stream async for block in follower.read_to(extent) for record in block] == ["a"]
     assert await read(follower, log) == ["b"]
     await log.close()
+
+
+@pytest.mark.parametrize("behind", [b'{"position":3,"left":0,"ti', b""], ids=["torn", "whole"])
+async def test_an_append_that_did_not_finish_is_no_damage_for_who_reads_the_files(
+    tmp_path: Path, behind: bytes
+) -> None:
+    log = await FileEventLog.open(tmp_path / "log")
+    await log.append(records("a", "b"))
+    await log.close()
+    with next((tmp_path / "log").glob("*.jsonl")).open("ab") as file:
+        file.write(behind)
+    assert [record.stream async for record in read_log(tmp_path / "log")] == ["a", "b"]
+    assert [record.stream async for record in read_log(tmp_path / "log", 1)] == ["b"]
+    assert [record.stream async for record in read_log(tmp_path / "log", 2)] == []
