@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,9 @@ from .output import fail, say
 if TYPE_CHECKING:
     from gitops_profile.eventlog import Ahead
     from gitops_profile.server import Server
+
+THREAD_SECONDS = 2.0
+"""For threads to come to their end when everything else has."""
 
 
 def serve(
@@ -102,6 +107,17 @@ async def _run(config: Config, snapshot: Ahead) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await Server(config, progress=_Progress().show, snapshot=snapshot, on_settled=_settled).run(_ready, stop)
+    _wait_for_no_thread()
+
+
+def _wait_for_no_thread() -> None:
+    """End soon, whatever a thread still waits for: git, or a disk, may hang for ever. All state is written and closed.
+
+    asyncio and the interpreter wait for each thread.
+    """
+    ending = threading.Timer(THREAD_SECONDS, os._exit, (0,))
+    ending.daemon = True
+    ending.start()
 
 
 def _ready(server: Server) -> None:

@@ -39,6 +39,7 @@ from .revisions import revision_answers
 from .rollout import Rollouts
 from .snapshots import Snapshots
 from .source import Source
+from .stopping import is_done_before
 from .taking_up import TakingUp
 from .trust import Signatures
 from .waiting import Waiting
@@ -93,8 +94,8 @@ class Server:
         """Serve until `stop`; raises CannotServe when that is not possible."""
         try:
             async with self._stack:
-                await self._open()
-                await self._serve(on_ready, stop)
+                if await is_done_before(stop, self._open()):
+                    await self._serve(on_ready, stop)
         except _EXPECTED as error:
             raise CannotServe(" ".join(str(error).split())) from error
         except BaseExceptionGroup as group:
@@ -186,7 +187,7 @@ class Server:
     async def _open_source(self, *, spared: bool = False) -> bool:
         """Whether git reads the repository. It must, unless it is `spared`, for a log serves until it does."""
         try:
-            await self._source.open()
+            await (self._source.open_soon() if spared else self._source.open())
         except (NotARepository, SourceUnavailable) as error:
             if spared:
                 return False

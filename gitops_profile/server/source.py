@@ -35,6 +35,9 @@ Answer = TypeVar("Answer")
 
 logger = logging.getLogger(__name__)
 
+GIT_SECONDS = 5.0
+"""For git to open a repository, where a log can serve without it."""
+
 
 class Source:
     """The repository of a server, whatever it is: `location` for readers, `tracker` for what is new."""
@@ -88,6 +91,16 @@ class Source:
             self._closed_for = str(error)
             raise
         self._opened = opened
+
+    async def open_soon(self) -> None:
+        """The same for a server whose log serves meanwhile: git that hangs keeps no phone waiting for it."""
+        try:
+            async with asyncio.timeout(GIT_SECONDS):
+                await self.open()
+        except TimeoutError as error:
+            self._closed_for = f"git said nothing for {GIT_SECONDS:g} seconds: it is awaited"
+            logger.warning("source unavailable: %s", self._closed_for)
+            raise SourceUnavailable(self._closed_for) from error
 
     @property
     def repository(self) -> Repository:

@@ -1,12 +1,14 @@
 """A server that is killed: dialogs go on, what is missing is delivered, and nothing else."""
 
 import json
+import os
 import re
 import shutil
 import signal
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -276,6 +278,48 @@ def test_without_a_log_nothing_can_be_served_and_the_server_says_why(lab: Lab, h
     assert lab.server.wait() == 2
     line = lab.server.stderr().splitlines()[-1]
     assert line.startswith("gitops-profile: ") and (str(lab.git.folder) in line or "git" in line)
+
+
+def _hangs(lab: Lab) -> Path:
+    """Have git hang for as long as the file that is returned is there."""
+    flag, folder = lab.folder / "hangs", lab.folder / "bin"
+    flag.touch()
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\nwhile [ -e "{flag}" ]; do sleep 0.1; done\nexec "{shutil.which("git")}" "$@"\n'
+    )
+    (folder / "git").chmod(0o755)
+    lab.server.environment["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return flag
+
+
+def test_a_git_that_hangs_keeps_no_phone_from_being_served_and_no_server_from_its_end(lab: Lab) -> None:
+    lab.write(alice=1)
+    lab.server.start()
+    lab.server.end()
+    head = lab.write(alice=2)
+    flag = _hangs(lab)
+    try:
+        lab.server.start()
+        assert [row["key"] for row in lab.ask("presentities")] == ["user/example.com/alice"]
+        assert "source unavailable: git said nothing for 5 seconds" in lab.server.stderr()
+        assert lab.server.end() == 0
+        lab.server.start()
+    finally:
+        flag.unlink()
+    eventually("the new commit is in force", lambda: lab.ask("status")["applied"]["commit"] == head)
+
+
+def test_a_start_that_waits_for_git_can_be_stopped(lab: Lab) -> None:
+    lab.write(alice=1)
+    flag = _hangs(lab)
+    try:
+        lab.server.launch()
+        eventually("it waits", lambda: "event log opened" in lab.server.stderr())
+        assert lab.server.end() == 0
+    finally:
+        flag.unlink()
+    assert "stopped before it was ready" in lab.server.stderr()
 
 
 def test_a_server_whose_first_revision_was_bad_goes_on_looking_after_a_restart(lab: Lab) -> None:
