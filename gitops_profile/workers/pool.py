@@ -22,10 +22,12 @@ RETRY_FIRST, RETRY_LONGEST = 0.1, 10.0
 STOP_SECONDS = 5.0
 """For a worker to say goodbye to its connections."""
 LOOK_EVERY = 1.0
-"""Seconds between two questions to a worker that serves whether its loop still runs."""
+"""Seconds between two questions to a worker whether its loop still runs."""
 UNHEARD = 15
 """Questions without an answer after which it is ended: a phone gives a request up after 32 s (RFC 3261 §17.1.2.2). They
 are counted and not timed, so that a main process that was stopped itself ends nobody."""
+UNHEARD_STARTING = 120
+"""The same for one that does not serve yet: it hears nothing while it takes up its subscriptions, 4 s for 100 000."""
 ROWS_AT_ONCE = 500
 """In one message, which a loop decodes within a millisecond or two (invariant I8)."""
 
@@ -194,8 +196,8 @@ class _Worker:
         finally:
             theirs.close()
         channel = self._channel = await Channel.open(ours, self._heard)
-        await self._equip(channel)
         watching = asyncio.create_task(self._watch(channel, self._process))
+        await self._equip(channel)
         status = await self._process.wait()
         watching.cancel()
         self.ready.clear()
@@ -227,9 +229,8 @@ class _Worker:
 
     async def _watch(self, channel: Channel, process: Process) -> None:
         """End it when it hangs: half of the phones would get no answer for ever."""
-        await self.ready.wait()
         self._unheard = 0
-        while self._unheard < UNHEARD:
+        while self._unheard < (UNHEARD if self.ready.is_set() else UNHEARD_STARTING):
             self._unheard += 1
             channel.say("ping")
             await asyncio.sleep(LOOK_EVERY)
@@ -265,6 +266,7 @@ class _Worker:
             case ["quiet"]:
                 self.on_quiet(self.number)
             case ["ready"]:
+                self._unheard = 0
                 self.ready.set()
                 self._serves()
 
