@@ -33,7 +33,7 @@ async def read_log(folder: Path, after: int = 0) -> AsyncIterator[Record]:
     # What stands behind the last whole batch is an append that did not finish, or is under way: no damage.
     segments = [*earlier, replace(last, size=last.size - survey.torn_bytes)]
     cursor = await cursor_behind(segments, after, survey.head)
-    async for records in read_blocks(cursor, segments):
+    async for records in read_blocks(cursor, segments[cursor.index :]):
         for record in records:
             yield record
 

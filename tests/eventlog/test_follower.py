@@ -71,3 +71,14 @@ async def test_an_append_that_did_not_finish_is_no_damage_for_who_reads_the_file
     assert [record.stream async for record in read_log(tmp_path / "log")] == ["a", "b"]
     assert [record.stream async for record in read_log(tmp_path / "log", 1)] == ["b"]
     assert [record.stream async for record in read_log(tmp_path / "log", 2)] == []
+
+
+async def test_the_files_are_read_from_anywhere_in_any_segment(tmp_path: Path) -> None:
+    log = await FileEventLog.open(tmp_path / "log", segment_bytes=500)
+    names = [f"n{number}" for number in range(20)]
+    for name in names:
+        await log.append(records(name))
+    assert len(log.extent[1]) > 3
+    await log.close()
+    for after in range(len(names) + 1):
+        assert [record.stream async for record in read_log(tmp_path / "log", after)] == names[after:]
