@@ -197,9 +197,11 @@ class _Worker:
             theirs.close()
         channel = self._channel = await Channel.open(ours, self._heard)
         watching = asyncio.create_task(self._watch(channel, self._process))
-        await self._equip(channel)
-        status = await self._process.wait()
-        watching.cancel()
+        try:
+            await self._equip(channel)
+            status = await self._process.wait()
+        finally:
+            watching.cancel()  # also when the server stops, and nobody asks any more
         self.ready.clear()
         await channel.closed.wait()  # its last words are heard
         return str(status)
