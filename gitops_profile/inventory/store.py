@@ -79,6 +79,9 @@ class InventoryStore:
         except sqlite3.Error as error:
             self._connection.close()
             raise _unavailable(path, error) from error
+        except UnicodeDecodeError as error:  # of what SQLite says, when the name that it says is damaged
+            self._connection.close()
+            raise InventoryUnavailable(damage(path, error, _WITHOUT)) from error
         except InventoryUnavailable:
             self._connection.close()
             raise

@@ -42,6 +42,9 @@ def connect(path: Path, *, checked: bool = True) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(path, error) from error
+    except UnicodeDecodeError as error:  # of what SQLite says, when the name that it says is damaged
+        connection.close()
+        raise damaged(path, error) from error
     except StoreUnavailable:
         connection.close()
         raise

@@ -194,6 +194,14 @@ def written(device: Device) -> Device:
     return replace(device.copy(), last_seen=0.0, how="", model=model)
 
 
+def test_a_damaged_name_that_sqlite_cannot_say_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "devices.db"
+    InventoryStore(path).close()
+    path.write_bytes(path.read_bytes().replace(b"tableholding", b"table\xf2olding"))
+    with pytest.raises(InventoryUnavailable, match="damaged.*move it away"):
+        InventoryStore(path)
+
+
 def test_what_is_damaged_or_somebody_elses_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "devices.db"
     store = InventoryStore(path)

@@ -312,6 +312,13 @@ async def test_damage_in_the_middle_is_found_at_open(store: SubscriptionStore, p
     assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_name_that_sqlite_cannot_say_is_damage(store: SubscriptionStore, path: Path) -> None:
+    store.close()
+    path.write_bytes(path.read_bytes().replace(b"tabledelivery", b"table\xf2elivery"))
+    with pytest.raises(StoreUnavailable, match="damaged.*move it away"):
+        SubscriptionStore.open(path)
+
+
 async def test_a_second_server_is_refused_and_let_in_after_the_first(store: SubscriptionStore, path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"in use by another server \(process \d+\)"):
         SubscriptionStore.open(path)
