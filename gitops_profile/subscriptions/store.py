@@ -43,6 +43,8 @@ Done = Callable[[Exception | None], None]
 MAX_READ = 1 << 16
 CLOSE_SECONDS = 30.0
 """For the last commits, at the end; a disk that takes longer is said to have failed."""
+LOOK_EVERY = 10.0
+"""Seconds between two looks whether the writer goes on."""
 
 
 class SubscriptionStore:
@@ -70,6 +72,9 @@ class SubscriptionStore:
         self._guard = threading.Lock()
         """Between the loop's thread and whoever closes."""
         self._closing = False
+        self._oldest = 0
+        """The submission that was waited for at the last look; 0 for none."""
+        self._hangs = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -116,6 +121,7 @@ class SubscriptionStore:
             raise RuntimeError("the store has been started already")
         self._loop = loop
         self._start_writer()
+        loop.call_later(LOOK_EVERY, self._look)
 
     def submit(
         self,
@@ -205,6 +211,21 @@ class SubscriptionStore:
         return self._process.pid if self._process is not None and self._socket is not None else None
 
     # -- the writer ----------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Say it, once, when nothing was answered since the last look: a disk that hangs says nothing itself."""
+        if self._closing or self._loop is None:
+            return
+        oldest = self._unanswered[0][0] if self._unanswered else 0
+        if oldest == self._oldest != 0 and not self._hangs:
+            self._hangs = True
+            hint = "does the disk hang?"
+            logger.error("subscriptions: nothing was written for %g s, nothing is acknowledged: %s", LOOK_EVERY, hint)
+        elif oldest != self._oldest and self._hangs:
+            self._hangs = False
+            logger.warning("subscriptions: they are written again")
+        self._oldest = oldest
+        self._loop.call_later(LOOK_EVERY, self._look)
 
     def _start_writer(self) -> None:
         """Raises StoreUnavailable."""
