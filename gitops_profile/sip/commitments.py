@@ -104,7 +104,7 @@ class Commitments:
         if subscription.stored and self._undone < MAX_UNDONE:
             self._undone += 1
             batch.deletes.add(subscription.id)
-        delivery.fetched(subscription)
+        delivery.fetches.over(subscription)
 
     def _take_back(self, item: ReplyItem, batch: Batch) -> None:
         """A request that was refused changes nothing (RFC 3261 §8.2), if it still is the last word.

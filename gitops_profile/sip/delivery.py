@@ -3,14 +3,15 @@
 One decision for every NOTIFY (`consider`), one place that sends it (`_emit`), one that hears how it went (`_answered`).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from .access import AccessControl
 from .audience import without_pointers
 from .batch import NotifyItem
+from .changes import Changes
 from .due import Due
 from .event_package import EventPackage
+from .fetches import Fetches
 from .flow import Flow
 from .held import Held
 from .lookups import Lookups
@@ -33,8 +34,6 @@ from .syntax import Response
 from .target_refresh import refresh_target
 from .transaction import ClientTransaction, TransactionLayer
 
-CHANGES_AT_ONCE = 1000
-"""Changed resources whose subscribers are queued in one go: some 2 ms."""
 LOOKS_AT_ONCE = 64
 """Subscribers that are looked at in one go for a NOTIFY about a change: some 5 ms."""
 NOWHERE: Sequence[Flow] = ()
@@ -68,18 +67,16 @@ class Delivery:
         self.admission, self.registry, self.arm = held.admission, held.registry, held.arm
         self.save, self.terminate = held.save, held.terminate
         self._save_delivery = held.save_delivery
+        self.fetches = Fetches(held.admission)
         self.lookups = Lookups()
         self._pacing = Pacing(settings.notify_rate, settings.notify_in_flight)
         self._retries = Retries(self.arm, settings.max_retry)
-        self._changed: deque[str] = deque()
-        """Resources whose subscribers are yet to be queued."""
-        self._silent: dict[str, str] = {}
-        """Fetches whose NOTIFY was sent again, and its branch; the oldest first."""
+        self._changes = Changes(due, held.registry, self._retries, self._pacing)
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is wanted next."""
         times = [self._layer.next_deadline(), self.held.alarms.next_deadline(), self._pacing.next_deadline()]
-        if self._changed or self._pacing.is_ready:
+        if self._changes or self._pacing.is_ready:
             return 0.0  # at once, after what else the loop has to do
         known = [time for time in times if time is not None]
         return min(known) if known else None
@@ -89,26 +86,8 @@ class Delivery:
 
         A few milliseconds of it at once, so that a change of everything does not hold up the loop (invariant I8).
         """
-        self._changed.extend(resources)
+        self._changes.add(resources)
         self.drain(now)
-
-    def _queue_changed(self, now: float) -> None:
-        """Queue some of those whose document changed: whether they are owed a NOTIFY is decided in their turn."""
-        for _ in range(min(CHANGES_AT_ONCE, len(self._changed))):
-            resource = self._changed.popleft()
-            if self._due.holds(resource):
-                continue
-            for subscription in self.registry.to(resource):
-                subscription.retry_at = 0.0
-                subscription.looks_again = True
-                if subscription.in_flight is None and not self._retries.waits(subscription, now):
-                    self._queue(subscription)
-
-    def _queue(self, subscription: Subscription) -> None:
-        """Have it looked at when the pace allows, unless that is so already."""
-        if not subscription.queued:
-            subscription.queued = True
-            self._pacing.append(subscription)
 
     def supersede(self, subscription: Subscription) -> str | None:
         """Give an unanswered NOTIFY up: the phone has sent a SUBSCRIBE since, and is owed a newer one at once.
@@ -141,15 +120,15 @@ class Delivery:
         elif subscription.state is SubscriptionState.ACTIVE and now >= subscription.retry_at:
             state = self.state(subscription)
             if self._due.lacks(subscription, state) or self._due.ends(subscription, state):
-                self._queue(subscription)
+                self._changes.queue(subscription)
 
     def drain(self, now: float) -> None:
         """Send what the pace allows; what was queued is looked at again, for it may have changed back.
 
         Only some of it at once: then `next_deadline` is `now`.
         """
-        if self._changed:
-            self._queue_changed(now)
+        if self._changes:
+            self._changes.queue_some(now)
         looked_at = 0
         while looked_at < LOOKS_AT_ONCE and (subscription := self._pacing.pop(now)) is not None:
             looked_at += 1
@@ -186,12 +165,12 @@ class Delivery:
         self.terminate(subscription, reason)
         subscription.owed = True
         if subscription.in_flight is None:
-            self._queue(subscription)
+            self._changes.queue(subscription)
 
     @property
     def is_quiet(self) -> bool:
         """Whether no NOTIFY waits or is unanswered."""
-        return self.held.batch.empty and not self._changed and not len(self._pacing) and not self._layer.unanswered
+        return self.held.batch.empty and not self._changes and not len(self._pacing) and not self._layer.unanswered
 
     # -- one NOTIFY ------------------------------------------------------------------------------------------------
 
@@ -220,7 +199,7 @@ class Delivery:
         if subscription.state is SubscriptionState.ACTIVE:
             self._retries.failed(subscription, etag_of(self.state(subscription)), 0, now, is_gone=False)
             self._save_delivery(subscription)
-        self.fetched(subscription)
+        self.fetches.over(subscription)
 
     def _attempt(
         self,
@@ -321,17 +300,10 @@ class Delivery:
                 self._emit(subscription, now)  # the terminating one had to wait for this one
             elif not subscription.stored and status in ENDING_ANSWERS:
                 self._forget_request(subscription)
-            self.fetched(subscription)
+            self.fetches.over(subscription)
             return
         if 200 <= status < 300:
-            is_news = item.withheld is not None or not subscription.knows(item.etag)
-            if subscription.suppress != "*" or item.etag == NO_DOCUMENT:  # else it may have any version, or none
-                subscription.acknowledged_etag = item.etag
-            subscription.failures = 0
-            self._retries.taken(subscription, item.flow, now - seconds)
-            subscription.delivery = "faulted" if item.withheld else "acknowledged"
-            subscription.delivered_at = now
-            subscription.gets(item.etag, now)
+            is_news = self._taken(item, now - seconds, now)
             if not (subscription.looks_again or subscription.owed):  # two of three looks at a document are spared
                 if is_news:  # else a refresh would be written twice: 10 of 90 µs, of both processes
                     self._save_delivery(subscription)
@@ -354,6 +326,19 @@ class Delivery:
             self._retries.failed(subscription, item.etag, retry_after, now, is_gone=is_gone)
         self._save_delivery(subscription)
         self.consider(subscription, now)
+
+    def _taken(self, item: NotifyItem, sent_at: float, now: float) -> bool:
+        """A phone has taken a NOTIFY; whether that is news of it."""
+        subscription = item.subscription
+        is_news = item.withheld is not None or not subscription.knows(item.etag)
+        if subscription.suppress != "*" or item.etag == NO_DOCUMENT:  # else it may have any version, or none
+            subscription.acknowledged_etag = item.etag
+        subscription.failures = 0
+        self._retries.taken(subscription, item.flow, sent_at)
+        subscription.delivery = "faulted" if item.withheld else "acknowledged"
+        subscription.delivered_at = now
+        subscription.gets(item.etag, now)
+        return is_news
 
     def _forget_request(self, subscription: Subscription) -> None:
         """Perhaps its 200 was lost: then the phone asks again, and must not hear that 200 of what is over."""
@@ -379,22 +364,10 @@ class Delivery:
             self.consider(subscription, now)
         self.drain(now)
 
-    def fetched(self, subscription: Subscription) -> None:
-        """A fetch is over."""
-        if not subscription.stored:
-            self._silent.pop(subscription.id, None)
-            self.admission.uncount(subscription.source, fetch=True)
-
     def make_room_for_fetch(self, now: float) -> None:
-        """At the bound of fetches, give the oldest of those up whose NOTIFY was sent twice in vain.
-
-        Otherwise 270 SUBSCRIBEs a second from forged addresses, each silent for 7.5 s, would refuse everybody's.
-        """
-        if not self.admission.has_all_fetches or not self._silent:
-            return
-        id_, branch = next(iter(self._silent.items()))
-        del self._silent[id_]
-        transaction = self._layer.drop_client(branch)
+        """At the bound of fetches, give the oldest of those up that nobody answers."""
+        branch = self.fetches.one_too_many()
+        transaction = self._layer.drop_client(branch) if branch is not None else None
         if transaction is not None:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now)
 
@@ -403,9 +376,7 @@ class Delivery:
         timed_out, repeated = self._layer.handle_deadline(now=now)
         for transaction in repeated:
             self._pacing.is_silent(transaction.branch)
-            subscription = transaction.owner.subscription
-            if not subscription.stored:
-                self._silent[subscription.id] = transaction.branch
+            self.fetches.is_silent(transaction.owner.subscription, transaction.branch)
         for transaction in timed_out:
             self._answered(transaction.owner, TIMED_OUT, 0, now - transaction.started, now, is_lost=True)
         for due in self.held.alarms.due(now):

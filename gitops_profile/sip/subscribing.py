@@ -66,8 +66,7 @@ class Subscribing:
             return
         subscription, expires = self._new_subscription(request, flow, now)
         if expires == 0:
-            subscription.stored = False  # a fetch (RFC 6665 §4.4.3)
-            self._delivery.admission.count(subscription.source, fetch=True)
+            self._delivery.fetches.begin(subscription)
             self._delivery.terminate(subscription, "timeout")
         else:
             self._delivery.registry.keep(subscription)

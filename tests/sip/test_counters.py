@@ -222,4 +222,4 @@ def test_at_quiet_nothing_is_left_over(
     check_trace(lab)
     assert not lab.rows and len(notifier) == 0 and notifier.is_quiet and notifier.next_deadline() is None
     assert not delivery.admission._per_source and not len(delivery.held.alarms) and not notifier._layer._servers
-    assert not delivery.admission._fetching and not delivery._silent and not delivery._pacing._silent
+    assert not delivery.admission._fetching and not delivery.fetches._silent and not delivery._pacing._silent
