@@ -10,14 +10,14 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-Bound = Callable[[ModuleType, str, int], None]
+Bound = Callable[[ModuleType, str, float], None]
 
 
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> Bound:
     """Puts another number in a module's constant, for one test; compiled (the optional wheel), it is in the code."""
 
-    def put(module: ModuleType, name: str, value: int) -> None:
+    def put(module: ModuleType, name: str, value: float) -> None:
         if not str(module.__file__).endswith(".py"):
             pytest.skip("compiled: its constants cannot be set")
         monkeypatch.setattr(module, name, value)

@@ -5,6 +5,7 @@ import pytest
 from gitops_profile.sip import NotifierSettings, Target, commitments
 from gitops_profile.sip.batch import Batch
 from gitops_profile.sip.syntax import Request
+from tests.conftest import Bound
 
 from .harness import FakeAccess, Lab, Phone, parsed, statuses
 
@@ -298,10 +299,10 @@ def test_a_look_up_that_is_answered_after_the_refusal_tells_nobody() -> None:
 
 
 def test_of_refused_subscriptions_so_many_rows_are_deleted_until_the_store_works_again(
-    monkeypatch: pytest.MonkeyPatch,
+    bound: Bound,
 ) -> None:
     """Invariant I9."""
-    monkeypatch.setattr(commitments, "MAX_UNDONE", 3)
+    bound(commitments, "MAX_UNDONE", 3)
     lab = Lab()
 
     def refused(name: str) -> int:

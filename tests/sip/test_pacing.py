@@ -9,6 +9,7 @@ from gitops_profile.sip import pacing as pacing_module
 from gitops_profile.sip.delivery import LOOKS_AT_ONCE
 from gitops_profile.sip.pacing import MIN_WINDOW, PROBES, SAMPLE, Pacing, peer_of
 from gitops_profile.sip.syntax import Request
+from tests.conftest import Bound
 
 from .harness import TCP, UDP, FakePackage, Lab, Phone, parsed
 
@@ -187,8 +188,8 @@ def test_a_silent_peer_stays_silent_while_one_of_his_is_unanswered() -> None:
     assert not pacing._silent
 
 
-def test_a_silent_peer_is_forgotten_when_his_last_one_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing_module, "PROBES", 1)
+def test_a_silent_peer_is_forgotten_when_his_last_one_needs_nothing(bound: Bound) -> None:
+    bound(pacing_module, "PROBES", 1)
     lab = Lab()
     behind(lab, UDP, 1)
     [last] = lab.notifier.subscriptions()
@@ -204,10 +205,10 @@ def test_a_silent_peer_is_forgotten_when_his_last_one_needs_nothing(monkeypatch:
 
 
 def test_whoever_waits_behind_a_silent_peer_is_told_when_the_one_before_him_goes_another_way(
-    monkeypatch: pytest.MonkeyPatch,
+    bound: Bound,
 ) -> None:
     """Invariant I3: a NOTIFY that goes by TCP, for its size, is no probe of the UDP port."""
-    monkeypatch.setattr(pacing_module, "PROBES", 1)
+    bound(pacing_module, "PROBES", 1)
     lab = Lab(package=FakePackage({"alice": b"<a/>", "bob": b"<b/>", "carol": b"<c/>"}))
     for user in ("alice", "bob", "carol"):
         Phone(lab, user, call_id=user).subscribe(86400)

@@ -10,6 +10,7 @@ import pytest
 
 from gitops_profile.subscriptions import SubscriptionStore
 from gitops_profile.subscriptions import store as module
+from tests.conftest import Bound
 
 from .rows import BARE, commit, submit
 
@@ -23,9 +24,9 @@ async def comes(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_writer_that_hangs_is_said_once_and_when_it_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, bound: Bound, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.05)
+    bound(module, "LOOK_EVERY", 0.05)
     store = SubscriptionStore.open(tmp_path / "state" / "subscriptions.sqlite")
     store.start(asyncio.get_running_loop())
     try:
