@@ -20,7 +20,7 @@ from tests.eventlog.contract import everything, everything_of, new, new_batch, n
 
 SIZES = st.lists(st.integers(1, 5), min_size=1, max_size=6)
 T = TypeVar("T")
-PROPERTY = settings(max_examples=150, deadline=None)
+PROPERTY = settings(max_examples=100, deadline=None)
 
 
 def run(main: Coroutine[object, object, T]) -> T:

@@ -201,7 +201,7 @@ contents = st.sampled_from([
 edits = st.lists(st.tuples(st.sampled_from([*PATHS, "bases/new.yaml", f"{DEVICES}/new.yaml"]), contents), max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(edits, max_size=6))
 def test_following_changes_ends_where_loading_the_last_tree_ends(history: list[list[tuple[str, str | None]]]) -> None:
     loader = Loader()

@@ -198,7 +198,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(edits, max_size=6))
 def test_following_changes_ends_where_loading_the_last_tree_ends(history: list[list[tuple[str, str | None]]]) -> None:
     loader = Loader()

@@ -153,14 +153,14 @@ STEPS += ["variants", "variant_template", "alias", "alias_elsewhere", "base", "b
 histories = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), min_size=4, max_size=10)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories)
 def test_following_any_history_ends_where_its_head_ends(history: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_follow(Path(folder) / "work", history))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories, st.lists(st.integers(0, 99), min_size=10, max_size=10), st.integers(0, 99))
 def test_any_history_with_suspensions_in_it_ends_where_its_head_ends_once_all_is_resumed(
     history: list[tuple[str, int]], words: list[int], order: int
@@ -169,7 +169,7 @@ def test_any_history_with_suspensions_in_it_ends_where_its_head_ends_once_all_is
         asyncio.run(_follow_with_suspensions(Path(folder) / "work", history, words, order))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories, st.lists(st.integers(0, 99), min_size=10, max_size=10))
 def test_what_is_held_changes_nothing_until_it_is_approved_and_then_everything(
     history: list[tuple[str, int]], words: list[int]
