@@ -11,12 +11,18 @@ _HINTS = {
     sqlite3.SQLITE_READONLY: "the state folder and the files in it must be writable",
 }
 
+TROUBLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a database raises; the latter when a name that SQLite says is damaged itself."""
 
-def trouble(path: Path, error: sqlite3.Error, without: str) -> str:
-    """What SQLite said, and what to do; `without` says what becomes of the phones when a damaged file is moved away."""
+
+def trouble(path: Path, error: Exception, without: str) -> str:
+    """What one of `TROUBLE` says, and what to do.
+
+    `without` says what becomes of the phones when a damaged file is moved away.
+    """
     # The extended codes keep the primary one in their low byte; errors of the module itself have none.
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if isinstance(error, UnicodeDecodeError) or primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return damage(path, error, without)
     hint = _HINTS.get(primary)
     return f"{path}: {error}" + (f": {hint}" if hint else "")

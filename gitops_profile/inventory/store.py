@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from gitops_profile.sqlite_trouble import damage, trouble
+from gitops_profile.sqlite_trouble import TROUBLE, damage, trouble
 
 from .device import Device, Holding
 
@@ -76,12 +76,9 @@ class InventoryStore:
             raise _unavailable(path, error) from error
         try:
             self._prepare()
-        except sqlite3.Error as error:
+        except TROUBLE as error:
             self._connection.close()
             raise _unavailable(path, error) from error
-        except UnicodeDecodeError as error:  # of what SQLite says, when the name that it says is damaged
-            self._connection.close()
-            raise InventoryUnavailable(damage(path, error, _WITHOUT)) from error
         except InventoryUnavailable:
             self._connection.close()
             raise
@@ -173,5 +170,5 @@ def _flagged(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"proven": bool(row["proven"]), "by_agent": bool(row["by_agent"])}
 
 
-def _unavailable(path: Path, error: sqlite3.Error) -> InventoryUnavailable:
+def _unavailable(path: Path, error: Exception) -> InventoryUnavailable:
     return InventoryUnavailable(trouble(path, error, _WITHOUT))

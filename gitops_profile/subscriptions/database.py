@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from gitops_profile.sqlite_trouble import damage, trouble
+from gitops_profile.sqlite_trouble import TROUBLE, damage, trouble
 
 from .schema import StoreUnavailable, migrate
 
@@ -39,12 +39,9 @@ def connect(path: Path, *, checked: bool = True) -> sqlite3.Connection:
             if verdict != "ok":
                 raise damaged(path, " ".join(verdict.split()))
         migrate(connection, path)
-    except sqlite3.Error as error:
+    except TROUBLE as error:
         connection.close()
         raise unavailable(path, error) from error
-    except UnicodeDecodeError as error:  # of what SQLite says, when the name that it says is damaged
-        connection.close()
-        raise damaged(path, error) from error
     except StoreUnavailable:
         connection.close()
         raise
@@ -80,7 +77,7 @@ def write_anew(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection
     return fresh
 
 
-def unavailable(path: Path, error: sqlite3.Error) -> StoreUnavailable:
+def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     """What SQLite said, for an operator."""
     return StoreUnavailable(trouble(path, error, _WITHOUT))
 
