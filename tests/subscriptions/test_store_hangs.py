@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,9 @@ import pytest
 from gitops_profile.subscriptions import SubscriptionStore
 from gitops_profile.subscriptions import store as module
 from tests.conftest import Bound
+from tests.transport.lab import eventually
 
 from .rows import BARE, commit, submit
-
-
-async def comes(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 async def test_a_writer_that_hangs_is_said_once_and_when_it_goes_on(
@@ -38,12 +30,12 @@ async def test_a_writer_that_hangs_is_said_once_and_when_it_goes_on(
         os.kill(store.writer, signal.SIGSTOP)
         try:
             written = submit(store, deletes=[BARE.id])
-            await comes(lambda: "nothing was written for 0.05 s" in caplog.text)
+            await eventually(lambda: "nothing was written for 0.05 s" in caplog.text)
             await asyncio.sleep(0.2)
         finally:
             os.kill(store.writer, signal.SIGCONT)
         await written
-        await comes(lambda: "they are written again" in caplog.text)
+        await eventually(lambda: "they are written again" in caplog.text)
         assert len(caplog.records) == 2
     finally:
         store.close()
